@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UH_SOURCE_H
+#define UH_SOURCE_H
+/*
+ * A source is a place that facts come from. It streams what it sees into the facts and says of each set whether it is
+ * complete. It never judges. Every source runs in a thread of its own.
+ */
+#include <unhybrid/base.h>
+
+#include "case/config.h"
+#include "case/facts.h"
+
+struct uh_observe; /* one source's run */
+
+struct uh_source {
+  const char *id; /* "directory", "dns", "exchange-online", "graph", "exchange-export", "exchange-online-export" */
+  /* NULL: configured. Else what is missing from the configuration ("no directory section"), and nothing runs. */
+  const char *(*not_configured)(const struct uh_config *config);
+  /* The sets this source would fill, "side:Name", space separated: reported not-configured or failed when it cannot run. */
+  const char *sets;
+  /* Sources whose end this one waits for ("directory exchange-online" for dns, which asks for accepted domains). */
+  const char *after;
+  /* 0 done (sets say how complete); -1 the source could not start or broke off: err says why, and every set of `sets`
+   * that it did not report is recorded as failed with that reason. */
+  int (*observe)(struct uh_observe *observe, struct uh_err *err);
+};
+extern const struct uh_source uh_source_directory, uh_source_dns, uh_source_exchange_online, uh_source_graph,
+    uh_source_exchange_export, uh_source_exchange_online_export;
+
+/* What a source finds in its run. All are safe from the source's own threads. */
+const struct uh_config *uh_observe_config(const struct uh_observe *observe);
+struct uh_facts *uh_observe_facts(const struct uh_observe *observe);
+/* True when to stop soon: Ctrl-C, or the facts file is broken. Poll at least once a second; sets then are partial. */
+bool uh_observe_stopped(const struct uh_observe *observe);
+/* False when the run is for other sets only ("on-premises", "SendConnector"); an audit wants all. */
+bool uh_observe_wants(const struct uh_observe *observe, const char *side, const char *set);
+/* Says how complete a set, or a part of one, is. state: "complete", "partial", "failed". answer: UH_VALUE when
+ * complete, else why. Reporting the same part twice keeps the worse. */
+void uh_observe_set(struct uh_observe *observe, const char *side, const char *name, const char *part, const char *state,
+                    enum uh_answer answer, int64_t objects, const char *why_fmt, ...) UH_PRINTF(8, 9);
+void uh_observe_notice(struct uh_observe *observe, const char *fmt, ...) UH_PRINTF(2, 3);
+void uh_observe_counted(struct uh_observe *observe, int64_t objects, int64_t requests); /* adds; feeds progress */
+/* Accepted domains that the sources named in `after` have written so far (keys, sorted, unique). For dns. Fills *ret_n;
+ * free each and the array. complete: at least one side's AcceptedDomain set is complete. */
+int uh_observe_accepted_domains(struct uh_observe *observe, char ***ret_domains, size_t *ret_n, bool *ret_complete,
+                                struct uh_err *err);
+
+/* ---- running (used by cli, later by the gate) ---- */
+struct uh_observation_options {
+  const char *const *UH_NULLABLE only_sets; /* "side:Name", NULL-terminated; NULL: all */
+  void (*progress)(void *user, const char *source, int64_t objects, const char *state);
+  void *user;
+  const volatile bool *UH_NULLABLE interrupted; /* set by a signal handler */
+};
+struct uh_observation_summary {
+  bool interrupted;
+  bool anything;             /* at least one source obtained at least one set */
+  enum uh_err_class worst;   /* when !anything: the class that decides the exit code (77 before 69 before 65) */
+  struct uh_err first;       /* the first failure, for the one-line message */
+};
+/* Runs every configured source into the facts file at path. 0: ran (sources may have failed, see summary).
+ * -1: the facts file could not be written, or a bug. */
+int uh_observe_all(const struct uh_config *config, const char *facts_path, const struct uh_observation_options *options,
+                   struct uh_observation_summary *ret_summary, struct uh_err *err);
+#endif
