@@ -56,7 +56,13 @@ void uh_rows_drop(struct uh_rows *rows); /* forget the row that was begun */
 /* Hands over what is left and frees. NULL is fine. */
 int uh_rows_close(struct uh_rows *UH_NULLABLE rows, struct uh_err *err);
 
-/* The columns of a table, for tests and generic writers: name, type letter T/I/B, asked. NULL past the end. */
+/* Runs a function on the writer's own connection, after everything handed over before it. For reading back what this
+ * observation already wrote. Blocks until done; returns what the function returned. */
+struct sqlite3;
+int uh_facts_call(struct uh_facts *facts, int (*call)(struct sqlite3 *db, void *user, struct uh_err *err), void *user,
+                  struct uh_err *err);
+
+/* The columns of a table, for tests and generic writers: name, type letter T/I/B/J, asked. NULL past the end. */
 struct uh_column {
   const char *name;
   char type;
@@ -67,7 +73,6 @@ const struct uh_column *uh_table_columns(enum uh_table_id table, int *ret_count)
 
 /* Opens a finished (or cut off) facts file for reading: checks application id and version (UH_ERR_DATA otherwise),
  * adds the SQL functions of docs/facts.md. The connection is the caller's (sqlite3 *). */
-struct sqlite3;
 int uh_facts_open(const char *path, struct sqlite3 **ret_db, struct uh_err *err);
 /* SQL functions: prop(json, name), prop_list(json, name), has_word(text, word), address_key(t), domain_key(t),
  * domain_of(address), guid_text(blob), guid_blob(text), ps_quote(name, guid), show(text), in_networks(address, json) */

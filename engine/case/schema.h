@@ -5,9 +5,10 @@
  * The facts file's tables, once: the CREATE statements, the writer's column numbers and the views all come from here.
  * docs/facts.md says in words what stands in each column and who fills it; a test compares the two.
  *
- * X(name, type, kind): type TEXT, INTEGER or BLOB. kind KEY: the source always knows it. kind ASKED: a source may fail
+ * X(name, type, kind): type TEXT, INTEGER, BLOB or JSON (text: an array of strings). kind KEY: the source always knows it. kind ASKED: a source may fail
  * to obtain it; a column name_state (enum uh_answer) stands beside it, and a row that does not set it is NOT ASKED.
- * Each table t_NAME has a view NAME: ASKED columns are NULL when not obtained, '' or 0 (blob: x'') when there is none.
+ * Each table t_NAME has a view NAME: ASKED columns are NULL when not obtained, and '', 0,
+ * x'' or '[]' when there is none.
  */
 
 /* One object in AD that is or could be a recipient (LDAP). */
@@ -31,11 +32,11 @@
   X(target_address, TEXT, ASKED) \
   X(mail, TEXT, ASKED)        \
   X(alias, TEXT, ASKED)       /* mailNickname */ \
-  X(addresses, TEXT, ASKED)   /* proxyAddresses, JSON array in the order read */ \
+  X(addresses, JSON, ASKED)   /* proxyAddresses, JSON array in the order read */ \
   X(move_status, INTEGER, ASKED) \
   X(move_batch, TEXT, ASKED)  \
   X(litigation_hold, TEXT, ASKED) /* msExchLitigationHoldDate as read */ \
-  X(hold_policies, TEXT, ASKED)   /* msExchUserHoldPolicies, JSON array */ \
+  X(hold_policies, JSON, ASKED)   /* msExchUserHoldPolicies, JSON array */ \
   X(consistency_guid, BLOB, ASKED) /* mS-DS-ConsistencyGuid */ \
   X(external_id, TEXT, ASKED)      /* msDS-ExternalDirectoryObjectId */
 
@@ -51,7 +52,7 @@
   X(name, TEXT, ASKED)        /* DisplayName, else Name */ \
   X(alias, TEXT, ASKED)       \
   X(primary_address, TEXT, ASKED) /* PrimarySmtpAddress */ \
-  X(addresses, TEXT, ASKED)   /* EmailAddresses, JSON array in the order read */ \
+  X(addresses, JSON, ASKED)   /* EmailAddresses, JSON array in the order read */ \
   X(user_principal_name, TEXT, ASKED) \
   X(recipient_type_details, TEXT, ASKED) \
   X(remote_recipient_type, TEXT, ASKED) \
@@ -61,7 +62,7 @@
   X(archive_guid, BLOB, ASKED) \
   X(archive_status, TEXT, ASKED) \
   X(litigation_hold, INTEGER, ASKED) /* LitigationHoldEnabled */ \
-  X(in_place_holds, TEXT, ASKED)     /* JSON array */ \
+  X(in_place_holds, JSON, ASKED)     /* JSON array */ \
   X(database_name, TEXT, ASKED)      /* Database */ \
   X(server_name, TEXT, ASKED)        /* ServerName */ \
   X(remote_routing_address, TEXT, ASKED) /* RemoteRoutingAddress */ \

@@ -57,6 +57,7 @@ struct uh_observation_summary {
   bool anything;             /* at least one source obtained at least one set */
   enum uh_err_class worst;   /* when !anything: the class that decides the exit code (77 before 69 before 65) */
   struct uh_err first;       /* the first failure, for the one-line message */
+  int64_t writer_cpu_ms;     /* of the thread that wrote the facts */
 };
 /* Runs every configured source into the facts file at path. 0: ran (sources may have failed, see summary).
  * -1: the facts file could not be written, or a bug. */
