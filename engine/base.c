@@ -42,7 +42,9 @@ int uh_fail(struct uh_err *err, enum uh_err_class cls, const char *fmt, ...) {
   return -1;
 }
 
-int uh_fail_nomem(struct uh_err *err) { return uh_fail(err, UH_ERR_INTERNAL, "out of memory"); }
+int uh_fail_nomem(struct uh_err *err) {
+  return uh_fail(err, UH_ERR_INTERNAL, "out of memory");
+}
 
 void uh_err_where(struct uh_err *err, const char *fmt, ...) {
   if (!err || err->where[0]) return;

@@ -11,7 +11,7 @@ struct uh_case {
   char *organization; /* from case.yaml */
   bool locked;
   int lock_fd;
-  bool doubtful_fs;   /* 9p, NFS, SMB, FUSE: lock and sync cannot be trusted */
+  bool doubtful_fs; /* 9p, NFS, SMB, FUSE: lock and sync cannot be trusted */
   char fs_name[16];
 };
 /* Opens the case; with create, makes directory and case.yaml (format: 1, organization). A directory that holds another
@@ -26,7 +26,8 @@ int uh_case_new_facts(const struct uh_case *c, int64_t now, char **ret_path, str
 /* Facts files, newest last. Free each and the array. */
 int uh_case_list_facts(const struct uh_case *c, char ***ret_paths, size_t *ret_n, struct uh_err *err);
 
-/* Writes a file so that it appears only when complete: temporary file beside it (0600), sync, rename, directory sync. */
+/* Writes a file so that it appears only when complete: temporary file beside it (0600), sync, rename, directory sync.
+ */
 struct uh_file;
 int uh_file_create(const char *path, struct uh_file **ret_file, struct uh_err *err);
 int uh_file_write(struct uh_file *file, const void *data, size_t n, struct uh_err *err);

@@ -2,9 +2,9 @@
 #ifndef UH_CONFIG_H
 #define UH_CONFIG_H
 /*
- * The configuration of design section 4.3. Unknown keys, wrong types, missing companions and unreadable secret files are
- * refused with file and line (UH_ERR_CONFIG). Paths come out absolute (relative ones are relative to the file).
- * A section that is absent is NULL. Secrets are not read here: uh_secret_read() reads one when it is needed.
+ * The configuration of design section 4.3. Unknown keys, wrong types, missing companions and unreadable secret files
+ * are refused with file and line (UH_ERR_CONFIG). Paths come out absolute (relative ones are relative to the file). A
+ * section that is absent is NULL. Secrets are not read here: uh_secret_read() reads one when it is needed.
  */
 #include <unhybrid/base.h>
 
@@ -19,7 +19,7 @@ struct uh_strings {
 };
 struct uh_credentials { /* exactly one of the five ways */
   char *client_id;
-  char *certificate;          /* PEM file with certificate and private key */
+  char *certificate; /* PEM file with certificate and private key */
   char *secret_file;
   char *federated_token_file;
   bool managed_identity;
@@ -36,9 +36,15 @@ struct uh_exchange_config {
   enum uh_exchange_auth auth;
   char *user, *password_file, *ca_file, *export_dir;
 };
-struct uh_exchange_online_config { char *export_dir; };
-struct uh_dns_config { struct uh_strings public_servers, internal_servers; }; /* address[:port], [v6]:port */
-struct uh_mail_flow_config { struct uh_strings gateways, onprem_networks; };
+struct uh_exchange_online_config {
+  char *export_dir;
+};
+struct uh_dns_config {
+  struct uh_strings public_servers, internal_servers;
+}; /* address[:port], [v6]:port */
+struct uh_mail_flow_config {
+  struct uh_strings gateways, onprem_networks;
+};
 struct uh_relays_config {
   struct uh_strings smtp_logs, tracking_logs, iis_logs;
   unsigned window_days;
@@ -48,7 +54,9 @@ struct uh_operator_config {
   struct uh_directory_config *directory;
   struct uh_exchange_config *exchange;
 };
-struct uh_endpoints_config { char *login, *graph, *exchange_online, *ca_file; }; /* https only */
+struct uh_endpoints_config {
+  char *login, *graph, *exchange_online, *ca_file;
+}; /* https only */
 struct uh_config {
   char *path; /* absolute path of the file */
   char *dir;  /* its directory */

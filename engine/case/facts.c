@@ -15,10 +15,10 @@
 #include <sqlite3.h>
 
 enum {
-  BATCH_BYTES = 256 * 1024,         /* handed over when this full */
-  QUEUE_MAX = 6,                    /* batches waiting; a source that is faster waits */
-  COMMIT_EVERY = 512,               /* batches per transaction: a cut-off run keeps most of what it saw */
-  APPLICATION_ID = 0x75686661,      /* "uhfa" */
+  BATCH_BYTES = 256 * 1024,    /* handed over when this full */
+  QUEUE_MAX = 6,               /* batches waiting; a source that is faster waits */
+  COMMIT_EVERY = 512,          /* batches per transaction: a cut-off run keeps most of what it saw */
+  APPLICATION_ID = 0x75686661, /* "uhfa" */
 };
 
 /* ---- the schema, as data ---- */
@@ -41,7 +41,9 @@ static const struct {
 #define TABLE_ROW(table) {#table, columns_##table, (int)(sizeof columns_##table / sizeof *columns_##table)},
     UH_TABLES(TABLE_ROW)};
 
-const char *uh_table_name(enum uh_table_id table) { return (unsigned)table < UH_T_MAX ? tables[table].name : NULL; }
+const char *uh_table_name(enum uh_table_id table) {
+  return (unsigned)table < UH_T_MAX ? tables[table].name : NULL;
+}
 
 const struct uh_column *uh_table_columns(enum uh_table_id table, int *ret_count) {
   if ((unsigned)table >= UH_T_MAX) return NULL;
@@ -52,7 +54,9 @@ const struct uh_column *uh_table_columns(enum uh_table_id table, int *ret_count)
 static const char *sql_type(char type) {
   return type == 'I' ? "INTEGER" : type == 'B' ? "BLOB" : "TEXT";
 }
-static const char *empty_of(char type) { return type == 'I' ? "0" : type == 'B' ? "x''" : type == 'J' ? "'[]'" : "''"; }
+static const char *empty_of(char type) {
+  return type == 'I' ? "0" : type == 'B' ? "x''" : type == 'J' ? "'[]'" : "''";
+}
 
 static char *create_table_sql(int t) {
   sqlite3_str *s = sqlite3_str_new(NULL);
@@ -60,7 +64,8 @@ static char *create_table_sql(int t) {
   for (int i = 0; i < tables[t].count; i++) {
     const struct uh_column *c = &tables[t].columns[i];
     if (c->asked)
-      sqlite3_str_appendf(s, ", %s %s, %s_state INTEGER NOT NULL DEFAULT %d", c->name, sql_type(c->type), c->name, UH_NOT_ASKED);
+      sqlite3_str_appendf(s, ", %s %s, %s_state INTEGER NOT NULL DEFAULT %d", c->name, sql_type(c->type), c->name,
+                          UH_NOT_ASKED);
     else
       sqlite3_str_appendf(s, ", %s %s NOT NULL DEFAULT %s", c->name, sql_type(c->type), empty_of(c->type));
   }
@@ -69,7 +74,8 @@ static char *create_table_sql(int t) {
   for (int i = 0; i < tables[t].count; i++) {
     const struct uh_column *c = &tables[t].columns[i];
     if (c->asked)
-      sqlite3_str_appendf(s, ", CASE %s_state WHEN 0 THEN %s WHEN 1 THEN %s END AS %s", c->name, c->name, empty_of(c->type), c->name);
+      sqlite3_str_appendf(s, ", CASE %s_state WHEN 0 THEN %s WHEN 1 THEN %s END AS %s", c->name, c->name,
+                          empty_of(c->type), c->name);
     else
       sqlite3_str_appendf(s, ", %s", c->name);
   }
@@ -168,7 +174,8 @@ struct uh_rows {
 static int fail_sqlite(sqlite3 *db, struct uh_err *err, const char *doing) {
   int code = sqlite3_errcode(db);
   if (code == SQLITE_NOMEM) return uh_fail_nomem(err);
-  if (code == SQLITE_FULL || code == SQLITE_IOERR || code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM) {
+  if (code == SQLITE_FULL || code == SQLITE_IOERR || code == SQLITE_READONLY || code == SQLITE_CANTOPEN ||
+      code == SQLITE_PERM) {
     uh_fail(err, UH_ERR_CANNOT_WRITE, "cannot %s the facts file: %s", doing, sqlite3_errmsg(db));
     uh_err_remedy(err, "free space or choose another case directory with -C");
     return -1;
@@ -191,7 +198,9 @@ static int bind_row(sqlite3_stmt *st, const struct batch *b, size_t row) {
     const struct slot *s = &slots[i];
     bool asked = columns[i].asked;
     switch (s->kind) {
-      case SLOT_TEXT: rc = sqlite3_bind_text(st, at++, (const char *)b->data + s->value, (int)s->size, SQLITE_STATIC); break;
+      case SLOT_TEXT:
+        rc = sqlite3_bind_text(st, at++, (const char *)b->data + s->value, (int)s->size, SQLITE_STATIC);
+        break;
       case SLOT_BLOB: rc = sqlite3_bind_blob(st, at++, b->data + s->value, (int)s->size, SQLITE_STATIC); break;
       case SLOT_INT: rc = sqlite3_bind_int64(st, at++, s->value); break;
       default:
@@ -253,8 +262,9 @@ static void *writer_main(void *user) {
   for (struct batch *b; (b = take_batch(facts)) != NULL;) {
     struct uh_err err = UH_ERR_INIT;
     if (b->call) {
-      int result = atomic_load(&facts->broken) ? uh_fail(b->call_err, UH_ERR_CANNOT_WRITE, "the facts file cannot be written")
-                                               : b->call(facts->db, b->call_user, b->call_err);
+      int result = atomic_load(&facts->broken)
+                       ? uh_fail(b->call_err, UH_ERR_CANNOT_WRITE, "the facts file cannot be written")
+                       : b->call(facts->db, b->call_user, b->call_err);
       pthread_mutex_lock(&facts->lock);
       b->call_result = result;
       b->call_done = true;
@@ -300,10 +310,11 @@ int uh_facts_call(struct uh_facts *facts, int (*call)(struct sqlite3 *db, void *
 static int create_schema(struct uh_facts *facts, struct uh_err *err) {
   /* The file is new: nothing in it has to be journalled for long, and it can always be observed again. */
   char head[256];
-  (void)snprintf(head, sizeof head,
-                 "PRAGMA page_size=8192; PRAGMA journal_mode=DELETE; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-6144;"
-                 "PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN IMMEDIATE;",
-                 APPLICATION_ID, UH_SCHEMA_VERSION);
+  (void)snprintf(
+      head, sizeof head,
+      "PRAGMA page_size=8192; PRAGMA journal_mode=DELETE; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-6144;"
+      "PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN IMMEDIATE;",
+      APPLICATION_ID, UH_SCHEMA_VERSION);
   if (exec(facts, head, "create", err) < 0) return -1;
   for (int t = 0; t < UH_T_MAX; t++) {
     char *sql = create_table_sql(t);
@@ -380,14 +391,18 @@ struct uh_facts *uh_facts_free(struct uh_facts *facts) {
  */
 static int index_recipients(struct uh_facts *facts, struct uh_err *err) {
   static const char unique[] =
-      "CREATE UNIQUE INDEX exchange_recipient_guid ON t_exchange_recipient(guid, side, kind, listing, source) WHERE guid_state = 0";
+      "CREATE UNIQUE INDEX exchange_recipient_guid ON t_exchange_recipient(guid, side, kind, listing, source) WHERE "
+      "guid_state = 0";
   int rc = sqlite3_exec(facts->db, unique, NULL, NULL, NULL);
   if (rc == SQLITE_OK) return 0;
   if (rc != SQLITE_CONSTRAINT) return fail_sqlite(facts->db, err, "index");
   if (exec(facts,
-           "CREATE INDEX exchange_recipient_duplicate ON t_exchange_recipient(guid, side, kind, listing, source, id) WHERE guid_state = 0;"
-           "DELETE FROM t_exchange_recipient WHERE guid_state = 0 AND EXISTS (SELECT 1 FROM t_exchange_recipient AS first"
-           " INDEXED BY exchange_recipient_duplicate WHERE first.guid_state = 0 AND first.guid = t_exchange_recipient.guid"
+           "CREATE INDEX exchange_recipient_duplicate ON t_exchange_recipient(guid, side, kind, listing, source, id) "
+           "WHERE guid_state = 0;"
+           "DELETE FROM t_exchange_recipient WHERE guid_state = 0 AND EXISTS (SELECT 1 FROM t_exchange_recipient AS "
+           "first"
+           " INDEXED BY exchange_recipient_duplicate WHERE first.guid_state = 0 AND first.guid = "
+           "t_exchange_recipient.guid"
            " AND first.side = t_exchange_recipient.side AND first.kind = t_exchange_recipient.kind"
            " AND first.listing = t_exchange_recipient.listing AND first.source = t_exchange_recipient.source"
            " AND first.id < t_exchange_recipient.id);"
@@ -415,8 +430,12 @@ int uh_facts_finish(struct uh_facts *facts, struct uh_err *err) {
   return 0;
 }
 
-bool uh_facts_broken(const struct uh_facts *facts) { return atomic_load(&facts->broken); }
-int64_t uh_facts_writer_cpu_ms(const struct uh_facts *facts) { return atomic_load(&facts->cpu_ms); }
+bool uh_facts_broken(const struct uh_facts *facts) {
+  return atomic_load(&facts->broken);
+}
+int64_t uh_facts_writer_cpu_ms(const struct uh_facts *facts) {
+  return atomic_load(&facts->cpu_ms);
+}
 
 /* ---- rows ---- */
 
@@ -469,12 +488,18 @@ static void set_slot(struct uh_rows *rows, int column, enum slot_kind kind, cons
   *s = (struct slot){.kind = kind, .size = (uint32_t)n, .value = value};
 }
 
-void uh_rows_text(struct uh_rows *rows, int column, const char *text, size_t n) { set_slot(rows, column, SLOT_TEXT, text, n, 0); }
+void uh_rows_text(struct uh_rows *rows, int column, const char *text, size_t n) {
+  set_slot(rows, column, SLOT_TEXT, text, n, 0);
+}
 void uh_rows_str(struct uh_rows *rows, int column, const char *text) {
   set_slot(rows, column, SLOT_TEXT, text ? text : "", text ? strlen(text) : 0, 0);
 }
-void uh_rows_blob(struct uh_rows *rows, int column, const void *data, size_t n) { set_slot(rows, column, SLOT_BLOB, data, n, 0); }
-void uh_rows_int(struct uh_rows *rows, int column, int64_t value) { set_slot(rows, column, SLOT_INT, NULL, 0, value); }
+void uh_rows_blob(struct uh_rows *rows, int column, const void *data, size_t n) {
+  set_slot(rows, column, SLOT_BLOB, data, n, 0);
+}
+void uh_rows_int(struct uh_rows *rows, int column, int64_t value) {
+  set_slot(rows, column, SLOT_INT, NULL, 0, value);
+}
 void uh_rows_answer(struct uh_rows *rows, int column, enum uh_answer answer) {
   set_slot(rows, column, SLOT_ANSWER, NULL, 0, answer);
 }
@@ -552,7 +577,8 @@ int uh_facts_open(const char *path, struct sqlite3 **ret_db, struct uh_err *err)
     sqlite3_close(db);
     rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
   }
-  if (rc != SQLITE_OK || read_pragma(db, "PRAGMA application_id", &id) < 0 || read_pragma(db, "PRAGMA user_version", &version) < 0) {
+  if (rc != SQLITE_OK || read_pragma(db, "PRAGMA application_id", &id) < 0 ||
+      read_pragma(db, "PRAGMA user_version", &version) < 0) {
     uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(db));
     uh_err_where(err, "%s", path);
     uh_err_remedy(err, "observe again with `unhybrid audit`");
@@ -563,7 +589,8 @@ int uh_facts_open(const char *path, struct sqlite3 **ret_db, struct uh_err *err)
     if (id != APPLICATION_ID)
       uh_fail(err, UH_ERR_DATA, "this is no facts file of unhybrid");
     else
-      uh_fail(err, UH_ERR_DATA, "the facts have version %lld, this program reads version %d", (long long)version, UH_SCHEMA_VERSION);
+      uh_fail(err, UH_ERR_DATA, "the facts have version %lld, this program reads version %d", (long long)version,
+              UH_SCHEMA_VERSION);
     uh_err_where(err, "%s", path);
     uh_err_remedy(err, "observe again with `unhybrid audit`");
     sqlite3_close(db);

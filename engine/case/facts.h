@@ -13,10 +13,9 @@ enum uh_table_id {
 #define UH_X(table) UH_T_##table,
   UH_TABLES(UH_X)
 #undef UH_X
-  UH_T_MAX
+      UH_T_MAX
 };
-#define UH_DECLARE_COLUMNS_(table) \
-  enum { UH_TABLE_##table(UH_COLUMN_##table) UH_COL_##table##_MAX };
+#define UH_DECLARE_COLUMNS_(table) enum { UH_TABLE_##table(UH_COLUMN_##table) UH_COL_##table##_MAX };
 #define UH_COLUMN_directory_recipient(n, t, k) UH_COL_directory_recipient_##n,
 #define UH_COLUMN_exchange_recipient(n, t, k) UH_COL_exchange_recipient_##n,
 #define UH_COLUMN_object(n, t, k) UH_COL_object_##n,

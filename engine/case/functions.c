@@ -74,7 +74,9 @@ static void fn_prop(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     case JSON_FALSE: sqlite3_result_int(ctx, 0); break;
     case JSON_INTEGER: sqlite3_result_int64(ctx, json_integer_value(v)); break;
     case JSON_REAL: sqlite3_result_double(ctx, json_real_value(v)); break;
-    case JSON_STRING: sqlite3_result_text(ctx, json_string_value(v), (int)json_string_length(v), SQLITE_TRANSIENT); break;
+    case JSON_STRING:
+      sqlite3_result_text(ctx, json_string_value(v), (int)json_string_length(v), SQLITE_TRANSIENT);
+      break;
     default: result_json(ctx, v);
   }
 }
@@ -93,7 +95,9 @@ static void fn_prop_list(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   json_decref(list);
 }
 
-static bool is_separator(char c) { return c == ',' || c == ';' || c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+static bool is_separator(char c) {
+  return c == ',' || c == ';' || c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 static bool word_in_text(const char *text, const char *word) {
   size_t n = strlen(word);
@@ -248,8 +252,9 @@ static bool network_contains(const char *network, const uint8_t address[16]) {
   bool v4;
   const char *slash = strchr(network, '/'), *dash = strchr(network, '-');
   if (dash) {
-    return parse_address(network, (size_t)(dash - network), low, &v4) && parse_address(dash + 1, strlen(dash + 1), high, &v4) &&
-           memcmp(address, low, 16) >= 0 && memcmp(address, high, 16) <= 0;
+    return parse_address(network, (size_t)(dash - network), low, &v4) &&
+           parse_address(dash + 1, strlen(dash + 1), high, &v4) && memcmp(address, low, 16) >= 0 &&
+           memcmp(address, high, 16) <= 0;
   }
   if (!parse_address(network, slash ? (size_t)(slash - network) : strlen(network), low, &v4)) return false;
   if (!slash) return memcmp(low, address, 16) == 0;
@@ -287,10 +292,17 @@ int uh_facts_functions(struct sqlite3 *db, struct uh_err *err) {
     int args;
     void (*fn)(sqlite3_context *, int, sqlite3_value **);
   } functions[] = {
-      {"prop", 2, fn_prop},           {"prop_list", 2, fn_prop_list},   {"has_word", 2, fn_has_word},
-      {"address_key", 1, fn_address_key}, {"domain_key", 1, fn_domain_key}, {"domain_of", 1, fn_domain_of},
-      {"guid_text", 1, fn_guid_text}, {"guid_blob", 1, fn_guid_blob},   {"ps_quote", 2, fn_ps_quote},
-      {"show", 1, fn_show},           {"in_networks", 2, fn_in_networks},
+      {"prop", 2, fn_prop},
+      {"prop_list", 2, fn_prop_list},
+      {"has_word", 2, fn_has_word},
+      {"address_key", 1, fn_address_key},
+      {"domain_key", 1, fn_domain_key},
+      {"domain_of", 1, fn_domain_of},
+      {"guid_text", 1, fn_guid_text},
+      {"guid_blob", 1, fn_guid_blob},
+      {"ps_quote", 2, fn_ps_quote},
+      {"show", 1, fn_show},
+      {"in_networks", 2, fn_in_networks},
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     struct json_cache *cache = calloc(1, sizeof *cache);

@@ -14,11 +14,11 @@ struct uh_report_sink { /* where bytes go */
   void *user;
 };
 struct uh_report_options {
-  int64_t limit;    /* findings shown per check, 0 = the format's own rule (json: all; terminal: 5) */
-  bool color;       /* terminal */
-  unsigned width;   /* terminal columns; 0 = 80 */
-  bool verbose;     /* terminal: every finding, passing checks too */
-  bool quiet;       /* terminal: the verdict line alone */
+  int64_t limit;  /* findings shown per check, 0 = the format's own rule (json: all; terminal: 5) */
+  bool color;     /* terminal */
+  unsigned width; /* terminal columns; 0 = 80 */
+  bool verbose;   /* terminal: every finding, passing checks too */
+  bool quiet;     /* terminal: the verdict line alone */
 };
 struct uh_report_format {
   const char *name;      /* "terminal", "json" */

@@ -37,5 +37,9 @@ static const struct uh_requirement requirements[] = {
     {"P-30", "What the audit stands on is fresh and complete", UH_BLOCKER, GUIDE},
 };
 
-size_t uh_requirement_count(void) { return sizeof requirements / sizeof *requirements; }
-const struct uh_requirement *uh_requirement_at(size_t i) { return i < uh_requirement_count() ? &requirements[i] : NULL; }
+size_t uh_requirement_count(void) {
+  return sizeof requirements / sizeof *requirements;
+}
+const struct uh_requirement *uh_requirement_at(size_t i) {
+  return i < uh_requirement_count() ? &requirements[i] : NULL;
+}

@@ -17,7 +17,7 @@ const char *uh_check_nearest(const char *id); /* for "did you mean" */
 
 /* ---- requirements catalogue (docs/requirements.md) ---- */
 struct uh_requirement {
-  const char *id;    /* "P-05" */
+  const char *id; /* "P-05" */
   const char *title;
   enum uh_severity severity; /* as the guide classes it */
   const char *reference;
@@ -30,7 +30,7 @@ bool uh_requirement_examined(const char *id); /* some registered check names it 
 struct uh_judge_options {
   int64_t now; /* UTC seconds: the observation's end for `report`, the present for the gate; 0: the observation's end */
   enum uh_purpose purpose;
-  bool gate;   /* purpose is "gate" in the report */
+  bool gate;                           /* purpose is "gate" in the report */
   const char *const *UH_NULLABLE only; /* check ids, NULL-terminated */
   const char *const *UH_NULLABLE skip;
   int64_t fresh_for; /* seconds; 0: the default of 24 h */
@@ -38,7 +38,8 @@ struct uh_judge_options {
 /* One result model feeds every report. It is a private SQLite database (spills to disk, vanishes when closed), so that
  * 200,000 findings cost no memory. Single-threaded. */
 struct uh_results;
-int uh_judge(const char *facts_path, const struct uh_judge_options *options, struct uh_results **ret_results, struct uh_err *err);
+int uh_judge(const char *facts_path, const struct uh_judge_options *options, struct uh_results **ret_results,
+             struct uh_err *err);
 struct uh_results *uh_results_free(struct uh_results *UH_NULLABLE results);
 void uh_results_freep(struct uh_results **results);
 
@@ -55,27 +56,42 @@ const char *uh_status_name(enum uh_status status);
 const char *uh_severity_name(enum uh_severity severity);
 int uh_verdict_exit_code(enum uh_verdict verdict);
 
-struct uh_result_source { const char *id, *state, *detail; int64_t objects, milliseconds, requests, cpu_milliseconds; int answer, error_class; };
+struct uh_result_source {
+  const char *id, *state, *detail;
+  int64_t objects, milliseconds, requests, cpu_milliseconds;
+  int answer, error_class;
+};
 struct uh_result_check {
   int64_t index;
   const char *id, *family, *title, *severity, *status, *requirements /* comma separated */, *remedy, *reference;
   int64_t findings, unknowns; /* objects violated; objects that cannot be judged */
   bool complete;
 };
-struct uh_result_finding { const char *key, *side, *kind, *object, *message, *evidence_json, *command, *guid; };
-/* What makes a check unknown: a set ("set", state, why) with objects = 0, or objects of one set that cannot be judged. */
-struct uh_result_unknown { const char *set, *state, *why; int64_t objects; };
+struct uh_result_finding {
+  const char *key, *side, *kind, *object, *message, *evidence_json, *command, *guid;
+};
+/* What makes a check unknown: a set ("set", state, why) with objects = 0, or objects of one set that cannot be judged.
+ */
+struct uh_result_unknown {
+  const char *set, *state, *why;
+  int64_t objects;
+};
 /* One object that cannot be judged. */
-struct uh_result_object { const char *key, *side, *kind, *object, *why; };
+struct uh_result_object {
+  const char *key, *side, *kind, *object, *why;
+};
 
 /* Iteration. Each callback returns 0 to go on, -1 to stop (the call then returns -1). Strings live for the call. */
-int uh_results_sources(struct uh_results *r, int (*each)(void *user, const struct uh_result_source *), void *user, struct uh_err *err);
-int uh_results_notices(struct uh_results *r, int (*each)(void *user, const char *source, const char *text), void *user, struct uh_err *err);
-int uh_results_checks(struct uh_results *r, int (*each)(void *user, const struct uh_result_check *), void *user, struct uh_err *err);
+int uh_results_sources(struct uh_results *r, int (*each)(void *user, const struct uh_result_source *), void *user,
+                       struct uh_err *err);
+int uh_results_notices(struct uh_results *r, int (*each)(void *user, const char *source, const char *text), void *user,
+                       struct uh_err *err);
+int uh_results_checks(struct uh_results *r, int (*each)(void *user, const struct uh_result_check *), void *user,
+                      struct uh_err *err);
 int uh_results_findings(struct uh_results *r, int64_t check_index, int64_t limit /* 0: all */,
                         int (*each)(void *user, const struct uh_result_finding *), void *user, struct uh_err *err);
-int uh_results_unknowns(struct uh_results *r, int64_t check_index, int (*each)(void *user, const struct uh_result_unknown *),
-                        void *user, struct uh_err *err);
+int uh_results_unknowns(struct uh_results *r, int64_t check_index,
+                        int (*each)(void *user, const struct uh_result_unknown *), void *user, struct uh_err *err);
 int uh_results_unjudged(struct uh_results *r, int64_t check_index, int64_t limit,
                         int (*each)(void *user, const struct uh_result_object *), void *user, struct uh_err *err);
 #endif

@@ -45,9 +45,11 @@ static const struct recipient_noun {
   const char *noun, *select;
 } recipient_nouns[] = {
     /* Only what checks read: a mailbox has more than 200 properties, and the wire is the bottleneck. */
-    {"Mailbox", "Guid,ExternalDirectoryObjectId,DisplayName,PrimarySmtpAddress,EmailAddresses,RecipientTypeDetails,IsDirSynced,"
-                "IsExchangeCloudManaged,ArchiveStatus"},
-    {"Recipient", "Guid,ExternalDirectoryObjectId,DisplayName,PrimarySmtpAddress,EmailAddresses,RecipientTypeDetails,IsDirSynced"},
+    {"Mailbox",
+     "Guid,ExternalDirectoryObjectId,DisplayName,PrimarySmtpAddress,EmailAddresses,RecipientTypeDetails,IsDirSynced,"
+     "IsExchangeCloudManaged,ArchiveStatus"},
+    {"Recipient",
+     "Guid,ExternalDirectoryObjectId,DisplayName,PrimarySmtpAddress,EmailAddresses,RecipientTypeDetails,IsDirSynced"},
     {"MailPublicFolder", "Guid,DisplayName,PrimarySmtpAddress,EmailAddresses,RecipientTypeDetails,IsDirSynced"},
     {"RemoteMailbox", NULL},
     {"MailUser", NULL},
@@ -65,7 +67,9 @@ static const struct recipient_noun *find_noun(const char *noun) {
   return NULL;
 }
 
-bool uh_record_is_recipient(const char *noun) { return find_noun(noun) != NULL; }
+bool uh_record_is_recipient(const char *noun) {
+  return find_noun(noun) != NULL;
+}
 
 const char *uh_record_select(const char *noun) {
   const struct recipient_noun *n = find_noun(noun);
@@ -77,20 +81,20 @@ struct uh_record_writer {
   bool recipient;
   char side[16], source[32], kind[KIND_MAX], listing[KIND_MAX];
   int64_t count;
-  int hint;             /* the property after the last one found: records list theirs in the same order */
-  uint64_t filled;      /* columns that have a value */
+  int hint;        /* the property after the last one found: records list theirs in the same order */
+  uint64_t filled; /* columns that have a value */
   bool in_list;
   const struct property *list_property;
-  struct uh_str list;   /* JSON array being built */
+  struct uh_str list; /* JSON array being built */
   size_t list_items;
-  struct uh_str json;   /* object being built */
+  struct uh_str json; /* object being built */
   struct uh_str identity, name, guid;
-  bool guid_strong;     /* from Guid, not from another property */
+  bool guid_strong; /* from Guid, not from another property */
   bool too_large;
 };
 
-int uh_record_writer_open(struct uh_observe *observe, const char *side, const char *source, const char *noun, const char *listing,
-                          struct uh_record_writer **ret_writer, struct uh_err *err) {
+int uh_record_writer_open(struct uh_observe *observe, const char *side, const char *source, const char *noun,
+                          const char *listing, struct uh_record_writer **ret_writer, struct uh_err *err) {
   struct uh_record_writer *w = calloc(1, sizeof *w);
   if (!w) return uh_fail_nomem(err);
   w->recipient = uh_record_is_recipient(noun);
@@ -98,7 +102,8 @@ int uh_record_writer_open(struct uh_observe *observe, const char *side, const ch
   (void)snprintf(w->source, sizeof w->source, "%s", source);
   (void)snprintf(w->kind, sizeof w->kind, "%s", noun);
   (void)snprintf(w->listing, sizeof w->listing, "%s", listing ? listing : "");
-  if (uh_rows_open(uh_observe_facts(observe), w->recipient ? UH_T_exchange_recipient : UH_T_object, &w->rows, err) < 0) {
+  if (uh_rows_open(uh_observe_facts(observe), w->recipient ? UH_T_exchange_recipient : UH_T_object, &w->rows, err) <
+      0) {
     free(w);
     return -1;
   }
@@ -118,7 +123,9 @@ int uh_record_writer_close(struct uh_record_writer *w, struct uh_err *err) {
   return rc;
 }
 
-int64_t uh_record_count(const struct uh_record_writer *w) { return w->count; }
+int64_t uh_record_count(const struct uh_record_writer *w) {
+  return w->count;
+}
 
 void uh_record_begin(struct uh_record_writer *w) {
   w->hint = 0;
@@ -134,7 +141,9 @@ void uh_record_begin(struct uh_record_writer *w) {
   uh_str_reset(&w->guid);
 }
 
-void uh_record_drop(struct uh_record_writer *w) { uh_rows_drop(w->rows); }
+void uh_record_drop(struct uh_record_writer *w) {
+  uh_rows_drop(w->rows);
+}
 
 static const struct property *find_property(struct uh_record_writer *w, const char *name) {
   for (int i = 0; i < PROPERTIES; i++) {
@@ -153,7 +162,9 @@ static const struct uh_column *column_of(const struct property *p) {
   return &uh_table_columns(UH_T_exchange_recipient, &n)[p->column];
 }
 
-static bool is_list_column(const struct property *p) { return column_of(p)->type == 'J'; }
+static bool is_list_column(const struct property *p) {
+  return column_of(p)->type == 'J';
+}
 
 static bool takes(const struct uh_record_writer *w, const struct property *p) {
   return !p->fallback || !(w->filled & (1ull << p->column));

@@ -19,8 +19,9 @@
 enum { SETS_MAX = 20000, NOTICES_MAX = 2000 };
 
 static const struct uh_source *const sources[] = {
-    &uh_source_directory, &uh_source_exchange_export, &uh_source_exchange_online, &uh_source_exchange_online_export,
-    &uh_source_graph,     &uh_source_dns,
+    &uh_source_directory,       &uh_source_exchange_export,
+    &uh_source_exchange_online, &uh_source_exchange_online_export,
+    &uh_source_graph,           &uh_source_dns,
 };
 enum { SOURCES = sizeof sources / sizeof *sources };
 
@@ -67,21 +68,29 @@ struct run {
 };
 
 /* The one place that asks the clocks for an observation. */
-static int64_t now_utc(void) { return (int64_t)time(NULL); }
+static int64_t now_utc(void) {
+  return (int64_t)time(NULL);
+}
 
 static int64_t clock_ms(clockid_t id) {
   struct timespec ts;
   return clock_gettime(id, &ts) == 0 ? (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 : 0;
 }
 
-const struct uh_config *uh_observe_config(const struct uh_observe *o) { return o->run->config; }
-struct uh_facts *uh_observe_facts(const struct uh_observe *o) { return o->run->facts; }
+const struct uh_config *uh_observe_config(const struct uh_observe *o) {
+  return o->run->config;
+}
+struct uh_facts *uh_observe_facts(const struct uh_observe *o) {
+  return o->run->facts;
+}
 
 static bool run_stopped(const struct run *run) {
   const volatile bool *interrupted = run->options->interrupted;
   return (interrupted && *interrupted) || uh_facts_broken(run->facts);
 }
-bool uh_observe_stopped(const struct uh_observe *o) { return run_stopped(o->run); }
+bool uh_observe_stopped(const struct uh_observe *o) {
+  return run_stopped(o->run);
+}
 
 bool uh_observe_wants(const struct uh_observe *o, const char *side, const char *set) {
   const char *const *only = o->run->options->only_sets;
@@ -99,10 +108,12 @@ static void set_row_clear(struct set_row *row) {
   free(row->why);
 }
 
-static struct set_row *find_set(struct run *run, const char *source, const char *side, const char *name, const char *part) {
+static struct set_row *find_set(struct run *run, const char *source, const char *side, const char *name,
+                                const char *part) {
   for (size_t i = run->set_count; i-- > 0;) { /* newest first: a source reports the same part close together */
     struct set_row *r = &run->sets[i];
-    if (strcmp(r->source, source) == 0 && strcmp(r->name, name) == 0 && strcmp(r->side, side) == 0 && strcmp(r->part, part) == 0)
+    if (strcmp(r->source, source) == 0 && strcmp(r->name, name) == 0 && strcmp(r->side, side) == 0 &&
+        strcmp(r->part, part) == 0)
       return r;
   }
   return NULL;
@@ -128,8 +139,8 @@ static int state_number(const char *state) {
   return 2;
 }
 
-static void record_set(struct run *run, const char *source, const char *side, const char *name, const char *part, int state,
-                       enum uh_answer answer, int64_t objects, const char *why) {
+static void record_set(struct run *run, const char *source, const char *side, const char *name, const char *part,
+                       int state, enum uh_answer answer, int64_t objects, const char *why) {
   pthread_mutex_lock(&run->lock);
   struct set_row *row = find_set(run, source, side, name, part);
   if (row) {
@@ -144,8 +155,15 @@ static void record_set(struct run *run, const char *source, const char *side, co
       if (!copy) run->lost = true;
     }
   } else if ((row = add_set(run)) != NULL) {
-    *row = (struct set_row){.source = source, .side = strdup(side), .name = strdup(name), .part = strdup(part), .why = strdup(why),
-                            .state = state, .answer = answer, .objects = objects, .observed_at = now_utc()};
+    *row = (struct set_row){.source = source,
+                            .side = strdup(side),
+                            .name = strdup(name),
+                            .part = strdup(part),
+                            .why = strdup(why),
+                            .state = state,
+                            .answer = answer,
+                            .objects = objects,
+                            .observed_at = now_utc()};
     if (row->side && row->name && row->part && row->why)
       run->set_count++;
     else {
@@ -223,10 +241,11 @@ static int add_domain(struct domain_list *list, const char *domain, struct uh_er
 static int read_domains(struct sqlite3 *db, void *user, struct uh_err *err) {
   sqlite3_stmt *st = NULL;
   int result = 0;
-  if (sqlite3_prepare_v2(db,
-                         "SELECT DISTINCT domain_key(prop(json, 'DomainName')) AS d FROM t_object WHERE kind = 'AcceptedDomain'"
-                         " AND d <> '' ORDER BY d",
-                         -1, &st, NULL) != SQLITE_OK)
+  if (sqlite3_prepare_v2(
+          db,
+          "SELECT DISTINCT domain_key(prop(json, 'DomainName')) AS d FROM t_object WHERE kind = 'AcceptedDomain'"
+          " AND d <> '' ORDER BY d",
+          -1, &st, NULL) != SQLITE_OK)
     return uh_fail(err, UH_ERR_INTERNAL, "cannot read the accepted domains back: %s", sqlite3_errmsg(db));
   int rc;
   while ((rc = sqlite3_step(st)) == SQLITE_ROW && result == 0)
@@ -258,12 +277,15 @@ static bool side_configured(struct run *run, const char *side) {
   bool any = false;
   pthread_mutex_lock(&run->lock);
   for (size_t i = 0; i < run->set_count; i++)
-    if (strcmp(run->sets[i].name, "AcceptedDomain") == 0 && strcmp(run->sets[i].side, side) == 0 && run->sets[i].state != 3) any = true;
+    if (strcmp(run->sets[i].name, "AcceptedDomain") == 0 && strcmp(run->sets[i].side, side) == 0 &&
+        run->sets[i].state != 3)
+      any = true;
   pthread_mutex_unlock(&run->lock);
   return any;
 }
 
-int uh_observe_accepted_domains(struct uh_observe *o, char ***ret_domains, size_t *ret_n, bool *ret_complete, struct uh_err *err) {
+int uh_observe_accepted_domains(struct uh_observe *o, char ***ret_domains, size_t *ret_n, bool *ret_complete,
+                                struct uh_err *err) {
   struct domain_list list = {0};
   struct run *run = o->run;
   if (uh_facts_call(run->facts, read_domains_with_functions, &list, err) < 0) {
@@ -273,7 +295,8 @@ int uh_observe_accepted_domains(struct uh_observe *o, char ***ret_domains, size_
   }
   /* Mail may be addressed to a domain that only one side knows: each side that is looked at has to be complete. */
   bool cloud = accepted_domains_complete(run, "cloud"), onprem = accepted_domains_complete(run, "on-premises");
-  *ret_complete = (cloud || onprem) && (cloud || !side_configured(run, "cloud")) && (onprem || !side_configured(run, "on-premises"));
+  *ret_complete = (cloud || onprem) && (cloud || !side_configured(run, "cloud")) &&
+                  (onprem || !side_configured(run, "on-premises"));
   *ret_domains = list.v;
   *ret_n = list.n;
   return 0;
@@ -295,7 +318,8 @@ static void wait_for_others(struct uh_observe *o) {
   struct run *run = o->run;
   pthread_mutex_lock(&run->lock);
   for (int i = 0; i < SOURCES; i++)
-    while (names(o->source->after, run->observes[i].source->id) && !run->observes[i].done) pthread_cond_wait(&run->ended, &run->lock);
+    while (names(o->source->after, run->observes[i].source->id) && !run->observes[i].done)
+      pthread_cond_wait(&run->ended, &run->lock);
   pthread_mutex_unlock(&run->lock);
 }
 
@@ -317,7 +341,8 @@ static void report_missing_sets(struct uh_observe *o, int state, enum uh_answer 
         reported = strcmp(r->source, o->source->id) == 0 && strcmp(r->side, side) == 0 && strcmp(r->name, name) == 0;
       }
       pthread_mutex_unlock(&o->run->lock);
-      if (!reported && uh_observe_wants(o, side, name)) record_set(o->run, o->source->id, side, name, "", state, answer, 0, why);
+      if (!reported && uh_observe_wants(o, side, name))
+        record_set(o->run, o->source->id, side, name, "", state, answer, 0, why);
     }
     p += len + strspn(p + len, " ");
   }
@@ -418,12 +443,17 @@ static int write_sources(struct run *run, struct uh_err *err) {
   for (int i = 0; i < SOURCES && rc == 0; i++) {
     const struct uh_observe *o = &run->observes[i];
     char text[1100] = "";
-    if (o->missing) (void)snprintf(text, sizeof text, "%s", o->missing);
-    else if (o->result < 0) uh_err_text(&o->err, text, sizeof text);
+    if (o->missing)
+      (void)snprintf(text, sizeof text, "%s", o->missing);
+    else if (o->result < 0)
+      uh_err_text(&o->err, text, sizeof text);
     uh_rows_begin(rows);
     uh_rows_str(rows, UH_COL(source, id), o->source->id);
     uh_rows_str(rows, UH_COL(source, state), source_state(run, o));
-    uh_rows_int(rows, UH_COL(source, answer), o->result < 0 ? (int64_t)o->err.answer : o->missing ? UH_NOT_ASKED : UH_VALUE);
+    uh_rows_int(rows, UH_COL(source, answer),
+                o->result < 0 ? (int64_t)o->err.answer
+                : o->missing  ? UH_NOT_ASKED
+                              : UH_VALUE);
     uh_rows_int(rows, UH_COL(source, error_class), o->err.cls);
     uh_rows_int(rows, UH_COL(source, objects), (int64_t)atomic_load(&o->objects));
     uh_rows_int(rows, UH_COL(source, requests), (int64_t)atomic_load(&o->requests));
@@ -488,7 +518,8 @@ static int write_beginning(struct run *run, int64_t started, struct uh_err *err)
 
 static int mark_ended(struct sqlite3 *db, void *user, struct uh_err *err) {
   const bool *interrupted = user;
-  char *sql = sqlite3_mprintf("UPDATE t_observation SET ended_at = %lld, interrupted = %d", (long long)now_utc(), *interrupted);
+  char *sql =
+      sqlite3_mprintf("UPDATE t_observation SET ended_at = %lld, interrupted = %d", (long long)now_utc(), *interrupted);
   if (!sql) return uh_fail_nomem(err);
   int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
   sqlite3_free(sql);

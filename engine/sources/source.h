@@ -16,7 +16,8 @@ struct uh_source {
   const char *id; /* "directory", "dns", "exchange-online", "graph", "exchange-export", "exchange-online-export" */
   /* NULL: configured. Else what is missing from the configuration ("no directory section"), and nothing runs. */
   const char *(*not_configured)(const struct uh_config *config);
-  /* The sets this source would fill, "side:Name", space separated: reported not-configured or failed when it cannot run. */
+  /* The sets this source would fill, "side:Name", space separated: reported not-configured or failed when it cannot
+   * run. */
   const char *sets;
   /* Sources whose end this one waits for ("directory exchange-online" for dns, which asks for accepted domains). */
   const char *after;
@@ -54,10 +55,10 @@ struct uh_observation_options {
 };
 struct uh_observation_summary {
   bool interrupted;
-  bool anything;             /* at least one source obtained at least one set */
-  enum uh_err_class worst;   /* when !anything: the class that decides the exit code (77 before 69 before 65) */
-  struct uh_err first;       /* the first failure, for the one-line message */
-  int64_t writer_cpu_ms;     /* of the thread that wrote the facts */
+  bool anything;           /* at least one source obtained at least one set */
+  enum uh_err_class worst; /* when !anything: the class that decides the exit code (77 before 69 before 65) */
+  struct uh_err first;     /* the first failure, for the one-line message */
+  int64_t writer_cpu_ms;   /* of the thread that wrote the facts */
 };
 /* Runs every configured source into the facts file at path. 0: ran (sources may have failed, see summary).
  * -1: the facts file could not be written, or a bug. */

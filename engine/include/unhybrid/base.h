@@ -24,7 +24,12 @@
 #define UH_MUST_USE __attribute__((warn_unused_result))
 
 /* Takes the value out of a variable and leaves NULL, so that scope-bound cleanup does not free what was handed on. */
-#define UH_TAKE(p) ({ __typeof__(p) uh_taken_ = (p); (p) = NULL; uh_taken_; })
+#define UH_TAKE(p)                 \
+  ({                               \
+    __typeof__(p) uh_taken_ = (p); \
+    (p) = NULL;                    \
+    uh_taken_;                     \
+  })
 
 void uh_freep(void *p); /* for UH_CLEANUP on a pointer from malloc */
 

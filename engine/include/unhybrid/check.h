@@ -36,7 +36,8 @@ enum uh_purpose { UH_BEFORE = 1, UH_AFTER = 2 };
  *   evidence  a JSON object: the values that it was decided on
  *   command   the PowerShell (or other) command that mends it, ''. Quote with ps_quote(name, guid)
  * Column order does not matter, names do. `guid` (text) is optional; it feeds ps_quote and the report.
- * Write  WHERE (predicate) IS NOT FALSE  and  SELECT (predicate) AS violated: that keeps the rows that cannot be judged.
+ * Write  WHERE (predicate) IS NOT FALSE  and  SELECT (predicate) AS violated: that keeps the rows that cannot be
+ * judged.
  */
 struct uh_rule {
   const char *side;  /* "on-premises", "cloud", "dns", "logs" */
@@ -52,12 +53,12 @@ struct uh_rule {
 struct uh_check_run; /* one run of one check; opaque */
 
 struct uh_check {
-  const char *id;           /* "soa.mailbox": family dot name, never changed once released */
-  const char *title;        /* what is true when the check passes, for a person */
+  const char *id;    /* "soa.mailbox": family dot name, never changed once released */
+  const char *title; /* what is true when the check passes, for a person */
   enum uh_severity severity;
-  unsigned purposes;        /* UH_BEFORE | UH_AFTER */
-  const char *requirements; /* "P-05" or "P-01,P-02": ids of docs/requirements.md */
-  const struct uh_rule *rules; /* ends with .sql = NULL; or NULL where run is set */
+  unsigned purposes;                                        /* UH_BEFORE | UH_AFTER */
+  const char *requirements;                                 /* "P-05" or "P-01,P-02": ids of docs/requirements.md */
+  const struct uh_rule *rules;                              /* ends with .sql = NULL; or NULL where run is set */
   int (*run)(struct uh_check_run *run, struct uh_err *err); /* instead of, or after, the rules; 0 or -1 */
   /* SQL that returns one row with 1 where the check applies at all, 0 where it does not, NULL where that is not known.
    * NULL pointer: it always applies. A check that does not apply still reports violations that it sees. */
@@ -68,9 +69,10 @@ struct uh_check {
   const char *absence_needs;
   /* Never pass: where nothing is found the check is unknown with this reason (what no source can see). */
   const char *blind_spot;
-  const char *remedy;       /* what to do, in words */
-  const char *reference;    /* https://... that a person can read on */
-  const char *explain;      /* for `checks explain`: what is looked at, what is deliberately not a finding, what is not known */
+  const char *remedy;    /* what to do, in words */
+  const char *reference; /* https://... that a person can read on */
+  const char
+      *explain; /* for `checks explain`: what is looked at, what is deliberately not a finding, what is not known */
 };
 
 struct uh_module {
@@ -83,14 +85,16 @@ struct uh_module {
 #define UH_CHECK_MODULE(module_name, table) \
   const struct uh_module unhybrid_module __attribute__((visibility("default"))) = {UH_ABI, #module_name, table}
 #else
-#define UH_CHECK_MODULE(module_name, table) const struct uh_module uh_module_##module_name = {UH_ABI, #module_name, table}
+#define UH_CHECK_MODULE(module_name, table) \
+  const struct uh_module uh_module_##module_name = {UH_ABI, #module_name, table}
 #endif
 
 /* ---- for checks that are functions ---- */
 
 /* Now, for this judgement: UTC seconds. */
 int64_t uh_check_now(const struct uh_check_run *run);
-/* Adds needs to those of the rules, as a rule's `needs` does; for a function that learns while running what it needs. */
+/* Adds needs to those of the rules, as a rule's `needs` does; for a function that learns while running what it needs.
+ */
 int uh_check_need(struct uh_check_run *run, const char *needs, struct uh_err *err);
 
 /* Reads facts. The statement lives until freed; one row at a time, memory does not grow with the rows. */
@@ -100,8 +104,8 @@ struct uh_query *uh_query_free(struct uh_query *UH_NULLABLE query); /* returns N
 void uh_query_freep(struct uh_query **query);
 void uh_query_bind_text(struct uh_query *query, int index, const char *text); /* index from 1; the text is copied */
 void uh_query_bind_int(struct uh_query *query, int index, int64_t value);
-void uh_query_rewind(struct uh_query *query);                    /* run again, bindings kept */
-int uh_query_next(struct uh_query *query, struct uh_err *err);   /* 1 a row, 0 no more, -1 failed */
+void uh_query_rewind(struct uh_query *query);                  /* run again, bindings kept */
+int uh_query_next(struct uh_query *query, struct uh_err *err); /* 1 a row, 0 no more, -1 failed */
 /* Columns count from 0. A column that is NULL was not obtained: the text accessor returns NULL, the others say so
  * through their return value; a check has to decide what it does then. Text lives until the next row. */
 const char *UH_NULLABLE uh_query_text(struct uh_query *query, int column);
@@ -113,15 +117,16 @@ struct uh_object {
   const char *side, *key, *kind, *object;
   const char *UH_NULLABLE guid;
 };
-/* What the check says of one object. All strings are copied. evidence_json is a JSON object or NULL; command may be NULL. */
+/* What the check says of one object. All strings are copied. evidence_json is a JSON object or NULL; command may be
+ * NULL. */
 int uh_violated(struct uh_check_run *run, const struct uh_object *object, const char *evidence_json,
                 const char *UH_NULLABLE command, struct uh_err *err, const char *message_fmt, ...) UH_PRINTF(6, 7);
-int uh_cannot_judge(struct uh_check_run *run, const struct uh_object *object, struct uh_err *err, const char *why_fmt, ...)
-    UH_PRINTF(4, 5);
+int uh_cannot_judge(struct uh_check_run *run, const struct uh_object *object, struct uh_err *err, const char *why_fmt,
+                    ...) UH_PRINTF(4, 5);
 int uh_satisfied(struct uh_check_run *run, const struct uh_object *object, struct uh_err *err);
 /* A set that the check found lacking for a reason of its own ("no accepted domain is known"). */
-int uh_set_lacking(struct uh_check_run *run, const char *set, const char *state, struct uh_err *err, const char *why_fmt, ...)
-    UH_PRINTF(5, 6);
+int uh_set_lacking(struct uh_check_run *run, const char *set, const char *state, struct uh_err *err,
+                   const char *why_fmt, ...) UH_PRINTF(5, 6);
 
 /* A list of strings from the configuration that checks may see: "mail_flow.gateways", "mail_flow.onprem_networks".
  * Stored with the facts, so that judging again needs no configuration. Returns the number, and element i. */

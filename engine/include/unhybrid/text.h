@@ -27,13 +27,14 @@ char *UH_OWN uh_str_take(struct uh_str *str); /* NULL when an allocation failed 
 /* A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD; C0, DEL, C1, bidi controls, U+2028/9 are
  * written as \uXXXX so that a terminal that shows the JSON is not steered by it. */
 void uh_json_string(struct uh_str *out, const char *s, size_t n);
-/* Text for a terminal: everything that could move the cursor, change direction or hide becomes visible (\x1b, \u202e). */
+/* Text for a terminal: everything that could move the cursor, change direction or hide becomes visible (\x1b, \u202e).
+ */
 void uh_terminal_text(struct uh_str *out, const char *s, size_t n);
 /* A PowerShell single-quoted string. U+0027 and U+2018..U+201B are doubled: PowerShell takes them all for quotes.
  * Returns false (adding nothing) where the text holds control or bidi characters or is not UTF-8: give a GUID then. */
 bool uh_powershell_quote(struct uh_str *out, const char *s, size_t n);
 void uh_html_text(struct uh_str *out, const char *s, size_t n);
-void uh_csv_field(struct uh_str *out, const char *s, size_t n); /* quoted, formulas disarmed */
+void uh_csv_field(struct uh_str *out, const char *s, size_t n);             /* quoted, formulas disarmed */
 void uh_ldap_filter_value(struct uh_str *out, const void *value, size_t n); /* RFC 4515 */
 bool uh_utf8_valid(const char *s, size_t n);
 /* How many terminal columns the text takes after uh_terminal_text (LC_CTYPE must be set to a UTF-8 locale). */
@@ -59,7 +60,7 @@ enum uh_time_kind { UH_TIME_OK, UH_TIME_NO_ZONE, UH_TIME_BAD };
 /* ISO 8601 / RFC 3339 ("2026-11-22T19:00:00.1234567+01:00"), also AD's generalized time "20261122190000.0Z". */
 enum uh_time_kind uh_time_parse(const char *text, int64_t *ret_utc);
 #define UH_TIME_TEXT 21
-const char *uh_time_text(int64_t utc, char text[UH_TIME_TEXT]);           /* 2026-11-22T19:00:00Z */
+const char *uh_time_text(int64_t utc, char text[UH_TIME_TEXT]); /* 2026-11-22T19:00:00Z */
 #define UH_TIME_COMPACT 17
-const char *uh_time_compact(int64_t utc, char text[UH_TIME_COMPACT]);     /* 20261122T190000Z */
+const char *uh_time_compact(int64_t utc, char text[UH_TIME_COMPACT]); /* 20261122T190000Z */
 #endif
