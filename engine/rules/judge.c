@@ -1,1 +1,591 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Judging: facts in, results out. A check's statements see the facts through views, may make temporary tables, and can
+ * change nothing else. A check that breaks is unknown, never a pass, and never takes the others with it.
+ */
+#include <strings.h>
+
+#include <jansson.h>
+#include <sqlite3.h>
+
+#include <unhybrid/text.h>
+
+#include "case/facts.h"
+#include "rules/results.h"
+
+enum { FRESH_FOR_DEFAULT = 24 * 3600, NAME_MAX_SET = 160 };
+
+struct judge {
+  sqlite3 *db;
+  struct uh_results *results;
+  const struct uh_judge_options *options;
+  int64_t now, fresh_for;
+};
+
+struct uh_check_run {
+  struct judge *judge;
+  const struct uh_check *check;
+  int64_t index;
+  bool absence_lacking;        /* a set that absence is concluded from is not complete */
+  char absence_why[512];
+  char setting[512];           /* what uh_setting() gave last */
+};
+
+int64_t uh_check_now(const struct uh_check_run *run) { return run->judge->now; }
+
+/* ---- what a check's SQL may do ---- */
+
+static int authorize(void *user, int action, const char *a, const char *b, const char *db, const char *view) {
+  (void)user;
+  (void)b;
+  bool temp = db && strcmp(db, "temp") == 0;
+  switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_FUNCTION:
+    case SQLITE_RECURSIVE:
+    case SQLITE_TRANSACTION:
+    case SQLITE_CREATE_TEMP_TABLE:
+    case SQLITE_CREATE_TEMP_INDEX:
+    case SQLITE_CREATE_TEMP_VIEW:
+    case SQLITE_DROP_TEMP_TABLE:
+    case SQLITE_DROP_TEMP_INDEX:
+    case SQLITE_DROP_TEMP_VIEW: return SQLITE_OK;
+    /* The tables behind the views hold values without their states: only a view may look there. */
+    case SQLITE_READ: return a && strncmp(a, "t_", 2) == 0 && !view && !temp ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_INSERT:
+    case SQLITE_UPDATE:
+    case SQLITE_DELETE:
+    case SQLITE_REINDEX: return temp ? SQLITE_OK : SQLITE_DENY;
+    default: return SQLITE_DENY;
+  }
+}
+
+static int prepare(struct judge *j, const char *sql, sqlite3_stmt **ret, struct uh_err *err) {
+  sqlite3_set_authorizer(j->db, authorize, NULL);
+  int rc = sqlite3_prepare_v2(j->db, sql, -1, ret, NULL);
+  sqlite3_set_authorizer(j->db, NULL, NULL);
+  return rc == SQLITE_OK ? 0 : uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(j->db));
+}
+
+/* ---- sets ---- */
+
+enum set_state { SET_COMPLETE, SET_STALE, SET_PARTIAL, SET_FAILED, SET_NOT_CONFIGURED, SET_MISSING };
+static const char *const set_state_names[] = {"complete", "stale", "partial", "failed", "not-configured", "not-observed"};
+
+struct set_info {
+  enum set_state state;
+  char why[512];
+};
+
+static enum set_state state_of_row(const struct judge *j, const char *state, int64_t observed_at) {
+  if (strcmp(state, "complete") == 0) return j->now - observed_at > j->fresh_for ? SET_STALE : SET_COMPLETE;
+  if (strcmp(state, "partial") == 0) return SET_PARTIAL;
+  if (strcmp(state, "not-configured") == 0) return SET_NOT_CONFIGURED;
+  return SET_FAILED;
+}
+
+/* Of each source the worst part, of all sources the best. */
+static int read_set(struct judge *j, const char *set, struct set_info *ret, struct uh_err *err) {
+  sqlite3_stmt *st = NULL;
+  const char *colon = strchr(set, ':');
+  *ret = (struct set_info){.state = SET_MISSING, .why = "no source reads it"};
+  if (!colon) return uh_fail(err, UH_ERR_INTERNAL, "\"%s\" is no set: side:Name expected", set);
+  if (sqlite3_prepare_v2(j->db, "SELECT source, part, state, why, observed_at FROM t_set WHERE side = ? AND name = ? ORDER BY source, id",
+                         -1, &st, NULL) != SQLITE_OK)
+    return uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
+  sqlite3_bind_text(st, 1, set, (int)(colon - set), SQLITE_STATIC);
+  sqlite3_bind_text(st, 2, colon + 1, -1, SQLITE_STATIC);
+  char source[64] = "";
+  struct set_info of_source = {.state = SET_MISSING};
+  int rc;
+  while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+    const char *name = (const char *)sqlite3_column_text(st, 0);
+    const char *part = (const char *)sqlite3_column_text(st, 1);
+    const char *why = (const char *)sqlite3_column_text(st, 3);
+    enum set_state state = state_of_row(j, (const char *)sqlite3_column_text(st, 2), sqlite3_column_int64(st, 4));
+    if (strcmp(source, name) != 0) {
+      if (of_source.state < ret->state) *ret = of_source;
+      (void)snprintf(source, sizeof source, "%s", name);
+      of_source = (struct set_info){.state = SET_COMPLETE};
+    }
+    if (state > of_source.state) {
+      of_source.state = state;
+      (void)snprintf(of_source.why, sizeof of_source.why, "%s%s%s: %s", name, *part ? " " : "", part,
+                     state == SET_STALE ? "observed too long ago" : why);
+    }
+  }
+  if (of_source.state < ret->state) *ret = of_source;
+  sqlite3_finalize(st);
+  return rc == SQLITE_DONE ? 0 : uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
+}
+
+struct alternative {
+  const char *start;
+  size_t n;
+  enum set_state worst;
+};
+
+static int each_set(const char *list, size_t n, int (*each)(struct judge *, const char *set, void *user, struct uh_err *),
+                    struct judge *j, void *user, struct uh_err *err) {
+  char set[NAME_MAX_SET];
+  for (size_t at = 0; at < n;) {
+    size_t len = 0;
+    while (at + len < n && list[at + len] != '+') len++;
+    const char *p = list + at;
+    size_t m = len;
+    while (m && *p == ' ') p++, m--;
+    while (m && p[m - 1] == ' ') m--;
+    if (m >= sizeof set) return uh_fail(err, UH_ERR_INTERNAL, "a set's name is too long");
+    memcpy(set, p, m);
+    set[m] = '\0';
+    if (each(j, set, user, err) < 0) return -1;
+    at += len + 1;
+  }
+  return 0;
+}
+
+static int worst_state(struct judge *j, const char *set, void *user, struct uh_err *err) {
+  enum set_state *worst = user;
+  struct set_info info;
+  if (read_set(j, set, &info, err) < 0) return -1;
+  if (info.state > *worst) *worst = info.state;
+  return 0;
+}
+
+struct lacking {
+  struct uh_check_run *run;
+  bool any;
+  char why[512];
+};
+
+static int report_lacking(struct judge *j, const char *set, void *user, struct uh_err *err) {
+  struct lacking *l = user;
+  struct set_info info;
+  if (read_set(j, set, &info, err) < 0) return -1;
+  if (info.state == SET_COMPLETE) return 0;
+  if (!l->any) (void)snprintf(l->why, sizeof l->why, "%s is %s", set, set_state_names[info.state]);
+  l->any = true;
+  return uh_results_put_unknown(j->results, l->run->index, set, set_state_names[info.state], info.why, err);
+}
+
+/* One need: alternatives between '|'. The best alternative's lacking sets are written down. */
+static int check_need(struct uh_check_run *run, const char *need, size_t n, struct lacking *l, struct uh_err *err) {
+  struct alternative best = {.worst = SET_MISSING + 1};
+  for (size_t at = 0; at <= n;) {
+    size_t len = 0;
+    while (at + len < n && need[at + len] != '|') len++;
+    struct alternative a = {.start = need + at, .n = len, .worst = SET_COMPLETE};
+    if (each_set(a.start, a.n, worst_state, run->judge, &a.worst, err) < 0) return -1;
+    if (a.worst < best.worst) best = a;
+    at += len + 1;
+  }
+  return best.worst == SET_COMPLETE ? 0 : each_set(best.start, best.n, report_lacking, run->judge, l, err);
+}
+
+static int check_needs(struct uh_check_run *run, const char *needs, struct lacking *l, struct uh_err *err) {
+  l->run = run;
+  for (const char *p = needs; p && *p;) {
+    size_t len = strcspn(p, ",");
+    if (check_need(run, p, len, l, err) < 0) return -1;
+    p += len + (p[len] == ',');
+  }
+  return 0;
+}
+
+int uh_check_need(struct uh_check_run *run, const char *needs, struct uh_err *err) {
+  struct lacking l = {0};
+  return check_needs(run, needs, &l, err);
+}
+
+int uh_set_lacking(struct uh_check_run *run, const char *set, const char *state, struct uh_err *err, const char *why_fmt, ...) {
+  char why[512];
+  va_list ap;
+  va_start(ap, why_fmt);
+  (void)vsnprintf(why, sizeof why, why_fmt, ap);
+  va_end(ap);
+  return uh_results_put_unknown(run->judge->results, run->index, set, state, why, err);
+}
+
+/* ---- objects ---- */
+
+static int put(struct uh_check_run *run, const struct uh_object *o, enum uh_truth truth, const char *message, const char *evidence,
+               const char *command, struct uh_err *err) {
+  char why[600];
+  if (truth == UH_TRUTH_VIOLATED && run->absence_lacking) {
+    (void)snprintf(why, sizeof why, "not found in what was searched, but %s", run->absence_why);
+    return uh_results_put_object(run->judge->results, run->index, o, UH_TRUTH_UNJUDGED, why, evidence, NULL, err);
+  }
+  return uh_results_put_object(run->judge->results, run->index, o, truth, message, evidence, command, err);
+}
+
+int uh_violated(struct uh_check_run *run, const struct uh_object *object, const char *evidence_json, const char *command, struct uh_err *err,
+                const char *message_fmt, ...) {
+  char *message = NULL;
+  va_list ap;
+  va_start(ap, message_fmt);
+  int n = vasprintf(&message, message_fmt, ap);
+  va_end(ap);
+  if (n < 0) return uh_fail_nomem(err);
+  int rc = put(run, object, UH_TRUTH_VIOLATED, message, evidence_json, command, err);
+  free(message);
+  return rc;
+}
+
+int uh_cannot_judge(struct uh_check_run *run, const struct uh_object *object, struct uh_err *err, const char *why_fmt, ...) {
+  char *why = NULL;
+  va_list ap;
+  va_start(ap, why_fmt);
+  int n = vasprintf(&why, why_fmt, ap);
+  va_end(ap);
+  if (n < 0) return uh_fail_nomem(err);
+  int rc = put(run, object, UH_TRUTH_UNJUDGED, why, NULL, NULL, err);
+  free(why);
+  return rc;
+}
+
+int uh_satisfied(struct uh_check_run *run, const struct uh_object *object, struct uh_err *err) {
+  return put(run, object, UH_TRUTH_SATISFIED, NULL, NULL, NULL, err);
+}
+
+/* ---- rules: SQL ---- */
+
+enum column { C_VIOLATED, C_KEY, C_KIND, C_OBJECT, C_MESSAGE, C_EVIDENCE, C_COMMAND, C_GUID, C_SIDE, C_MAX };
+static const char *const column_names[C_MAX] = {"violated", "key", "kind", "object", "message", "evidence", "command", "guid", "side"};
+
+static int find_columns(sqlite3_stmt *st, int columns[C_MAX], struct uh_err *err) {
+  for (int c = 0; c < C_MAX; c++) {
+    columns[c] = -1;
+    for (int i = 0; i < sqlite3_column_count(st); i++)
+      if (strcasecmp(sqlite3_column_name(st, i), column_names[c]) == 0) columns[c] = i;
+    if (columns[c] < 0 && c <= C_EVIDENCE) return uh_fail(err, UH_ERR_INTERNAL, "the rule gives no column \"%s\"", column_names[c]);
+  }
+  return 0;
+}
+
+static const char *column_text(sqlite3_stmt *st, const int columns[C_MAX], enum column c) {
+  return columns[c] < 0 ? NULL : (const char *)sqlite3_column_text(st, columns[c]);
+}
+
+/* "not obtained: RecipientTypeDetails, homeMDB": the values that the rule read and nobody had, from its evidence. */
+static void describe_missing(const char *evidence, char *out, size_t size) {
+  json_t *e = evidence ? json_loads(evidence, 0, NULL) : NULL;
+  const char *key;
+  json_t *v;
+  size_t at = 0;
+  (void)snprintf(out, size, "a value that this check reads was not obtained");
+  json_object_foreach(e, key, v) {
+    if (!json_is_null(v) || at + strlen(key) + 24 >= size) continue;
+    at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "not obtained: ", key);
+  }
+  json_decref(e);
+}
+
+static int take_row(struct uh_check_run *run, const struct uh_rule *rule, sqlite3_stmt *st, const int columns[C_MAX], struct uh_err *err) {
+  const char *side = column_text(st, columns, C_SIDE);
+  struct uh_object o = {.side = side ? side : rule->side,
+                        .key = column_text(st, columns, C_KEY),
+                        .kind = column_text(st, columns, C_KIND),
+                        .object = column_text(st, columns, C_OBJECT),
+                        .guid = column_text(st, columns, C_GUID)};
+  const char *message = column_text(st, columns, C_MESSAGE), *evidence = column_text(st, columns, C_EVIDENCE);
+  /* An object that has lost its key still is an object: it must not vanish. */
+  if (!o.key || !*o.key) o.key = o.object && *o.object ? o.object : "(no key)";
+  if (sqlite3_column_type(st, columns[C_VIOLATED]) == SQLITE_NULL) {
+    char why[400];
+    describe_missing(evidence, why, sizeof why);
+    return put(run, &o, UH_TRUTH_UNJUDGED, why, evidence, NULL, err);
+  }
+  if (sqlite3_column_int(st, columns[C_VIOLATED]) == 0) return put(run, &o, UH_TRUTH_SATISFIED, NULL, NULL, NULL, err);
+  return put(run, &o, UH_TRUTH_VIOLATED, message && *message ? message : run->check->title, evidence, column_text(st, columns, C_COMMAND), err);
+}
+
+static int run_rule(struct uh_check_run *run, const struct uh_rule *rule, struct uh_err *err) {
+  sqlite3_stmt *st = NULL;
+  int columns[C_MAX], rc = SQLITE_DONE, result = 0;
+  if (prepare(run->judge, rule->sql, &st, err) < 0) return -1;
+  if (find_columns(st, columns, err) < 0) {
+    sqlite3_finalize(st);
+    return -1;
+  }
+  while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) result = take_row(run, rule, st, columns, err);
+  if (result == 0 && rc != SQLITE_DONE) result = uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(run->judge->db));
+  sqlite3_finalize(st);
+  return result;
+}
+
+/* ---- queries of check functions ---- */
+
+struct uh_query {
+  sqlite3_stmt *st;
+  struct uh_check_run *run;
+};
+
+int uh_query_open(struct uh_check_run *run, const char *sql, struct uh_query **ret_query, struct uh_err *err) {
+  struct uh_query *q = calloc(1, sizeof *q);
+  if (!q) return uh_fail_nomem(err);
+  q->run = run;
+  if (prepare(run->judge, sql, &q->st, err) < 0) {
+    free(q);
+    return -1;
+  }
+  *ret_query = q;
+  return 0;
+}
+
+struct uh_query *uh_query_free(struct uh_query *q) {
+  if (q) sqlite3_finalize(q->st);
+  free(q);
+  return NULL;
+}
+void uh_query_freep(struct uh_query **q) { *q = uh_query_free(*q); }
+void uh_query_bind_text(struct uh_query *q, int index, const char *text) { sqlite3_bind_text(q->st, index, text, -1, SQLITE_TRANSIENT); }
+void uh_query_bind_int(struct uh_query *q, int index, int64_t value) { sqlite3_bind_int64(q->st, index, value); }
+void uh_query_rewind(struct uh_query *q) { sqlite3_reset(q->st); }
+
+int uh_query_next(struct uh_query *q, struct uh_err *err) {
+  int rc = sqlite3_step(q->st);
+  if (rc == SQLITE_ROW) return 1;
+  return rc == SQLITE_DONE ? 0 : uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(q->run->judge->db));
+}
+
+const char *uh_query_text(struct uh_query *q, int column) { return (const char *)sqlite3_column_text(q->st, column); }
+
+bool uh_query_int(struct uh_query *q, int column, int64_t *ret_value) {
+  if (sqlite3_column_type(q->st, column) == SQLITE_NULL) return false;
+  *ret_value = sqlite3_column_int64(q->st, column);
+  return true;
+}
+
+int uh_check_exec(struct uh_check_run *run, const char *sql, struct uh_err *err) {
+  for (const char *tail = sql; *tail;) {
+    sqlite3_stmt *st = NULL;
+    sqlite3_set_authorizer(run->judge->db, authorize, NULL);
+    int rc = sqlite3_prepare_v2(run->judge->db, tail, -1, &st, &tail);
+    sqlite3_set_authorizer(run->judge->db, NULL, NULL);
+    if (rc == SQLITE_OK && st)
+      while ((rc = sqlite3_step(st)) == SQLITE_ROW) continue;
+    sqlite3_finalize(st);
+    if (rc != SQLITE_OK && rc != SQLITE_DONE) return uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(run->judge->db));
+  }
+  return 0;
+}
+
+static sqlite3_stmt *setting_statement(struct uh_check_run *run, const char *sql, const char *name) {
+  sqlite3_stmt *st = NULL;
+  if (sqlite3_prepare_v2(run->judge->db, sql, -1, &st, NULL) != SQLITE_OK) return NULL;
+  sqlite3_bind_text(st, 1, name, -1, SQLITE_TRANSIENT);
+  return st;
+}
+
+size_t uh_setting_count(struct uh_check_run *run, const char *name) {
+  sqlite3_stmt *st = setting_statement(run, "SELECT count(*) FROM t_setting WHERE name = ?", name);
+  size_t n = st && sqlite3_step(st) == SQLITE_ROW ? (size_t)sqlite3_column_int64(st, 0) : 0;
+  sqlite3_finalize(st);
+  return n;
+}
+
+const char *uh_setting(struct uh_check_run *run, const char *name, size_t i) {
+  sqlite3_stmt *st = setting_statement(run, "SELECT value FROM t_setting WHERE name = ?1 AND position = ?2", name);
+  run->setting[0] = '\0';
+  if (st) {
+    sqlite3_bind_int64(st, 2, (int64_t)i);
+    if (sqlite3_step(st) == SQLITE_ROW)
+      (void)snprintf(run->setting, sizeof run->setting, "%s", (const char *)sqlite3_column_text(st, 0));
+  }
+  sqlite3_finalize(st);
+  return run->setting;
+}
+
+/* ---- one check ---- */
+
+/* 1 applies, 0 does not, -1 cannot be told (written down as lacking), -2 failed. */
+static int applies(struct uh_check_run *run, struct uh_err *err) {
+  const struct uh_check *check = run->check;
+  if (!check->applies) return 1;
+  sqlite3_stmt *st = NULL;
+  struct lacking l = {0};
+  if (check_needs(run, check->applies_needs, &l, err) < 0) return -2;
+  if (prepare(run->judge, check->applies, &st, err) < 0) return -2;
+  int rc = sqlite3_step(st);
+  int result = rc == SQLITE_DONE ? 0 : rc != SQLITE_ROW ? -2 : sqlite3_column_type(st, 0) == SQLITE_NULL ? -1 : sqlite3_column_int(st, 0) != 0;
+  if (result == -2) uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(run->judge->db));
+  sqlite3_finalize(st);
+  if (result == -1 && uh_set_lacking(run, "check:applies", "unjudged", err, "whether this check applies could not be told") < 0) return -2;
+  /* "There is none of it" counts only where all of it was looked at. */
+  return result == 0 && l.any ? -1 : result;
+}
+
+static int run_check(struct uh_check_run *run, int *ret_applies, struct uh_err *err) {
+  const struct uh_check *check = run->check;
+  struct lacking absence = {0};
+  if (check->absence_needs) {
+    if (check_needs(run, check->absence_needs, &absence, err) < 0) return -1;
+    run->absence_lacking = absence.any;
+    (void)snprintf(run->absence_why, sizeof run->absence_why, "%s", absence.why);
+  }
+  for (const struct uh_rule *rule = check->rules; rule && rule->sql; rule++) {
+    struct lacking l = {0};
+    if (run_rule(run, rule, err) < 0 || check_needs(run, rule->needs, &l, err) < 0) return -1;
+  }
+  if (check->run && check->run(run, err) < 0) return -1;
+  *ret_applies = applies(run, err);
+  return *ret_applies == -2 ? -1 : 0;
+}
+
+static void drop_temporary_tables(struct judge *j) {
+  char *names[64];
+  int n = 0;
+  sqlite3_stmt *st = NULL;
+  if (sqlite3_prepare_v2(j->db, "SELECT name FROM sqlite_temp_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'", -1, &st, NULL) ==
+      SQLITE_OK)
+    while (n < 64 && sqlite3_step(st) == SQLITE_ROW) {
+      names[n] = strdup((const char *)sqlite3_column_text(st, 0));
+      if (names[n]) n++;
+    }
+  sqlite3_finalize(st);
+  for (int i = 0; i < n; i++) {
+    char *sql = sqlite3_mprintf("DROP TABLE temp.\"%w\"", names[i]);
+    if (sql) sqlite3_exec(j->db, sql, NULL, NULL, NULL);
+    sqlite3_free(sql);
+    free(names[i]);
+  }
+}
+
+static int judge_check(struct judge *j, const struct uh_check *check, int64_t index, struct uh_err *err) {
+  struct uh_check_run run = {.judge = j, .check = check, .index = index};
+  struct uh_err own = UH_ERR_INIT;
+  int does_apply = 1;
+  if (run_check(&run, &does_apply, &own) < 0) {
+    /* A check that breaks says so and is unknown; the others go on. */
+    if (own.cls != UH_ERR_INTERNAL) {
+      if (err) *err = own;
+      return -1;
+    }
+    if (uh_results_put_unknown(j->results, index, "check:itself", "failed", own.what, err) < 0) return -1;
+  }
+  drop_temporary_tables(j);
+  int64_t violated = uh_results_count_objects(j->results, index, UH_TRUTH_VIOLATED);
+  int64_t unjudged = uh_results_count_objects(j->results, index, UH_TRUTH_UNJUDGED);
+  int64_t lacking = uh_results_count_lacking(j->results, index);
+  if (violated < 0 || unjudged < 0 || lacking < 0) return uh_fail(err, UH_ERR_INTERNAL, "results cannot be counted");
+  enum uh_status status = UH_PASS;
+  if (violated > 0)
+    status = UH_FAIL;
+  else if (unjudged > 0 || lacking > 0)
+    status = UH_UNKNOWN;
+  else if (does_apply == 0)
+    status = UH_NOT_APPLICABLE;
+  else if (check->blind_spot) {
+    status = UH_UNKNOWN;
+    lacking = 1;
+    if (uh_results_put_unknown(j->results, index, "check:blind-spot", "not-observed", check->blind_spot, err) < 0) return -1;
+  }
+  return uh_results_put_check(j->results, index, check->id, check->title, check->severity, status, check->requirements, check->remedy,
+                              check->reference, unjudged == 0 && lacking == 0, err);
+}
+
+/* ---- all of them ---- */
+
+static bool in_list(const char *const *list, const char *id) {
+  for (; list && *list; list++)
+    if (strcmp(*list, id) == 0) return true;
+  return false;
+}
+
+/* Results that stand for what was not judged, so that no verdict forgets it. */
+static int put_absent(struct judge *j, int64_t index, const char *id, const char *title, const char *requirements, const char *set,
+                      const char *why, const char *remedy, const char *reference, struct uh_err *err) {
+  if (uh_results_put_unknown(j->results, index, set, "not-observed", why, err) < 0) return -1;
+  return uh_results_put_check(j->results, index, id, title, UH_BLOCKER, UH_UNKNOWN, requirements, remedy, reference, false, err);
+}
+
+static int judge_all(struct judge *j, struct uh_err *err) {
+  const struct uh_judge_options *o = j->options;
+  int64_t index = 0;
+  bool left_out = false;
+  const struct uh_check *check;
+  for (size_t i = 0; (check = uh_check_at(i)) != NULL; i++) {
+    if (!(check->purposes & o->purpose)) continue;
+    if ((o->only && !in_list(o->only, check->id)) || in_list(o->skip, check->id)) {
+      left_out = left_out || check->severity == UH_BLOCKER;
+      continue;
+    }
+    if (judge_check(j, check, index++, err) < 0) return -1;
+  }
+  if (left_out && put_absent(j, index++, "selection.left-out", "Every blocker was judged", "P-30", "check:selection",
+                             "blockers were left out with --only or --skip", "Run the audit without --only and --skip.", "", err) < 0)
+    return -1;
+  if (o->only || o->purpose != UH_BEFORE) return 0;
+  for (size_t i = 0; i < uh_requirement_count(); i++) {
+    const struct uh_requirement *r = uh_requirement_at(i);
+    char id[32];
+    if (r->severity != UH_BLOCKER || uh_requirement_examined(r->id)) continue;
+    (void)snprintf(id, sizeof id, "requirement.%s", r->id);
+    if (in_list(o->skip, id)) continue;
+    if (put_absent(j, index++, id, r->title, r->id, "check:none", "no check of this version examines this requirement",
+                   "Make sure of it by hand, with the guide.", r->reference, err) < 0)
+      return -1;
+  }
+  return 0;
+}
+
+static int copy_sources(struct judge *j, struct uh_err *err) {
+  sqlite3_stmt *st = NULL;
+  int rc = sqlite3_prepare_v2(j->db,
+                              "SELECT id, state, detail, objects, milliseconds, requests, cpu_milliseconds, answer, error_class"
+                              " FROM t_source ORDER BY rowid",
+                              -1, &st, NULL);
+  int result = rc == SQLITE_OK ? 0 : uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
+  while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+    struct uh_result_source s = {.id = (const char *)sqlite3_column_text(st, 0), .state = (const char *)sqlite3_column_text(st, 1),
+                                 .detail = (const char *)sqlite3_column_text(st, 2), .objects = sqlite3_column_int64(st, 3),
+                                 .milliseconds = sqlite3_column_int64(st, 4), .requests = sqlite3_column_int64(st, 5),
+                                 .cpu_milliseconds = sqlite3_column_int64(st, 6), .answer = sqlite3_column_int(st, 7),
+                                 .error_class = sqlite3_column_int(st, 8)};
+    result = uh_results_put_source(j->results, &s, err);
+  }
+  sqlite3_finalize(st);
+  if (result < 0) return -1;
+  if (sqlite3_prepare_v2(j->db, "SELECT source, text FROM t_notice", -1, &st, NULL) != SQLITE_OK)
+    return uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
+  while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
+    result = uh_results_put_notice(j->results, (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1), err);
+  sqlite3_finalize(st);
+  return result;
+}
+
+static int read_head(struct judge *j, const char *facts_path, struct uh_err *err) {
+  sqlite3_stmt *st = NULL;
+  if (sqlite3_prepare_v2(j->db, "SELECT organization, tenant, started_at, ended_at, interrupted FROM t_observation", -1, &st, NULL) != SQLITE_OK ||
+      sqlite3_step(st) != SQLITE_ROW) {
+    sqlite3_finalize(st);
+    uh_fail(err, UH_ERR_DATA, "the facts say nothing of the observation they come from");
+    uh_err_where(err, "%s", facts_path);
+    return -1;
+  }
+  int64_t started = sqlite3_column_int64(st, 2), ended = sqlite3_column_int64(st, 3);
+  int64_t observed = ended ? ended : started;
+  j->now = j->options->now ? j->options->now : observed;
+  const char *purpose = j->options->gate ? "gate" : j->options->purpose == UH_AFTER ? "after" : "before";
+  int rc = uh_results_set_head(j->results, (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1), purpose,
+                               facts_path, observed, j->now, ended == 0 || sqlite3_column_int(st, 4) != 0, err);
+  sqlite3_finalize(st);
+  return rc;
+}
+
+int uh_judge(const char *facts_path, const struct uh_judge_options *options, struct uh_results **ret_results, struct uh_err *err) {
+  struct judge j = {.options = options, .fresh_for = options->fresh_for ? options->fresh_for : FRESH_FOR_DEFAULT};
+  if (uh_facts_open(facts_path, &j.db, err) < 0) return -1;
+  int rc = uh_results_new(&j.results, err);
+  if (rc == 0) rc = read_head(&j, facts_path, err);
+  if (rc == 0) rc = copy_sources(&j, err);
+  if (rc == 0) rc = judge_all(&j, err);
+  if (rc == 0) rc = uh_results_conclude(j.results, err);
+  sqlite3_close(j.db);
+  if (rc < 0) {
+    uh_results_free(j.results);
+    return -1;
+  }
+  *ret_results = j.results;
+  return 0;
+}

@@ -129,7 +129,8 @@ int uh_set_lacking(struct uh_check_run *run, const char *set, const char *state,
                    const char *why_fmt, ...) UH_PRINTF(5, 6);
 
 /* A list of strings from the configuration that checks may see: "mail_flow.gateways", "mail_flow.onprem_networks".
- * Stored with the facts, so that judging again needs no configuration. Returns the number, and element i. */
+ * Stored with the facts, so that judging again needs no configuration. Returns the number, and element i
+ * (valid until the next call). */
 size_t uh_setting_count(struct uh_check_run *run, const char *name);
 const char *uh_setting(struct uh_check_run *run, const char *name, size_t i);
 #endif
