@@ -26,12 +26,14 @@ struct uh_check_run {
   struct judge *judge;
   const struct uh_check *check;
   int64_t index;
-  bool absence_lacking;        /* a set that absence is concluded from is not complete */
+  bool absence_lacking; /* a set that absence is concluded from is not complete */
   char absence_why[512];
-  char setting[512];           /* what uh_setting() gave last */
+  char setting[512]; /* what uh_setting() gave last */
 };
 
-int64_t uh_check_now(const struct uh_check_run *run) { return run->judge->now; }
+int64_t uh_check_now(const struct uh_check_run *run) {
+  return run->judge->now;
+}
 
 /* ---- what a check's SQL may do ---- */
 
@@ -70,7 +72,8 @@ static int prepare(struct judge *j, const char *sql, sqlite3_stmt **ret, struct 
 /* ---- sets ---- */
 
 enum set_state { SET_COMPLETE, SET_STALE, SET_PARTIAL, SET_FAILED, SET_NOT_CONFIGURED, SET_MISSING };
-static const char *const set_state_names[] = {"complete", "stale", "partial", "failed", "not-configured", "not-observed"};
+static const char *const set_state_names[] = {"complete", "stale",          "partial",
+                                              "failed",   "not-configured", "not-observed"};
 
 struct set_info {
   enum set_state state;
@@ -90,8 +93,10 @@ static int read_set(struct judge *j, const char *set, struct set_info *ret, stru
   const char *colon = strchr(set, ':');
   *ret = (struct set_info){.state = SET_MISSING, .why = "no source reads it"};
   if (!colon) return uh_fail(err, UH_ERR_INTERNAL, "\"%s\" is no set: side:Name expected", set);
-  if (sqlite3_prepare_v2(j->db, "SELECT source, part, state, why, observed_at FROM t_set WHERE side = ? AND name = ? ORDER BY source, id",
-                         -1, &st, NULL) != SQLITE_OK)
+  if (sqlite3_prepare_v2(
+          j->db,
+          "SELECT source, part, state, why, observed_at FROM t_set WHERE side = ? AND name = ? ORDER BY source, id", -1,
+          &st, NULL) != SQLITE_OK)
     return uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
   sqlite3_bind_text(st, 1, set, (int)(colon - set), SQLITE_STATIC);
   sqlite3_bind_text(st, 2, colon + 1, -1, SQLITE_STATIC);
@@ -125,8 +130,9 @@ struct alternative {
   enum set_state worst;
 };
 
-static int each_set(const char *list, size_t n, int (*each)(struct judge *, const char *set, void *user, struct uh_err *),
-                    struct judge *j, void *user, struct uh_err *err) {
+static int each_set(const char *list, size_t n,
+                    int (*each)(struct judge *, const char *set, void *user, struct uh_err *), struct judge *j,
+                    void *user, struct uh_err *err) {
   char set[NAME_MAX_SET];
   for (size_t at = 0; at < n;) {
     size_t len = 0;
@@ -197,7 +203,8 @@ int uh_check_need(struct uh_check_run *run, const char *needs, struct uh_err *er
   return check_needs(run, needs, &l, err);
 }
 
-int uh_set_lacking(struct uh_check_run *run, const char *set, const char *state, struct uh_err *err, const char *why_fmt, ...) {
+int uh_set_lacking(struct uh_check_run *run, const char *set, const char *state, struct uh_err *err,
+                   const char *why_fmt, ...) {
   char why[512];
   va_list ap;
   va_start(ap, why_fmt);
@@ -208,8 +215,8 @@ int uh_set_lacking(struct uh_check_run *run, const char *set, const char *state,
 
 /* ---- objects ---- */
 
-static int put(struct uh_check_run *run, const struct uh_object *o, enum uh_truth truth, const char *message, const char *evidence,
-               const char *command, struct uh_err *err) {
+static int put(struct uh_check_run *run, const struct uh_object *o, enum uh_truth truth, const char *message,
+               const char *evidence, const char *command, struct uh_err *err) {
   char why[600];
   if (truth == UH_TRUTH_VIOLATED && run->absence_lacking) {
     (void)snprintf(why, sizeof why, "not found in what was searched, but %s", run->absence_why);
@@ -218,8 +225,8 @@ static int put(struct uh_check_run *run, const struct uh_object *o, enum uh_trut
   return uh_results_put_object(run->judge->results, run->index, o, truth, message, evidence, command, err);
 }
 
-int uh_violated(struct uh_check_run *run, const struct uh_object *object, const char *evidence_json, const char *command, struct uh_err *err,
-                const char *message_fmt, ...) {
+int uh_violated(struct uh_check_run *run, const struct uh_object *object, const char *evidence_json,
+                const char *command, struct uh_err *err, const char *message_fmt, ...) {
   char *message = NULL;
   va_list ap;
   va_start(ap, message_fmt);
@@ -231,7 +238,8 @@ int uh_violated(struct uh_check_run *run, const struct uh_object *object, const 
   return rc;
 }
 
-int uh_cannot_judge(struct uh_check_run *run, const struct uh_object *object, struct uh_err *err, const char *why_fmt, ...) {
+int uh_cannot_judge(struct uh_check_run *run, const struct uh_object *object, struct uh_err *err, const char *why_fmt,
+                    ...) {
   char *why = NULL;
   va_list ap;
   va_start(ap, why_fmt);
@@ -250,14 +258,16 @@ int uh_satisfied(struct uh_check_run *run, const struct uh_object *object, struc
 /* ---- rules: SQL ---- */
 
 enum column { C_VIOLATED, C_KEY, C_KIND, C_OBJECT, C_MESSAGE, C_EVIDENCE, C_COMMAND, C_GUID, C_SIDE, C_MAX };
-static const char *const column_names[C_MAX] = {"violated", "key", "kind", "object", "message", "evidence", "command", "guid", "side"};
+static const char *const column_names[C_MAX] = {"violated", "key",     "kind", "object", "message",
+                                                "evidence", "command", "guid", "side"};
 
 static int find_columns(sqlite3_stmt *st, int columns[C_MAX], struct uh_err *err) {
   for (int c = 0; c < C_MAX; c++) {
     columns[c] = -1;
     for (int i = 0; i < sqlite3_column_count(st); i++)
       if (strcasecmp(sqlite3_column_name(st, i), column_names[c]) == 0) columns[c] = i;
-    if (columns[c] < 0 && c <= C_EVIDENCE) return uh_fail(err, UH_ERR_INTERNAL, "the rule gives no column \"%s\"", column_names[c]);
+    if (columns[c] < 0 && c <= C_EVIDENCE)
+      return uh_fail(err, UH_ERR_INTERNAL, "the rule gives no column \"%s\"", column_names[c]);
   }
   return 0;
 }
@@ -280,7 +290,8 @@ static void describe_missing(const char *evidence, char *out, size_t size) {
   json_decref(e);
 }
 
-static int take_row(struct uh_check_run *run, const struct uh_rule *rule, sqlite3_stmt *st, const int columns[C_MAX], struct uh_err *err) {
+static int take_row(struct uh_check_run *run, const struct uh_rule *rule, sqlite3_stmt *st, const int columns[C_MAX],
+                    struct uh_err *err) {
   const char *side = column_text(st, columns, C_SIDE);
   struct uh_object o = {.side = side ? side : rule->side,
                         .key = column_text(st, columns, C_KEY),
@@ -296,7 +307,8 @@ static int take_row(struct uh_check_run *run, const struct uh_rule *rule, sqlite
     return put(run, &o, UH_TRUTH_UNJUDGED, why, evidence, NULL, err);
   }
   if (sqlite3_column_int(st, columns[C_VIOLATED]) == 0) return put(run, &o, UH_TRUTH_SATISFIED, NULL, NULL, NULL, err);
-  return put(run, &o, UH_TRUTH_VIOLATED, message && *message ? message : run->check->title, evidence, column_text(st, columns, C_COMMAND), err);
+  return put(run, &o, UH_TRUTH_VIOLATED, message && *message ? message : run->check->title, evidence,
+             column_text(st, columns, C_COMMAND), err);
 }
 
 static int run_rule(struct uh_check_run *run, const struct uh_rule *rule, struct uh_err *err) {
@@ -308,7 +320,8 @@ static int run_rule(struct uh_check_run *run, const struct uh_rule *rule, struct
     return -1;
   }
   while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) result = take_row(run, rule, st, columns, err);
-  if (result == 0 && rc != SQLITE_DONE) result = uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(run->judge->db));
+  if (result == 0 && rc != SQLITE_DONE)
+    result = uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(run->judge->db));
   sqlite3_finalize(st);
   return result;
 }
@@ -337,10 +350,18 @@ struct uh_query *uh_query_free(struct uh_query *q) {
   free(q);
   return NULL;
 }
-void uh_query_freep(struct uh_query **q) { *q = uh_query_free(*q); }
-void uh_query_bind_text(struct uh_query *q, int index, const char *text) { sqlite3_bind_text(q->st, index, text, -1, SQLITE_TRANSIENT); }
-void uh_query_bind_int(struct uh_query *q, int index, int64_t value) { sqlite3_bind_int64(q->st, index, value); }
-void uh_query_rewind(struct uh_query *q) { sqlite3_reset(q->st); }
+void uh_query_freep(struct uh_query **q) {
+  *q = uh_query_free(*q);
+}
+void uh_query_bind_text(struct uh_query *q, int index, const char *text) {
+  sqlite3_bind_text(q->st, index, text, -1, SQLITE_TRANSIENT);
+}
+void uh_query_bind_int(struct uh_query *q, int index, int64_t value) {
+  sqlite3_bind_int64(q->st, index, value);
+}
+void uh_query_rewind(struct uh_query *q) {
+  sqlite3_reset(q->st);
+}
 
 int uh_query_next(struct uh_query *q, struct uh_err *err) {
   int rc = sqlite3_step(q->st);
@@ -348,7 +369,9 @@ int uh_query_next(struct uh_query *q, struct uh_err *err) {
   return rc == SQLITE_DONE ? 0 : uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(q->run->judge->db));
 }
 
-const char *uh_query_text(struct uh_query *q, int column) { return (const char *)sqlite3_column_text(q->st, column); }
+const char *uh_query_text(struct uh_query *q, int column) {
+  return (const char *)sqlite3_column_text(q->st, column);
+}
 
 bool uh_query_int(struct uh_query *q, int column, int64_t *ret_value) {
   if (sqlite3_column_type(q->st, column) == SQLITE_NULL) return false;
@@ -365,7 +388,8 @@ int uh_check_exec(struct uh_check_run *run, const char *sql, struct uh_err *err)
     if (rc == SQLITE_OK && st)
       while ((rc = sqlite3_step(st)) == SQLITE_ROW) continue;
     sqlite3_finalize(st);
-    if (rc != SQLITE_OK && rc != SQLITE_DONE) return uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(run->judge->db));
+    if (rc != SQLITE_OK && rc != SQLITE_DONE)
+      return uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(run->judge->db));
   }
   return 0;
 }
@@ -407,10 +431,15 @@ static int applies(struct uh_check_run *run, struct uh_err *err) {
   if (check_needs(run, check->applies_needs, &l, err) < 0) return -2;
   if (prepare(run->judge, check->applies, &st, err) < 0) return -2;
   int rc = sqlite3_step(st);
-  int result = rc == SQLITE_DONE ? 0 : rc != SQLITE_ROW ? -2 : sqlite3_column_type(st, 0) == SQLITE_NULL ? -1 : sqlite3_column_int(st, 0) != 0;
+  int result = rc == SQLITE_DONE                           ? 0
+               : rc != SQLITE_ROW                          ? -2
+               : sqlite3_column_type(st, 0) == SQLITE_NULL ? -1
+                                                           : sqlite3_column_int(st, 0) != 0;
   if (result == -2) uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(run->judge->db));
   sqlite3_finalize(st);
-  if (result == -1 && uh_set_lacking(run, "check:applies", "unjudged", err, "whether this check applies could not be told") < 0) return -2;
+  if (result == -1 &&
+      uh_set_lacking(run, "check:applies", "unjudged", err, "whether this check applies could not be told") < 0)
+    return -2;
   /* "There is none of it" counts only where all of it was looked at. */
   return result == 0 && l.any ? -1 : result;
 }
@@ -436,8 +465,8 @@ static void drop_temporary_tables(struct judge *j) {
   char *names[64];
   int n = 0;
   sqlite3_stmt *st = NULL;
-  if (sqlite3_prepare_v2(j->db, "SELECT name FROM sqlite_temp_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'", -1, &st, NULL) ==
-      SQLITE_OK)
+  if (sqlite3_prepare_v2(j->db, "SELECT name FROM sqlite_temp_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+                         -1, &st, NULL) == SQLITE_OK)
     while (n < 64 && sqlite3_step(st) == SQLITE_ROW) {
       names[n] = strdup((const char *)sqlite3_column_text(st, 0));
       if (names[n]) n++;
@@ -478,10 +507,11 @@ static int judge_check(struct judge *j, const struct uh_check *check, int64_t in
   else if (check->blind_spot) {
     status = UH_UNKNOWN;
     lacking = 1;
-    if (uh_results_put_unknown(j->results, index, "check:blind-spot", "not-observed", check->blind_spot, err) < 0) return -1;
+    if (uh_results_put_unknown(j->results, index, "check:blind-spot", "not-observed", check->blind_spot, err) < 0)
+      return -1;
   }
-  return uh_results_put_check(j->results, index, check->id, check->title, check->severity, status, check->requirements, check->remedy,
-                              check->reference, unjudged == 0 && lacking == 0, err);
+  return uh_results_put_check(j->results, index, check->id, check->title, check->severity, status, check->requirements,
+                              check->remedy, check->reference, unjudged == 0 && lacking == 0, err);
 }
 
 /* ---- all of them ---- */
@@ -493,10 +523,11 @@ static bool in_list(const char *const *list, const char *id) {
 }
 
 /* Results that stand for what was not judged, so that no verdict forgets it. */
-static int put_absent(struct judge *j, int64_t index, const char *id, const char *title, const char *requirements, const char *set,
-                      const char *why, const char *remedy, const char *reference, struct uh_err *err) {
+static int put_absent(struct judge *j, int64_t index, const char *id, const char *title, const char *requirements,
+                      const char *set, const char *why, const char *remedy, const char *reference, struct uh_err *err) {
   if (uh_results_put_unknown(j->results, index, set, "not-observed", why, err) < 0) return -1;
-  return uh_results_put_check(j->results, index, id, title, UH_BLOCKER, UH_UNKNOWN, requirements, remedy, reference, false, err);
+  return uh_results_put_check(j->results, index, id, title, UH_BLOCKER, UH_UNKNOWN, requirements, remedy, reference,
+                              false, err);
 }
 
 static int judge_all(struct judge *j, struct uh_err *err) {
@@ -513,7 +544,8 @@ static int judge_all(struct judge *j, struct uh_err *err) {
     if (judge_check(j, check, index++, err) < 0) return -1;
   }
   if (left_out && put_absent(j, index++, "selection.left-out", "Every blocker was judged", "P-30", "check:selection",
-                             "blockers were left out with --only or --skip", "Run the audit without --only and --skip.", "", err) < 0)
+                             "blockers were left out with --only or --skip", "Run the audit without --only and --skip.",
+                             "", err) < 0)
     return -1;
   if (o->only || o->purpose != UH_BEFORE) return 0;
   for (size_t i = 0; i < uh_requirement_count(); i++) {
@@ -531,16 +563,21 @@ static int judge_all(struct judge *j, struct uh_err *err) {
 
 static int copy_sources(struct judge *j, struct uh_err *err) {
   sqlite3_stmt *st = NULL;
-  int rc = sqlite3_prepare_v2(j->db,
-                              "SELECT id, state, detail, objects, milliseconds, requests, cpu_milliseconds, answer, error_class"
-                              " FROM t_source ORDER BY rowid",
-                              -1, &st, NULL);
+  int rc = sqlite3_prepare_v2(
+      j->db,
+      "SELECT id, state, detail, objects, milliseconds, requests, cpu_milliseconds, answer, error_class"
+      " FROM t_source ORDER BY rowid",
+      -1, &st, NULL);
   int result = rc == SQLITE_OK ? 0 : uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
   while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-    struct uh_result_source s = {.id = (const char *)sqlite3_column_text(st, 0), .state = (const char *)sqlite3_column_text(st, 1),
-                                 .detail = (const char *)sqlite3_column_text(st, 2), .objects = sqlite3_column_int64(st, 3),
-                                 .milliseconds = sqlite3_column_int64(st, 4), .requests = sqlite3_column_int64(st, 5),
-                                 .cpu_milliseconds = sqlite3_column_int64(st, 6), .answer = sqlite3_column_int(st, 7),
+    struct uh_result_source s = {.id = (const char *)sqlite3_column_text(st, 0),
+                                 .state = (const char *)sqlite3_column_text(st, 1),
+                                 .detail = (const char *)sqlite3_column_text(st, 2),
+                                 .objects = sqlite3_column_int64(st, 3),
+                                 .milliseconds = sqlite3_column_int64(st, 4),
+                                 .requests = sqlite3_column_int64(st, 5),
+                                 .cpu_milliseconds = sqlite3_column_int64(st, 6),
+                                 .answer = sqlite3_column_int(st, 7),
                                  .error_class = sqlite3_column_int(st, 8)};
     result = uh_results_put_source(j->results, &s, err);
   }
@@ -549,14 +586,16 @@ static int copy_sources(struct judge *j, struct uh_err *err) {
   if (sqlite3_prepare_v2(j->db, "SELECT source, text FROM t_notice", -1, &st, NULL) != SQLITE_OK)
     return uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
   while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
-    result = uh_results_put_notice(j->results, (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1), err);
+    result = uh_results_put_notice(j->results, (const char *)sqlite3_column_text(st, 0),
+                                   (const char *)sqlite3_column_text(st, 1), err);
   sqlite3_finalize(st);
   return result;
 }
 
 static int read_head(struct judge *j, const char *facts_path, struct uh_err *err) {
   sqlite3_stmt *st = NULL;
-  if (sqlite3_prepare_v2(j->db, "SELECT organization, tenant, started_at, ended_at, interrupted FROM t_observation", -1, &st, NULL) != SQLITE_OK ||
+  if (sqlite3_prepare_v2(j->db, "SELECT organization, tenant, started_at, ended_at, interrupted FROM t_observation", -1,
+                         &st, NULL) != SQLITE_OK ||
       sqlite3_step(st) != SQLITE_ROW) {
     sqlite3_finalize(st);
     uh_fail(err, UH_ERR_DATA, "the facts say nothing of the observation they come from");
@@ -567,13 +606,15 @@ static int read_head(struct judge *j, const char *facts_path, struct uh_err *err
   int64_t observed = ended ? ended : started;
   j->now = j->options->now ? j->options->now : observed;
   const char *purpose = j->options->gate ? "gate" : j->options->purpose == UH_AFTER ? "after" : "before";
-  int rc = uh_results_set_head(j->results, (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1), purpose,
-                               facts_path, observed, j->now, ended == 0 || sqlite3_column_int(st, 4) != 0, err);
+  int rc = uh_results_set_head(j->results, (const char *)sqlite3_column_text(st, 0),
+                               (const char *)sqlite3_column_text(st, 1), purpose, facts_path, observed, j->now,
+                               ended == 0 || sqlite3_column_int(st, 4) != 0, err);
   sqlite3_finalize(st);
   return rc;
 }
 
-int uh_judge(const char *facts_path, const struct uh_judge_options *options, struct uh_results **ret_results, struct uh_err *err) {
+int uh_judge(const char *facts_path, const struct uh_judge_options *options, struct uh_results **ret_results,
+             struct uh_err *err) {
   struct judge j = {.options = options, .fresh_for = options->fresh_for ? options->fresh_for : FRESH_FOR_DEFAULT};
   if (uh_facts_open(facts_path, &j.db, err) < 0) return -1;
   int rc = uh_results_new(&j.results, err);

@@ -24,13 +24,16 @@ const char *uh_severity_name(enum uh_severity s) {
   static const char *const names[] = {"info", "warning", "blocker"};
   return names[s];
 }
-int uh_verdict_exit_code(enum uh_verdict v) { return v == UH_READY ? 0 : v == UH_UNDETERMINED ? 2 : 1; }
+int uh_verdict_exit_code(enum uh_verdict v) {
+  return v == UH_READY ? 0 : v == UH_UNDETERMINED ? 2 : 1;
+}
 
 static int fail_db(struct uh_results *r, struct uh_err *err) {
   int code = sqlite3_errcode(r->db);
   if (code == SQLITE_NOMEM) return uh_fail_nomem(err);
   if (code == SQLITE_FULL || code == SQLITE_IOERR)
-    return uh_fail(err, UH_ERR_CANNOT_WRITE, "no room for the results in the temporary directory: %s", sqlite3_errmsg(r->db));
+    return uh_fail(err, UH_ERR_CANNOT_WRITE, "no room for the results in the temporary directory: %s",
+                   sqlite3_errmsg(r->db));
   return uh_fail(err, UH_ERR_INTERNAL, "results: %s", sqlite3_errmsg(r->db));
 }
 
@@ -40,12 +43,15 @@ static int exec(struct uh_results *r, const char *sql, struct uh_err *err) {
 
 static const char schema[] =
     "PRAGMA journal_mode=OFF; PRAGMA cache_size=-4096; PRAGMA temp_store=FILE;"
-    "CREATE TABLE source(id TEXT, state TEXT, detail TEXT, objects, milliseconds, requests, cpu_milliseconds, answer, error_class);"
+    "CREATE TABLE source(id TEXT, state TEXT, detail TEXT, objects, milliseconds, requests, cpu_milliseconds, answer, "
+    "error_class);"
     "CREATE TABLE notice(source TEXT, text TEXT);"
-    "CREATE TABLE result(idx INTEGER PRIMARY KEY, id TEXT, title TEXT, severity INTEGER, status INTEGER, requirements TEXT,"
+    "CREATE TABLE result(idx INTEGER PRIMARY KEY, id TEXT, title TEXT, severity INTEGER, status INTEGER, requirements "
+    "TEXT,"
     " remedy TEXT, reference TEXT, complete INTEGER, findings INTEGER, unknowns INTEGER);"
     "CREATE TABLE lacking(idx INTEGER, name TEXT, state TEXT, why TEXT, PRIMARY KEY(idx, name)) WITHOUT ROWID;"
-    "CREATE TABLE object(idx INTEGER, side TEXT, key TEXT, truth INTEGER, kind TEXT, object TEXT, guid TEXT, message TEXT,"
+    "CREATE TABLE object(idx INTEGER, side TEXT, key TEXT, truth INTEGER, kind TEXT, object TEXT, guid TEXT, message "
+    "TEXT,"
     " evidence TEXT, command TEXT, PRIMARY KEY(idx, side, key)) WITHOUT ROWID;"
     "BEGIN;";
 
@@ -53,14 +59,16 @@ int uh_results_new(struct uh_results **ret_results, struct uh_err *err) {
   struct uh_results *r = calloc(1, sizeof *r);
   if (!r) return uh_fail_nomem(err);
   /* The empty name is a private database that SQLite keeps in memory up to its cache and then in a deleted file. */
-  if (sqlite3_open_v2("", &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
+  if (sqlite3_open_v2("", &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
+          SQLITE_OK ||
       exec(r, schema, err) < 0 ||
-      sqlite3_prepare_v2(r->db,
-                         "INSERT INTO object(idx, side, key, truth, kind, object, guid, message, evidence, command)"
-                         " VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(idx, side, key) DO UPDATE SET truth = excluded.truth,"
-                         " kind = excluded.kind, object = excluded.object, guid = excluded.guid, message = excluded.message,"
-                         " evidence = excluded.evidence, command = excluded.command WHERE excluded.truth < object.truth",
-                         -1, &r->put_object, NULL) != SQLITE_OK) {
+      sqlite3_prepare_v2(
+          r->db,
+          "INSERT INTO object(idx, side, key, truth, kind, object, guid, message, evidence, command)"
+          " VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(idx, side, key) DO UPDATE SET truth = excluded.truth,"
+          " kind = excluded.kind, object = excluded.object, guid = excluded.guid, message = excluded.message,"
+          " evidence = excluded.evidence, command = excluded.command WHERE excluded.truth < object.truth",
+          -1, &r->put_object, NULL) != SQLITE_OK) {
     fail_db(r, err);
     uh_results_free(r);
     return -1;
@@ -80,12 +88,17 @@ struct uh_results *uh_results_free(struct uh_results *r) {
   free(r);
   return NULL;
 }
-void uh_results_freep(struct uh_results **r) { *r = uh_results_free(*r); }
+void uh_results_freep(struct uh_results **r) {
+  *r = uh_results_free(*r);
+}
 
-const struct uh_results_head *uh_results_head(const struct uh_results *r) { return &r->head; }
+const struct uh_results_head *uh_results_head(const struct uh_results *r) {
+  return &r->head;
+}
 
-int uh_results_set_head(struct uh_results *r, const char *organization, const char *tenant, const char *purpose, const char *facts_path,
-                        int64_t observed_at, int64_t judged_at, bool interrupted, struct uh_err *err) {
+int uh_results_set_head(struct uh_results *r, const char *organization, const char *tenant, const char *purpose,
+                        const char *facts_path, int64_t observed_at, int64_t judged_at, bool interrupted,
+                        struct uh_err *err) {
   r->organization = strdup(organization);
   r->tenant = strdup(tenant);
   r->purpose = strdup(purpose);
@@ -123,16 +136,17 @@ static int run(struct uh_results *r, struct uh_err *err, const char *sql, const 
 }
 
 int uh_results_put_source(struct uh_results *r, const struct uh_result_source *s, struct uh_err *err) {
-  return run(r, err, "INSERT INTO source VALUES(?,?,?,?,?,?,?,?,?)", "tttiiiiii", s->id, s->state, s->detail, s->objects, s->milliseconds,
-             s->requests, s->cpu_milliseconds, (int64_t)s->answer, (int64_t)s->error_class);
+  return run(r, err, "INSERT INTO source VALUES(?,?,?,?,?,?,?,?,?)", "tttiiiiii", s->id, s->state, s->detail,
+             s->objects, s->milliseconds, s->requests, s->cpu_milliseconds, (int64_t)s->answer,
+             (int64_t)s->error_class);
 }
 
 int uh_results_put_notice(struct uh_results *r, const char *source, const char *text, struct uh_err *err) {
   return run(r, err, "INSERT INTO notice VALUES(?,?)", "tt", source, text);
 }
 
-int uh_results_put_object(struct uh_results *r, int64_t check_index, const struct uh_object *o, enum uh_truth truth, const char *message,
-                          const char *evidence, const char *command, struct uh_err *err) {
+int uh_results_put_object(struct uh_results *r, int64_t check_index, const struct uh_object *o, enum uh_truth truth,
+                          const char *message, const char *evidence, const char *command, struct uh_err *err) {
   sqlite3_stmt *st = r->put_object;
   sqlite3_bind_int64(st, 1, check_index);
   sqlite3_bind_text(st, 2, o->side, -1, SQLITE_STATIC);
@@ -149,8 +163,8 @@ int uh_results_put_object(struct uh_results *r, int64_t check_index, const struc
   return rc == SQLITE_DONE ? 0 : fail_db(r, err);
 }
 
-int uh_results_put_unknown(struct uh_results *r, int64_t check_index, const char *set, const char *state, const char *why,
-                           struct uh_err *err) {
+int uh_results_put_unknown(struct uh_results *r, int64_t check_index, const char *set, const char *state,
+                           const char *why, struct uh_err *err) {
   return run(r, err, "INSERT OR IGNORE INTO lacking VALUES(?,?,?,?)", "ittt", check_index, set, state, why);
 }
 
@@ -173,12 +187,13 @@ int64_t uh_results_count_lacking(struct uh_results *r, int64_t check_index) {
   return count(r, "SELECT count(*) FROM lacking WHERE idx = ?", check_index, 0);
 }
 
-int uh_results_put_check(struct uh_results *r, int64_t index, const char *id, const char *title, enum uh_severity severity,
-                         enum uh_status status, const char *requirements, const char *remedy, const char *reference, bool complete,
-                         struct uh_err *err) {
-  return run(r, err, "INSERT INTO result VALUES(?,?,?,?,?,?,?,?,?,?,?)", "ittiitttiii", index, id, title, (int64_t)severity,
-             (int64_t)status, requirements, remedy, reference, (int64_t)complete,
-             uh_results_count_objects(r, index, UH_TRUTH_VIOLATED), uh_results_count_objects(r, index, UH_TRUTH_UNJUDGED));
+int uh_results_put_check(struct uh_results *r, int64_t index, const char *id, const char *title,
+                         enum uh_severity severity, enum uh_status status, const char *requirements, const char *remedy,
+                         const char *reference, bool complete, struct uh_err *err) {
+  return run(r, err, "INSERT INTO result VALUES(?,?,?,?,?,?,?,?,?,?,?)", "ittiitttiii", index, id, title,
+             (int64_t)severity, (int64_t)status, requirements, remedy, reference, (int64_t)complete,
+             uh_results_count_objects(r, index, UH_TRUTH_VIOLATED),
+             uh_results_count_objects(r, index, UH_TRUTH_UNJUDGED));
 }
 
 int uh_results_conclude(struct uh_results *r, struct uh_err *err) {
@@ -186,9 +201,13 @@ int uh_results_conclude(struct uh_results *r, struct uh_err *err) {
   for (int s = 0; s < 5; s++) r->head.count[s] = count(r, "SELECT count(*) FROM result WHERE status = ?", s, 0);
   int64_t failed = count(r, "SELECT count(*) FROM result WHERE severity = ? AND status = ?", UH_BLOCKER, UH_FAIL);
   int64_t unknown = count(r, "SELECT count(*) FROM result WHERE severity = ? AND status = ?", UH_BLOCKER, UH_UNKNOWN);
-  int64_t other = count(r, "SELECT count(*) FROM result WHERE severity = ? AND status = ? AND requirements <> 'P-13'", UH_BLOCKER, UH_FAIL);
+  int64_t other = count(r, "SELECT count(*) FROM result WHERE severity = ? AND status = ? AND requirements <> 'P-13'",
+                        UH_BLOCKER, UH_FAIL);
   if (failed < 0 || unknown < 0 || other < 0) return fail_db(r, err);
-  r->head.verdict = failed && other == 0 && unknown == 0 ? UH_SHUTDOWN_ONLY : failed ? UH_BLOCKED : unknown ? UH_UNDETERMINED : UH_READY;
+  r->head.verdict = failed && other == 0 && unknown == 0 ? UH_SHUTDOWN_ONLY
+                    : failed                             ? UH_BLOCKED
+                    : unknown                            ? UH_UNDETERMINED
+                                                         : UH_READY;
   return 0;
 }
 
@@ -198,19 +217,24 @@ struct cursor {
   sqlite3_stmt *st;
 };
 
-static int open_cursor(struct uh_results *r, const char *sql, int64_t a, int64_t b, struct cursor *c, struct uh_err *err) {
+static int open_cursor(struct uh_results *r, const char *sql, int64_t a, int64_t b, struct cursor *c,
+                       struct uh_err *err) {
   if (sqlite3_prepare_v2(r->db, sql, -1, &c->st, NULL) != SQLITE_OK) return fail_db(r, err);
   int n = sqlite3_bind_parameter_count(c->st);
   if (n > 0) sqlite3_bind_int64(c->st, 1, a);
   if (n > 1) sqlite3_bind_int64(c->st, 2, b);
   return 0;
 }
-static void close_cursor(struct cursor *c) { sqlite3_finalize(c->st); }
+static void close_cursor(struct cursor *c) {
+  sqlite3_finalize(c->st);
+}
 static const char *text(struct cursor *c, int i) {
   const char *s = (const char *)sqlite3_column_text(c->st, i);
   return s ? s : "";
 }
-static int64_t number(struct cursor *c, int i) { return sqlite3_column_int64(c->st, i); }
+static int64_t number(struct cursor *c, int i) {
+  return sqlite3_column_int64(c->st, i);
+}
 
 /* 1 a row, 0 the end, -1 failed. */
 static int next(struct uh_results *r, struct cursor *c, struct uh_err *err) {
@@ -218,20 +242,28 @@ static int next(struct uh_results *r, struct cursor *c, struct uh_err *err) {
   return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : fail_db(r, err);
 }
 
-int uh_results_sources(struct uh_results *r, int (*each)(void *, const struct uh_result_source *), void *user, struct uh_err *err) {
+int uh_results_sources(struct uh_results *r, int (*each)(void *, const struct uh_result_source *), void *user,
+                       struct uh_err *err) {
   UH_CLEANUP(close_cursor) struct cursor c = {0};
   int rc;
   if (open_cursor(r, "SELECT * FROM source ORDER BY rowid", 0, 0, &c, err) < 0) return -1;
   while ((rc = next(r, &c, err)) > 0) {
-    struct uh_result_source s = {.id = text(&c, 0), .state = text(&c, 1), .detail = text(&c, 2), .objects = number(&c, 3),
-                                 .milliseconds = number(&c, 4), .requests = number(&c, 5), .cpu_milliseconds = number(&c, 6),
-                                 .answer = (int)number(&c, 7), .error_class = (int)number(&c, 8)};
+    struct uh_result_source s = {.id = text(&c, 0),
+                                 .state = text(&c, 1),
+                                 .detail = text(&c, 2),
+                                 .objects = number(&c, 3),
+                                 .milliseconds = number(&c, 4),
+                                 .requests = number(&c, 5),
+                                 .cpu_milliseconds = number(&c, 6),
+                                 .answer = (int)number(&c, 7),
+                                 .error_class = (int)number(&c, 8)};
     if (each(user, &s) < 0) return -1;
   }
   return rc;
 }
 
-int uh_results_notices(struct uh_results *r, int (*each)(void *, const char *, const char *), void *user, struct uh_err *err) {
+int uh_results_notices(struct uh_results *r, int (*each)(void *, const char *, const char *), void *user,
+                       struct uh_err *err) {
   UH_CLEANUP(close_cursor) struct cursor c = {0};
   int rc;
   if (open_cursor(r, "SELECT source, text FROM notice ORDER BY source, text", 0, 0, &c, err) < 0) return -1;
@@ -240,68 +272,89 @@ int uh_results_notices(struct uh_results *r, int (*each)(void *, const char *, c
   return rc;
 }
 
-int uh_results_checks(struct uh_results *r, int (*each)(void *, const struct uh_result_check *), void *user, struct uh_err *err) {
+int uh_results_checks(struct uh_results *r, int (*each)(void *, const struct uh_result_check *), void *user,
+                      struct uh_err *err) {
   UH_CLEANUP(close_cursor) struct cursor c = {0};
   int rc;
   if (open_cursor(r,
-                  "SELECT idx, id, CASE instr(id, '.') WHEN 0 THEN id ELSE substr(id, 1, instr(id, '.') - 1) END, title, severity,"
+                  "SELECT idx, id, CASE instr(id, '.') WHEN 0 THEN id ELSE substr(id, 1, instr(id, '.') - 1) END, "
+                  "title, severity,"
                   " status, requirements, remedy, reference, findings, unknowns, complete FROM result ORDER BY idx",
                   0, 0, &c, err) < 0)
     return -1;
   while ((rc = next(r, &c, err)) > 0) {
-    struct uh_result_check check = {.index = number(&c, 0), .id = text(&c, 1), .family = text(&c, 2), .title = text(&c, 3),
+    struct uh_result_check check = {.index = number(&c, 0),
+                                    .id = text(&c, 1),
+                                    .family = text(&c, 2),
+                                    .title = text(&c, 3),
                                     .severity = uh_severity_name((enum uh_severity)number(&c, 4)),
-                                    .status = uh_status_name((enum uh_status)number(&c, 5)), .requirements = text(&c, 6),
-                                    .remedy = text(&c, 7), .reference = text(&c, 8), .findings = number(&c, 9),
-                                    .unknowns = number(&c, 10), .complete = number(&c, 11) != 0};
+                                    .status = uh_status_name((enum uh_status)number(&c, 5)),
+                                    .requirements = text(&c, 6),
+                                    .remedy = text(&c, 7),
+                                    .reference = text(&c, 8),
+                                    .findings = number(&c, 9),
+                                    .unknowns = number(&c, 10),
+                                    .complete = number(&c, 11) != 0};
     if (each(user, &check) < 0) return -1;
   }
   return rc;
 }
 
-int uh_results_findings(struct uh_results *r, int64_t check_index, int64_t limit, int (*each)(void *, const struct uh_result_finding *),
-                        void *user, struct uh_err *err) {
+int uh_results_findings(struct uh_results *r, int64_t check_index, int64_t limit,
+                        int (*each)(void *, const struct uh_result_finding *), void *user, struct uh_err *err) {
   UH_CLEANUP(close_cursor) struct cursor c = {0};
   int rc;
   if (open_cursor(r,
-                  "SELECT (SELECT id FROM result WHERE result.idx = object.idx) || '/' || side || '/' || key, side, kind, object, message,"
+                  "SELECT (SELECT id FROM result WHERE result.idx = object.idx) || '/' || side || '/' || key, side, "
+                  "kind, object, message,"
                   " evidence, command, guid FROM object WHERE idx = ?1 AND truth = 1 ORDER BY side, key LIMIT ?2",
                   check_index, limit > 0 ? limit : -1, &c, err) < 0)
     return -1;
   while ((rc = next(r, &c, err)) > 0) {
-    struct uh_result_finding f = {.key = text(&c, 0), .side = text(&c, 1), .kind = text(&c, 2), .object = text(&c, 3),
-                                  .message = text(&c, 4), .evidence_json = text(&c, 5), .command = text(&c, 6), .guid = text(&c, 7)};
+    struct uh_result_finding f = {.key = text(&c, 0),
+                                  .side = text(&c, 1),
+                                  .kind = text(&c, 2),
+                                  .object = text(&c, 3),
+                                  .message = text(&c, 4),
+                                  .evidence_json = text(&c, 5),
+                                  .command = text(&c, 6),
+                                  .guid = text(&c, 7)};
     if (each(user, &f) < 0) return -1;
   }
   return rc;
 }
 
-int uh_results_unknowns(struct uh_results *r, int64_t check_index, int (*each)(void *, const struct uh_result_unknown *), void *user,
-                        struct uh_err *err) {
+int uh_results_unknowns(struct uh_results *r, int64_t check_index,
+                        int (*each)(void *, const struct uh_result_unknown *), void *user, struct uh_err *err) {
   UH_CLEANUP(close_cursor) struct cursor c = {0};
   int rc;
-  if (open_cursor(r,
-                  "SELECT name, state, why, 0 FROM lacking WHERE idx = ?1 UNION ALL"
-                  " SELECT side || ':' || kind, 'unjudged', min(message), count(*) FROM object WHERE idx = ?1 AND truth = 3"
-                  " GROUP BY side, kind",
-                  check_index, 0, &c, err) < 0)
+  if (open_cursor(
+          r,
+          "SELECT name, state, why, 0 FROM lacking WHERE idx = ?1 UNION ALL"
+          " SELECT side || ':' || kind, 'unjudged', min(message), count(*) FROM object WHERE idx = ?1 AND truth = 3"
+          " GROUP BY side, kind",
+          check_index, 0, &c, err) < 0)
     return -1;
   while ((rc = next(r, &c, err)) > 0) {
-    struct uh_result_unknown u = {.set = text(&c, 0), .state = text(&c, 1), .why = text(&c, 2), .objects = number(&c, 3)};
+    struct uh_result_unknown u = {
+        .set = text(&c, 0), .state = text(&c, 1), .why = text(&c, 2), .objects = number(&c, 3)};
     if (each(user, &u) < 0) return -1;
   }
   return rc;
 }
 
-int uh_results_unjudged(struct uh_results *r, int64_t check_index, int64_t limit, int (*each)(void *, const struct uh_result_object *),
-                        void *user, struct uh_err *err) {
+int uh_results_unjudged(struct uh_results *r, int64_t check_index, int64_t limit,
+                        int (*each)(void *, const struct uh_result_object *), void *user, struct uh_err *err) {
   UH_CLEANUP(close_cursor) struct cursor c = {0};
   int rc;
-  if (open_cursor(r, "SELECT key, side, kind, object, message FROM object WHERE idx = ?1 AND truth = 3 ORDER BY side, key LIMIT ?2",
+  if (open_cursor(r,
+                  "SELECT key, side, kind, object, message FROM object WHERE idx = ?1 AND truth = 3 ORDER BY side, key "
+                  "LIMIT ?2",
                   check_index, limit > 0 ? limit : -1, &c, err) < 0)
     return -1;
   while ((rc = next(r, &c, err)) > 0) {
-    struct uh_result_object o = {.key = text(&c, 0), .side = text(&c, 1), .kind = text(&c, 2), .object = text(&c, 3), .why = text(&c, 4)};
+    struct uh_result_object o = {
+        .key = text(&c, 0), .side = text(&c, 1), .kind = text(&c, 2), .object = text(&c, 3), .why = text(&c, 4)};
     if (each(user, &o) < 0) return -1;
   }
   return rc;
