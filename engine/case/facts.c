@@ -60,7 +60,7 @@ static const char *empty_of(char type) {
 
 static char *create_table_sql(int t) {
   sqlite3_str *s = sqlite3_str_new(NULL);
-  sqlite3_str_appendf(s, "CREATE TABLE t_%s(id INTEGER PRIMARY KEY", tables[t].name);
+  sqlite3_str_appendf(s, "CREATE TABLE t_%s(fact INTEGER PRIMARY KEY", tables[t].name);
   for (int i = 0; i < tables[t].count; i++) {
     const struct uh_column *c = &tables[t].columns[i];
     if (c->asked)
@@ -70,7 +70,7 @@ static char *create_table_sql(int t) {
       sqlite3_str_appendf(s, ", %s %s NOT NULL DEFAULT %s", c->name, sql_type(c->type), empty_of(c->type));
   }
   sqlite3_str_appendall(s, ");");
-  sqlite3_str_appendf(s, "CREATE VIEW \"%s\" AS SELECT id", tables[t].name);
+  sqlite3_str_appendf(s, "CREATE VIEW \"%s\" AS SELECT fact", tables[t].name);
   for (int i = 0; i < tables[t].count; i++) {
     const struct uh_column *c = &tables[t].columns[i];
     if (c->asked)
@@ -405,7 +405,7 @@ static int index_recipients(struct uh_facts *facts, struct uh_err *err) {
            "t_exchange_recipient.guid"
            " AND first.side = t_exchange_recipient.side AND first.kind = t_exchange_recipient.kind"
            " AND first.listing = t_exchange_recipient.listing AND first.source = t_exchange_recipient.source"
-           " AND first.id < t_exchange_recipient.id);"
+           " AND first.fact < t_exchange_recipient.fact);"
            "DROP INDEX exchange_recipient_duplicate;",
            "index", err) < 0)
     return -1;

@@ -7,7 +7,8 @@
  *
  * X(name, type, kind): type TEXT, INTEGER, BLOB or JSON (text: an array of strings). kind KEY: the source always knows
  * it. kind ASKED: a source may fail to obtain it; a column name_state (enum uh_answer) stands beside it, and a row that
- * does not set it is NOT ASKED. Each table t_NAME has a view NAME: ASKED columns are NULL when not obtained, and '', 0,
+ * does not set it is NOT ASKED. Each table t_NAME has a first column
+ * `fact`, the row's number, and a view NAME: ASKED columns are NULL when not obtained, and '', 0,
  * x'' or '[]' when there is none.
  */
 

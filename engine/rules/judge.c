@@ -95,7 +95,7 @@ static int read_set(struct judge *j, const char *set, struct set_info *ret, stru
   if (!colon) return uh_fail(err, UH_ERR_INTERNAL, "\"%s\" is no set: side:Name expected", set);
   if (sqlite3_prepare_v2(
           j->db,
-          "SELECT source, part, state, why, observed_at FROM t_set WHERE side = ? AND name = ? ORDER BY source, id", -1,
+          "SELECT source, part, state, why, observed_at FROM t_set WHERE side = ? AND name = ? ORDER BY source, fact", -1,
           &st, NULL) != SQLITE_OK)
     return uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
   sqlite3_bind_text(st, 1, set, (int)(colon - set), SQLITE_STATIC);
@@ -566,7 +566,7 @@ static int copy_sources(struct judge *j, struct uh_err *err) {
   int rc = sqlite3_prepare_v2(
       j->db,
       "SELECT id, state, detail, objects, milliseconds, requests, cpu_milliseconds, answer, error_class"
-      " FROM t_source ORDER BY rowid",
+      " FROM t_source ORDER BY fact",
       -1, &st, NULL);
   int result = rc == SQLITE_OK ? 0 : uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
   while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
