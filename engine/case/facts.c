@@ -397,7 +397,7 @@ static int index_recipients(struct uh_facts *facts, struct uh_err *err) {
   if (rc == SQLITE_OK) return 0;
   if (rc != SQLITE_CONSTRAINT) return fail_sqlite(facts->db, err, "index");
   if (exec(facts,
-           "CREATE INDEX exchange_recipient_duplicate ON t_exchange_recipient(guid, side, kind, listing, source, id) "
+           "CREATE INDEX exchange_recipient_duplicate ON t_exchange_recipient(guid, side, kind, listing, source, fact) "
            "WHERE guid_state = 0;"
            "DELETE FROM t_exchange_recipient WHERE guid_state = 0 AND EXISTS (SELECT 1 FROM t_exchange_recipient AS "
            "first"
