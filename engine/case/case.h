@@ -15,8 +15,9 @@ struct uh_case {
   char fs_name[16];
 };
 /* Opens the case; with create, makes directory and case.yaml (format: 1, organization). A directory that holds another
- * organisation's case or an unknown format is UH_ERR_CONFIG. */
-int uh_case_open(const char *dir, const char *organization, bool create, struct uh_case **ret_case, struct uh_err *err);
+ * organisation's case or an unknown format is UH_ERR_CONFIG, so is, with create, one that holds other things. Without
+ * create a directory that is no case is UH_ERR_DATA. organization NULL: whichever stands there (create needs one). */
+int uh_case_open(const char *dir, const char *UH_NULLABLE organization, bool create, struct uh_case **ret_case, struct uh_err *err);
 struct uh_case *uh_case_free(struct uh_case *UH_NULLABLE c); /* releases the lock */
 void uh_case_freep(struct uh_case **c);
 /* flock on `lock`, whose text says who holds it since when and from where. UH_ERR_BUSY names the holder. */
@@ -25,6 +26,9 @@ int uh_case_lock(struct uh_case *c, const char *command, struct uh_err *err);
 int uh_case_new_facts(const struct uh_case *c, int64_t now, char **ret_path, struct uh_err *err);
 /* Facts files, newest last. Free each and the array. */
 int uh_case_list_facts(const struct uh_case *c, char ***ret_paths, size_t *ret_n, struct uh_err *err);
+
+/* The name of a file system (statfs f_type) whose lock and sync cannot be trusted, NULL for the others. */
+const char *UH_NULLABLE uh_fs_doubtful(unsigned long magic);
 
 /* Writes a file so that it appears only when complete: temporary file beside it (0600), sync, rename, directory sync.
  */
