@@ -1,1 +1,459 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/ldap.h"
+
+#include <errno.h>
+#include <sasl/sasl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "wire/ldap_private.h"
+
+#define SYSTEM_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
+#define MAX_DOMAIN_HOSTS 16
+/* How long one read on the socket may block. libldap reads a TLS record with a blocking call, so without this a peer
+ * that stops in the middle of a record would hold us for ever. */
+#define SOCKET_SLICE_SECONDS 2
+
+double uh_ldap_clock(void) {
+  struct timespec ts;
+  (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+bool uh_ldap_is_stopped(const struct uh_ldap *ldap) {
+  return ldap->stopped && ldap->stopped(ldap->stopped_user);
+}
+
+int uh_ldap_interrupted(const struct uh_ldap *ldap, struct uh_err *err) {
+  (void)uh_fail(err, UH_ERR_INTERRUPTED, "interrupted while reading from the directory");
+  uh_err_where(err, "%s", ldap->host);
+  return -1;
+}
+
+int uh_ldap_backoff(const struct uh_ldap *ldap, int tries, struct uh_err *err) {
+  for (int slices = 1 << tries; slices > 0; slices--) {
+    if (uh_ldap_is_stopped(ldap)) return uh_ldap_interrupted(ldap, err);
+    (void)nanosleep(&(struct timespec){.tv_nsec = 125 * 1000000L}, NULL);
+  }
+  return 0;
+}
+
+/* ---- errors ---- */
+
+/* The reason that AD gives for a refused login stands behind "data " in hexadecimal; the rest of the text varies. */
+static const struct {
+  unsigned code;
+  const char *what, *remedy;
+} bind_reasons[] = {
+    {0x525, "the user does not exist", "check directory.user"},
+    {0x52e, "wrong user name or password", "check directory.user and the password file"},
+    {0x530, "the account may not log on at this hour", "use another account, or change its logon hours"},
+    {0x531, "the account may not log on from this machine", "use another account, or change its workstations"},
+    {0x532, "the account's password has expired", "set a new password and put it into the password file"},
+    {0x533, "the account is disabled", "enable the account, or use another"},
+    {0x701, "the account has expired", "extend the account, or use another"},
+    {0x773, "the account must change its password first", "set a new password and put it into the password file"},
+    {0x775, "the account is locked out", "unlock the account, or wait until the lockout ends"},
+};
+
+static int bind_reason(const char *text) {
+  const char *data = text ? strstr(text, "data ") : NULL;
+  if (!data) return -1;
+  char *end = NULL;
+  unsigned long code = strtoul(data + 5, &end, 16);
+  if (end == data + 5) return -1;
+  for (size_t i = 0; i < sizeof bind_reasons / sizeof *bind_reasons; i++)
+    if (bind_reasons[i].code == code) return (int)i;
+  return -1;
+}
+
+/* The server's text goes into an error line: one line, printable, short. */
+static void tidy(const char *text, char *out, size_t size) {
+  size_t n = 0;
+  for (; text && *text && n + 1 < size; text++) out[n++] = (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text;
+  while (n > 0 && out[n - 1] == ' ') n--;
+  out[n] = 0;
+}
+
+struct meaning {
+  enum uh_err_class cls;
+  enum uh_answer answer;
+  const char *what, *remedy;
+};
+
+static struct meaning meaning_of(int code, const char *text) {
+  static const char rights[] = "give the account read access, or use another account";
+  switch (code) {
+    case LDAP_INVALID_CREDENTIALS: {
+      int i = bind_reason(text);
+      if (i >= 0) return (struct meaning){UH_ERR_DENIED, UH_REFUSED, bind_reasons[i].what, bind_reasons[i].remedy};
+      return (struct meaning){UH_ERR_DENIED, UH_REFUSED, "the login was refused",
+                              "check directory.user and the password file"};
+    }
+    case LDAP_STRONG_AUTH_REQUIRED:
+    case LDAP_CONFIDENTIALITY_REQUIRED:
+      return (struct meaning){UH_ERR_DENIED, UH_REFUSED, "the server demands signing or encryption",
+                              "use ldaps://, or ldap:// with security: sealed and bind: gssapi"};
+    case LDAP_INAPPROPRIATE_AUTH:
+    case LDAP_AUTH_METHOD_NOT_SUPPORTED:
+    case LDAP_AUTH_UNKNOWN:
+      return (struct meaning){UH_ERR_DENIED, UH_REFUSED, "the server does not take this way of logging in",
+                              "change directory.bind"};
+    case LDAP_INSUFFICIENT_ACCESS:
+      return (struct meaning){UH_ERR_DENIED, UH_REFUSED, "the account may not read this", rights};
+    case LDAP_OPERATIONS_ERROR:
+      if (text && (strstr(text, "000004DC") || strstr(text, "without authentication")))
+        return (struct meaning){UH_ERR_DENIED, UH_REFUSED, "the server wants a login first",
+                                "check directory.bind and directory.user"};
+      break;
+    case LDAP_UNWILLING_TO_PERFORM:
+      if (text && strstr(text, "Sign or Seal"))
+        return (struct meaning){UH_ERR_DENIED, UH_REFUSED, "the server does not take sealing inside TLS",
+                                "use ldaps:// without security: sealed"};
+      return (struct meaning){UH_ERR_UNAVAILABLE, UH_REFUSED, "the server is unwilling to answer this", ""};
+    case LDAP_BUSY:
+      return (struct meaning){UH_ERR_UNAVAILABLE, UH_TIMEOUT, "the server is busy",
+                              "try again later, or name another domain controller"};
+    case LDAP_UNAVAILABLE:
+      return (struct meaning){UH_ERR_UNAVAILABLE, UH_TIMEOUT, "the server is not available",
+                              "try again later, or name another domain controller"};
+    case LDAP_SIZELIMIT_EXCEEDED:
+      return (struct meaning){UH_ERR_UNAVAILABLE, UH_REFUSED, "the server cut the answer at its size limit",
+                              "raise the server's limit for this account, or use another account"};
+    case LDAP_TIMELIMIT_EXCEEDED:
+      return (struct meaning){UH_ERR_UNAVAILABLE, UH_TIMEOUT, "the server cut the answer at its time limit",
+                              "try again when the server has less to do"};
+    case LDAP_ADMINLIMIT_EXCEEDED:
+      return (struct meaning){UH_ERR_UNAVAILABLE, UH_REFUSED, "the server cut the answer at an administrative limit",
+                              "raise the server's limit for this account"};
+    case LDAP_REFERRAL:
+      return (struct meaning){UH_ERR_UNAVAILABLE, UH_NOT_ASKED, "the server does not hold this part of the directory",
+                              "name a server that does"};
+    case LDAP_UNAVAILABLE_CRITICAL_EXTENSION:
+      return (struct meaning){UH_ERR_UNAVAILABLE, UH_REFUSED, "the server does not know a control that is needed", ""};
+    case LDAP_SERVER_DOWN:
+    case LDAP_CONNECT_ERROR:
+      return (struct meaning){UH_ERR_UNAVAILABLE, UH_TIMEOUT, "the connection failed",
+                              "check directory.url, the network and the server"};
+    case LDAP_TIMEOUT:
+      return (struct meaning){UH_ERR_UNAVAILABLE, UH_TIMEOUT, "the server did not answer in time",
+                              "try again, or name another domain controller"};
+    case LDAP_DECODING_ERROR:
+      return (struct meaning){UH_ERR_UNAVAILABLE, UH_TIMEOUT, "the server's answer could not be decoded", ""};
+    case LDAP_NO_MEMORY: return (struct meaning){UH_ERR_INTERNAL, UH_NOT_ASKED, "out of memory", ""};
+    default: break;
+  }
+  return (struct meaning){UH_ERR_UNAVAILABLE, UH_TIMEOUT, "", ""};
+}
+
+int uh_ldap_result_error(const char *host, const char *doing, int code, const char *text, struct uh_err *err) {
+  if (!err || err->cls != UH_ERR_NONE) return -1;
+  struct meaning m = meaning_of(code, text);
+  char tidied[200];
+  tidy(text, tidied, sizeof tidied);
+  const char *what = *m.what ? m.what : ldap_err2string(code);
+  (void)uh_fail(err, m.cls, "%s: %s (LDAP %d%s%s)", doing, what, code, *tidied ? ": " : "", tidied);
+  err->answer = m.answer;
+  uh_err_where(err, "%s", host);
+  if (*m.remedy) uh_err_remedy(err, "%s", m.remedy);
+  return -1;
+}
+
+int uh_ldap_local_error(const struct uh_ldap *ldap, const char *doing, int code, struct uh_err *err) {
+  char *text UH_CLEANUP(uh_freep) = NULL;
+  if (code == 0) (void)ldap_get_option(ldap->ld, LDAP_OPT_RESULT_CODE, &code);
+  (void)ldap_get_option(ldap->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &text);
+  if (code == 0) code = LDAP_SERVER_DOWN;
+  return uh_ldap_result_error(ldap->host, doing, code, text, err);
+}
+
+/* ---- addresses ---- */
+
+bool uh_ldap_is_loopback(const char *host) {
+  if (strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 || strcmp(host, "[::1]") == 0) return true;
+  unsigned a, b, c, d;
+  char extra;
+  return sscanf(host, "%3u.%3u.%3u.%3u%c", &a, &b, &c, &d, &extra) == 4 && a == 127 && b < 256 && c < 256 && d < 256;
+}
+
+struct url {
+  bool tls;
+  char host[256]; /* without brackets */
+  int port;
+};
+
+static int url_read(const char *text, struct url *ret_url, struct uh_err *err) {
+  LDAPURLDesc *desc = NULL;
+  if (text && ldap_url_parse(text, &desc) == LDAP_URL_SUCCESS) {
+    bool tls = strcasecmp(desc->lud_scheme, "ldaps") == 0;
+    bool good = (tls || strcasecmp(desc->lud_scheme, "ldap") == 0) && desc->lud_host && *desc->lud_host &&
+                strlen(desc->lud_host) < sizeof ret_url->host;
+    if (good) {
+      *ret_url = (struct url){.tls = tls, .port = desc->lud_port};
+      (void)snprintf(ret_url->host, sizeof ret_url->host, "%s", desc->lud_host);
+      if (ret_url->port == 0) ret_url->port = tls ? LDAPS_PORT : LDAP_PORT;
+    }
+    ldap_free_urldesc(desc);
+    if (good) return 0;
+  }
+  (void)uh_fail(err, UH_ERR_CONFIG, "'%.200s' is not a directory's URL", text ? text : "");
+  uh_err_remedy(err, "write ldaps://HOST or ldap://HOST");
+  return -1;
+}
+
+int uh_ldap_url_port(const char *url) {
+  struct url u;
+  return url_read(url, &u, NULL) == 0 ? u.port : -1;
+}
+
+int uh_ldap_url_for(const char *url, const char *host, char **ret_url, struct uh_err *err) {
+  struct url u;
+  if (url_read(url, &u, err) < 0) return -1;
+  char text[600];
+  const char *colon = strchr(host, ':');
+  bool bare_v6 = colon && strchr(colon + 1, ':') && *host != '[';
+  bool has_port = colon && !bare_v6 && (*host != '[' || strstr(host, "]:"));
+  int n = has_port ? snprintf(text, sizeof text, "%s://%s", u.tls ? "ldaps" : "ldap", host)
+                   : snprintf(text, sizeof text, "%s://%s%s%s:%d", u.tls ? "ldaps" : "ldap", bare_v6 ? "[" : "", host,
+                              bare_v6 ? "]" : "", u.port);
+  if (n < 0 || (size_t)n >= sizeof text || url_read(text, &u, NULL) < 0)
+    return uh_fail(err, UH_ERR_DATA, "'%.200s' is not a host name", host);
+  char *copy = strdup(text);
+  if (!copy) return uh_fail_nomem(err);
+  *ret_url = copy;
+  return 0;
+}
+
+int uh_ldap_domain_hosts(const char *domain, char ***ret_hosts, size_t *ret_n, struct uh_err *err) {
+  char *list = NULL;
+  *ret_hosts = NULL;
+  *ret_n = 0;
+  if (ldap_domain2hostlist(domain, &list) != LDAP_SUCCESS || !list) return 0;
+  char **hosts = calloc(MAX_DOMAIN_HOSTS, sizeof *hosts);
+  size_t n = 0;
+  for (const char *p = list; hosts && *p && n < MAX_DOMAIN_HOSTS;) {
+    size_t len = strcspn(p, " ");
+    size_t name = strcspn(p, ": "); /* the port of the record is the plain one; the scheme's own is used */
+    if (name > 0) {
+      hosts[n] = strndup(p, name);
+      if (!hosts[n]) break;
+      n++;
+    }
+    p += len + (p[len] ? 1 : 0);
+  }
+  ldap_memfree(list);
+  if (!hosts) return uh_fail_nomem(err);
+  *ret_hosts = hosts;
+  *ret_n = n;
+  return 0;
+}
+
+/* ---- connecting ---- */
+
+static int check(const struct uh_ldap_options *o, struct url *ret_url, struct uh_err *err) {
+  struct url u;
+  if (url_read(o->url, &u, err) < 0) return -1;
+  if (u.tls && o->protection != UH_LDAP_PROTECT_TLS) {
+    (void)uh_fail(err, UH_ERR_CONFIG, "ldaps:// is TLS: it goes neither with security: sealed nor with plain");
+    uh_err_remedy(err, "take security away, or write ldap://");
+    return -1;
+  }
+  if (o->protection == UH_LDAP_PROTECT_SEALED && !o->gssapi) {
+    (void)uh_fail(err, UH_ERR_CONFIG, "security: sealed needs bind: gssapi");
+    uh_err_remedy(err, "use ldaps://, or bind: gssapi");
+    return -1;
+  }
+  if (!o->gssapi && o->protection == UH_LDAP_PROTECT_NONE && !uh_ldap_is_loopback(u.host)) {
+    (void)uh_fail(err, UH_ERR_CONFIG, "a simple bind to %s without TLS would show the password to the network", u.host);
+    uh_err_remedy(err, "use ldaps://, or ldap:// without security: plain (StartTLS)");
+    return -1;
+  }
+  /* An empty password is a login that always succeeds, as nobody (RFC 4513 5.1.2). */
+  if (!o->gssapi && (!o->user || !*o->user || !o->password || !*o->password)) {
+    (void)uh_fail(err, UH_ERR_CONFIG, "a simple bind needs a user and a password that is not empty");
+    uh_err_remedy(err, "set directory.user and directory.password_file");
+    return -1;
+  }
+  *ret_url = u;
+  return 0;
+}
+
+int uh_ldap_options_check(const struct uh_ldap_options *options, struct uh_err *err) {
+  struct url u;
+  return check(options, &u, err);
+}
+
+static int on_connected(LDAP *ld, Sockbuf *sb, LDAPURLDesc *srv, struct sockaddr *addr, struct ldap_conncb *ctx) {
+  (void)ld, (void)srv, (void)addr, (void)ctx;
+  int fd = -1;
+  ber_len_t max = UH_LDAP_MAX_MESSAGE;
+  (void)ber_sockbuf_ctrl(sb, LBER_SB_OPT_SET_MAX_INCOMING, &max);
+  if (ber_sockbuf_ctrl(sb, LBER_SB_OPT_GET_FD, &fd) == 1 && fd >= 0) {
+    struct timeval slice = {.tv_sec = SOCKET_SLICE_SECONDS}, send = {.tv_sec = UH_LDAP_OPERATION_SECONDS};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send, sizeof send);
+  }
+  return 0;
+}
+
+static void on_closed(LDAP *ld, Sockbuf *sb, struct ldap_conncb *ctx) {
+  (void)ld, (void)sb, (void)ctx;
+}
+
+/* Everything that ldap.conf, ~/.ldaprc and the environment could have changed and that an answer depends on is set
+ * here. */
+static int set_options(struct uh_ldap *l, const struct uh_ldap_options *o, struct uh_err *err) {
+  int version = LDAP_VERSION3, zero = 0, never = LDAP_DEREF_NEVER, idle = 60, probes = 3, interval = 10;
+  struct timeval network = {.tv_sec = o->connect_seconds > 0 ? o->connect_seconds : UH_LDAP_CONNECT_SECONDS};
+  struct timeval operation = {.tv_sec = UH_LDAP_OPERATION_SECONDS};
+  l->callbacks = (struct ldap_conncb){.lc_add = on_connected, .lc_del = on_closed};
+  bool ok = ldap_set_option(l->ld, LDAP_OPT_PROTOCOL_VERSION, &version) == 0 &&
+            ldap_set_option(l->ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == 0 &&
+            ldap_set_option(l->ld, LDAP_OPT_RESTART, LDAP_OPT_ON) == 0 &&
+            ldap_set_option(l->ld, LDAP_OPT_SIZELIMIT, &zero) == 0 &&
+            ldap_set_option(l->ld, LDAP_OPT_TIMELIMIT, &zero) == 0 &&
+            ldap_set_option(l->ld, LDAP_OPT_DEREF, &never) == 0 &&
+            ldap_set_option(l->ld, LDAP_OPT_NETWORK_TIMEOUT, &network) == 0 &&
+            ldap_set_option(l->ld, LDAP_OPT_TIMEOUT, &operation) == 0 &&
+            ldap_set_option(l->ld, LDAP_OPT_CONNECT_CB, &l->callbacks) == 0 &&
+            ldap_set_option(l->ld, LDAP_OPT_X_SASL_NOCANON, LDAP_OPT_ON) == 0;
+  (void)ldap_set_option(l->ld, LDAP_OPT_X_KEEPALIVE_IDLE, &idle);
+  (void)ldap_set_option(l->ld, LDAP_OPT_X_KEEPALIVE_PROBES, &probes);
+  (void)ldap_set_option(l->ld, LDAP_OPT_X_KEEPALIVE_INTERVAL, &interval);
+  return ok ? 0 : uh_ldap_local_error(l, "set up", LDAP_LOCAL_ERROR, err);
+}
+
+static int set_tls(struct uh_ldap *l, const struct uh_ldap_options *o, struct uh_err *err) {
+  int demand = LDAP_OPT_X_TLS_DEMAND, minimum = LDAP_OPT_X_TLS_PROTOCOL_TLS1_2, client = 0;
+  const char *ca = o->ca_file;
+  char *configured UH_CLEANUP(uh_freep) = NULL;
+  if (!ca) {
+    (void)ldap_get_option(l->ld, LDAP_OPT_X_TLS_CACERTFILE, &configured);
+    if (!configured && access(SYSTEM_CA_FILE, R_OK) == 0) ca = SYSTEM_CA_FILE;
+  } else if (access(ca, R_OK) != 0) {
+    (void)uh_fail(err, UH_ERR_CONFIG, "the certificates in %.200s cannot be read: %s", ca, strerror(errno));
+    uh_err_remedy(err, "check directory.ca_file");
+    return -1;
+  }
+  if (ca && ldap_set_option(l->ld, LDAP_OPT_X_TLS_CACERTFILE, ca) != 0)
+    return uh_ldap_local_error(l, "load certificates", LDAP_LOCAL_ERROR, err);
+  if (ldap_set_option(l->ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) != 0 ||
+      ldap_set_option(l->ld, LDAP_OPT_X_TLS_PROTOCOL_MIN, &minimum) != 0 ||
+      ldap_set_option(l->ld, LDAP_OPT_X_TLS_NEWCTX, &client) != 0) {
+    (void)uh_fail(err, UH_ERR_CONFIG, "TLS could not be set up%s%.200s", ca ? " with " : "", ca ? ca : "");
+    uh_err_remedy(err, "check that directory.ca_file holds PEM certificates");
+    return -1;
+  }
+  return 0;
+}
+
+static int open_connection(struct uh_ldap *l, const struct uh_ldap_options *o, const struct url *u,
+                           struct uh_err *err) {
+  int rc = ldap_connect(l->ld);
+  bool start_tls = rc == LDAP_SUCCESS && !u->tls && o->protection == UH_LDAP_PROTECT_TLS;
+  if (start_tls) {
+    l->requests++;
+    rc = ldap_start_tls_s(l->ld, NULL, NULL);
+  }
+  if (rc == LDAP_SUCCESS) return 0;
+  if ((u->tls || start_tls) && (rc == LDAP_SERVER_DOWN || rc == LDAP_CONNECT_ERROR))
+    uh_err_remedy(
+        err,
+        "check that the server speaks TLS, that directory.ca_file holds its issuer and that the URL names it as its "
+        "certificate does");
+  return uh_ldap_local_error(l, start_tls ? "StartTLS" : "connect", rc, err);
+}
+
+/* The Kerberos library knows who we are: every question is answered with the default. */
+static int no_questions(LDAP *ld, unsigned flags, void *defaults, void *in) {
+  (void)ld, (void)flags, (void)defaults;
+  for (sasl_interact_t *i = in; i->id != SASL_CB_LIST_END; i++) {
+    i->result = i->defresult ? i->defresult : "";
+    i->len = (unsigned)strlen(i->result);
+  }
+  return LDAP_SUCCESS;
+}
+
+static int bind_gssapi(struct uh_ldap *l, const struct uh_ldap_options *o, struct uh_err *err) {
+  /* AD takes either TLS or a SASL layer, never both; with TLS the channel is bound to the certificate instead. */
+  const char *props =
+      o->protection == UH_LDAP_PROTECT_TLS ? "noanonymous,noplain,maxssf=0" : "noanonymous,noplain,minssf=56";
+  if (o->protection == UH_LDAP_PROTECT_NONE) props = "noanonymous,noplain";
+  int endpoint = LDAP_OPT_X_SASL_CBINDING_TLS_ENDPOINT;
+  if (ldap_set_option(l->ld, LDAP_OPT_X_SASL_SECPROPS, props) != 0 ||
+      (o->protection == UH_LDAP_PROTECT_TLS && ldap_set_option(l->ld, LDAP_OPT_X_SASL_CBINDING, &endpoint) != 0))
+    return uh_ldap_local_error(l, "set up Kerberos", LDAP_LOCAL_ERROR, err);
+  l->requests++;
+  int rc = ldap_sasl_interactive_bind_s(l->ld, NULL, "GSSAPI", NULL, NULL, LDAP_SASL_QUIET, no_questions, NULL);
+  if (rc == LDAP_SUCCESS) return 0;
+  if (rc == LDAP_LOCAL_ERROR || rc == LDAP_AUTH_UNKNOWN) {
+    char *text UH_CLEANUP(uh_freep) = NULL;
+    char tidied[300];
+    (void)ldap_get_option(l->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &text);
+    tidy(text, tidied, sizeof tidied);
+    (void)uh_fail(err, UH_ERR_DENIED, "Kerberos login: %s", *tidied ? tidied : ldap_err2string(rc));
+    if (err) err->answer = UH_REFUSED;
+    uh_err_where(err, "%s", l->host);
+    uh_err_remedy(err, "get a ticket with kinit, and name the server by its full DNS name");
+    return -1;
+  }
+  return uh_ldap_local_error(l, "Kerberos login", rc, err);
+}
+
+static int bind_simple(struct uh_ldap *l, const struct uh_ldap_options *o, struct uh_err *err) {
+  for (int tries = 1;; tries++) {
+    struct berval cred = {.bv_val = (char *)(uintptr_t)o->password, .bv_len = strlen(o->password)};
+    l->requests++;
+    int rc = ldap_sasl_bind_s(l->ld, o->user, LDAP_SASL_SIMPLE, &cred, NULL, NULL, NULL);
+    if (rc == LDAP_SUCCESS) return 0;
+    if (rc != LDAP_BUSY || tries == UH_LDAP_BUSY_TRIES) return uh_ldap_local_error(l, "login", rc, err);
+    if (uh_ldap_backoff(l, tries, err) < 0) return -1;
+  }
+}
+
+int uh_ldap_connect(const struct uh_ldap_options *o, struct uh_ldap **ret_ldap, struct uh_err *err) {
+  struct url u;
+  if (check(o, &u, err) < 0) return -1;
+  struct uh_ldap *l UH_CLEANUP(uh_ldap_freep) = calloc(1, sizeof *l);
+  if (!l) return uh_fail_nomem(err);
+  bool v6 = strchr(u.host, ':') != NULL;
+  (void)snprintf(l->host, sizeof l->host, "%s%s%s:%d", v6 ? "[" : "", u.host, v6 ? "]" : "", u.port);
+  l->silence_seconds = o->silence_seconds > 0 ? o->silence_seconds : UH_LDAP_SILENCE_SECONDS;
+  l->stopped = o->stopped;
+  l->stopped_user = o->stopped_user;
+  char uri[320];
+  (void)snprintf(uri, sizeof uri, "%s://%s", u.tls ? "ldaps" : "ldap", l->host);
+  int rc = ldap_initialize(&l->ld, uri);
+  if (rc != LDAP_SUCCESS) return uh_ldap_result_error(l->host, "connect", rc, NULL, err);
+  if (set_options(l, o, err) < 0) return -1;
+  if (o->protection == UH_LDAP_PROTECT_TLS && set_tls(l, o, err) < 0) return -1;
+  if (uh_ldap_is_stopped(l)) return uh_ldap_interrupted(l, err);
+  if (open_connection(l, o, &u, err) < 0) return -1;
+  if ((o->gssapi ? bind_gssapi(l, o, err) : bind_simple(l, o, err)) < 0) return -1;
+  *ret_ldap = UH_TAKE(l);
+  return 0;
+}
+
+struct uh_ldap *uh_ldap_free(struct uh_ldap *l) {
+  if (!l) return NULL;
+  if (l->ld) (void)ldap_unbind_ext_s(l->ld, NULL, NULL);
+  uh_ldap_scratch_free(l->scratch);
+  free(l);
+  return NULL;
+}
+
+void uh_ldap_freep(struct uh_ldap **ldap) {
+  *ldap = uh_ldap_free(*ldap);
+}
+const char *uh_ldap_host(const struct uh_ldap *ldap) {
+  return ldap->host;
+}
+int64_t uh_ldap_requests(const struct uh_ldap *ldap) {
+  return ldap->requests;
+}
