@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Proves the truth per object of the rule engine with checks of its own: what is seen counts, what was not obtained is
+ * unknown and never a pass, and no check can change the facts or look behind the views.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "case/facts.h"
+#include "rules/rules.h"
+
+static const struct uh_check *the_checks; /* the registry of this test */
+
+const struct uh_check *uh_check_at(size_t i) {
+  for (const struct uh_check *c = the_checks; c && c->id; c++)
+    if (i-- == 0) return c;
+  return NULL;
+}
+bool uh_requirement_examined(const char *id) {
+  (void)id;
+  return true;
+}
+
+#define MANAGED                                                                                                      \
+  "SELECT (is_dir_synced AND NOT is_cloud_managed) AS violated, guid_text(guid) AS key, 'mailbox' AS kind, name AS " \
+  "object,"                                                                                                          \
+  " 'not managed' AS message, json_object('is_dir_synced', is_dir_synced, 'is_cloud_managed', is_cloud_managed) AS " \
+  "evidence,"                                                                                                        \
+  " 'Set-Mailbox -Identity ' || ps_quote(name, guid_text(guid)) AS command FROM exchange_recipient"
+#define NOT_FALSE MANAGED " WHERE (is_dir_synced AND NOT is_cloud_managed) IS NOT FALSE"
+
+static const struct uh_rule managed_rules[] = {{"cloud", "cloud:Mailbox", NOT_FALSE}, {0}};
+static const struct uh_rule merging_rules[] = {{"cloud", "cloud:Mailbox", MANAGED}, {0}};
+static const struct uh_rule either_rules[] = {{"cloud", "cloud:Nothing|cloud:Mailbox+cloud:Recipient", NOT_FALSE}, {0}};
+static const struct uh_rule broken_rules[] = {{"cloud", "cloud:Mailbox", "SELECT nonsense FROM exchange_recipient"},
+                                              {0}};
+static const struct uh_rule behind_rules[] = {{"cloud", "cloud:Mailbox",
+                                               "SELECT 0 AS violated, '' AS key, '' AS kind, '' AS object, '' AS "
+                                               "message, '' AS evidence FROM t_exchange_recipient"},
+                                              {0}};
+static const struct uh_rule nothing_rules[] = {{"cloud", "cloud:Mailbox", NOT_FALSE " AND 0"}, {0}};
+
+static int writes(struct uh_check_run *run, struct uh_err *err) {
+  struct uh_err denied = UH_ERR_INIT;
+  assert_int_equal(uh_check_exec(run, "DELETE FROM t_exchange_recipient", &denied), -1);
+  denied = UH_ERR_INIT;
+  assert_int_equal(uh_check_exec(run, "ATTACH 'x' AS y", &denied), -1);
+  assert_int_equal(
+      uh_check_exec(run, "CREATE TEMP TABLE mine(a); INSERT INTO mine VALUES(1); CREATE INDEX temp.mine_a ON mine(a)",
+                    err),
+      0);
+  struct uh_query *q = NULL;
+  int64_t n = 0;
+  assert_int_equal(uh_query_open(run, "SELECT count(*) FROM mine", &q, err), 0);
+  assert_int_equal(uh_query_next(q, err), 1);
+  assert_true(uh_query_int(q, 0, &n));
+  assert_int_equal(n, 1);
+  uh_query_free(q);
+  assert_int_equal(uh_setting_count(run, "mail_flow.gateways"), 1);
+  assert_string_equal(uh_setting(run, "mail_flow.gateways", 0), "*.pphosted.com");
+  return 0;
+}
+
+/* ---- facts of one mailbox, with what the case under test wants ---- */
+
+struct world {
+  enum uh_answer managed; /* UH_VALUE: false */
+  bool satisfied_by_other, violated;
+  const char *mailbox_set, *recipient_set;
+  int64_t observed_at;
+};
+
+static void put_mailbox(struct uh_facts *facts, const char *source, enum uh_answer answer, int64_t managed) {
+  struct uh_err err = UH_ERR_INIT;
+  struct uh_rows *rows = NULL;
+  static const uint8_t guid[16] = {1, 2, 3};
+  assert_int_equal(uh_rows_open(facts, UH_T_exchange_recipient, &rows, &err), 0);
+  uh_rows_begin(rows);
+  uh_rows_str(rows, UH_COL(exchange_recipient, side), "cloud");
+  uh_rows_str(rows, UH_COL(exchange_recipient, source), source);
+  uh_rows_str(rows, UH_COL(exchange_recipient, kind), "Mailbox");
+  uh_rows_blob(rows, UH_COL(exchange_recipient, guid), guid, sizeof guid);
+  uh_rows_str(rows, UH_COL(exchange_recipient, name), "Ada O'Brien");
+  uh_rows_int(rows, UH_COL(exchange_recipient, is_dir_synced), 1);
+  if (answer == UH_VALUE)
+    uh_rows_int(rows, UH_COL(exchange_recipient, is_cloud_managed), managed);
+  else
+    uh_rows_answer(rows, UH_COL(exchange_recipient, is_cloud_managed), answer);
+  assert_int_equal(uh_rows_end(rows, &err), 0);
+  assert_int_equal(uh_rows_close(rows, &err), 0);
+}
+
+static void put_set(struct uh_facts *facts, const char *name, const char *state, int64_t observed_at) {
+  struct uh_err err = UH_ERR_INIT;
+  struct uh_rows *rows = NULL;
+  if (!state) return;
+  assert_int_equal(uh_rows_open(facts, UH_T_set, &rows, &err), 0);
+  uh_rows_begin(rows);
+  uh_rows_str(rows, UH_COL(set, source), "exchange-online");
+  uh_rows_str(rows, UH_COL(set, side), "cloud");
+  uh_rows_str(rows, UH_COL(set, name), name);
+  uh_rows_str(rows, UH_COL(set, state), state);
+  uh_rows_str(rows, UH_COL(set, why), "because");
+  uh_rows_int(rows, UH_COL(set, observed_at), observed_at);
+  assert_int_equal(uh_rows_end(rows, &err), 0);
+  assert_int_equal(uh_rows_close(rows, &err), 0);
+}
+
+static void put_head(struct uh_facts *facts) {
+  struct uh_err err = UH_ERR_INIT;
+  struct uh_rows *rows = NULL;
+  assert_int_equal(uh_rows_open(facts, UH_T_observation, &rows, &err), 0);
+  uh_rows_begin(rows);
+  uh_rows_str(rows, UH_COL(observation, organization), "contoso");
+  uh_rows_int(rows, UH_COL(observation, started_at), 1000);
+  uh_rows_int(rows, UH_COL(observation, ended_at), 2000);
+  assert_int_equal(uh_rows_end(rows, &err), 0);
+  assert_int_equal(uh_rows_close(rows, &err), 0);
+  assert_int_equal(uh_rows_open(facts, UH_T_setting, &rows, &err), 0);
+  uh_rows_begin(rows);
+  uh_rows_str(rows, UH_COL(setting, name), "mail_flow.gateways");
+  uh_rows_str(rows, UH_COL(setting, value), "*.pphosted.com");
+  assert_int_equal(uh_rows_end(rows, &err), 0);
+  assert_int_equal(uh_rows_close(rows, &err), 0);
+}
+
+struct seen {
+  char status[16], severity[16];
+  int64_t findings, unknowns, lacking;
+  bool complete;
+  char command[200], why[300], set[100], set_state[40];
+  enum uh_verdict verdict;
+};
+
+static int each_finding(void *user, const struct uh_result_finding *f) {
+  (void)snprintf(((struct seen *)user)->command, 200, "%s", f->command);
+  return 0;
+}
+static int each_unknown(void *user, const struct uh_result_unknown *u) {
+  struct seen *s = user;
+  if (u->objects == 0) {
+    s->lacking++;
+    (void)snprintf(s->set, sizeof s->set, "%s", u->set);
+    (void)snprintf(s->set_state, sizeof s->set_state, "%s", u->state);
+  } else {
+    (void)snprintf(s->why, sizeof s->why, "%s", u->why);
+  }
+  return 0;
+}
+static struct uh_results *the_results;
+static int each_check(void *user, const struct uh_result_check *c) {
+  struct seen *s = user;
+  struct uh_err err = UH_ERR_INIT;
+  (void)snprintf(s->status, sizeof s->status, "%s", c->status);
+  (void)snprintf(s->severity, sizeof s->severity, "%s", c->severity);
+  s->findings = c->findings;
+  s->unknowns = c->unknowns;
+  s->complete = c->complete;
+  assert_int_equal(uh_results_findings(the_results, c->index, 0, each_finding, s, &err), 0);
+  return uh_results_unknowns(the_results, c->index, each_unknown, s, &err);
+}
+
+static struct seen judge(const struct uh_check *checks, const struct world *w) {
+  char path[] = "/tmp/unhybrid-judge-XXXXXX";
+  struct uh_err err = UH_ERR_INIT;
+  struct uh_facts *facts = NULL;
+  struct seen seen = {0};
+  assert_non_null(mkdtemp(path));
+  char file[64];
+  (void)snprintf(file, sizeof file, "%s/f.db", path);
+  assert_int_equal(uh_facts_create(file, &facts, &err), 0);
+  put_head(facts);
+  put_mailbox(facts, "exchange-online", w->managed, !w->violated);
+  if (w->satisfied_by_other) put_mailbox(facts, "exchange-online-export", UH_VALUE, 1);
+  put_set(facts, "Mailbox", w->mailbox_set, w->observed_at ? w->observed_at : 2000);
+  put_set(facts, "Recipient", w->recipient_set, 2000);
+  assert_int_equal(uh_facts_finish(facts, &err), 0);
+  uh_facts_free(facts);
+  the_checks = checks;
+  struct uh_judge_options options = {.purpose = UH_BEFORE, .now = 2000};
+  assert_int_equal(uh_judge(file, &options, &the_results, &err), 0);
+  assert_int_equal(uh_results_checks(the_results, each_check, &seen, &err), 0);
+  seen.verdict = uh_results_head(the_results)->verdict;
+  the_results = uh_results_free(the_results);
+  unlink(file);
+  rmdir(path);
+  return seen;
+}
+
+#define CHECK(...)            \
+  (const struct uh_check[]) { \
+    {.id = "soa.mailbox",     \
+     .title = "managed",      \
+     .severity = UH_BLOCKER,  \
+     .purposes = UH_BEFORE,   \
+     .requirements = "P-05",  \
+     .remedy = "",            \
+     .reference = "",         \
+     __VA_ARGS__},            \
+    {                         \
+      0                       \
+    }                         \
+  }
+
+static void a_violation_counts_whatever_is_missing(void **state) {
+  (void)state;
+  struct seen s = judge(CHECK(.rules = managed_rules), &(struct world){.violated = true, .mailbox_set = "complete"});
+  assert_string_equal(s.status, "fail");
+  assert_true(s.complete);
+  assert_int_equal(s.verdict, UH_BLOCKED);
+  assert_string_equal(s.command, "Set-Mailbox -Identity 'Ada O''Brien'");
+  s = judge(CHECK(.rules = managed_rules), &(struct world){.violated = true, .mailbox_set = "partial"});
+  assert_string_equal(s.status, "fail");
+  assert_false(s.complete);
+}
+
+static void no_violation_in_a_complete_set_passes(void **state) {
+  (void)state;
+  struct seen s = judge(CHECK(.rules = managed_rules), &(struct world){.mailbox_set = "complete"});
+  assert_string_equal(s.status, "pass");
+  assert_int_equal(s.verdict, UH_READY);
+}
+
+static void a_lacking_set_is_unknown(void **state) {
+  (void)state;
+  static const char *const lacking[][2] = {
+      {"partial", "partial"}, {"failed", "failed"}, {"not-configured", "not-configured"}, {NULL, "not-observed"}};
+  for (int i = 0; i < 4; i++) {
+    struct seen s = judge(CHECK(.rules = managed_rules), &(struct world){.mailbox_set = lacking[i][0]});
+    assert_string_equal(s.status, "unknown");
+    assert_string_equal(s.set, "cloud:Mailbox");
+    assert_string_equal(s.set_state, lacking[i][1]);
+    assert_int_equal(s.verdict, UH_UNDETERMINED);
+  }
+}
+
+static void an_old_set_is_stale(void **state) {
+  (void)state;
+  struct seen s =
+      judge(CHECK(.rules = managed_rules), &(struct world){.mailbox_set = "complete", .observed_at = 2000 - 25 * 3600});
+  assert_string_equal(s.status, "unknown");
+  assert_string_equal(s.set_state, "stale");
+}
+
+static void a_value_not_obtained_is_unknown_and_named(void **state) {
+  (void)state;
+  for (int answer = UH_REFUSED; answer <= UH_NOT_ASKED; answer++) {
+    struct seen s = judge(CHECK(.rules = managed_rules),
+                          &(struct world){.managed = (enum uh_answer)answer, .mailbox_set = "complete"});
+    assert_string_equal(s.status, "unknown");
+    assert_int_equal(s.unknowns, 1);
+    assert_string_equal(s.why, "not obtained: is_cloud_managed");
+    assert_int_equal(s.verdict, UH_UNDETERMINED);
+  }
+  /* "There is none" is an answer: a mailbox without the flag is not managed. */
+  struct seen s = judge(CHECK(.rules = managed_rules), &(struct world){.managed = UH_NONE, .mailbox_set = "complete"});
+  assert_string_equal(s.status, "fail");
+}
+
+static void another_source_may_satisfy_what_one_cannot_judge(void **state) {
+  (void)state;
+  struct seen s = judge(CHECK(.rules = merging_rules),
+                        &(struct world){.managed = UH_REFUSED, .satisfied_by_other = true, .mailbox_set = "complete"});
+  assert_string_equal(s.status, "pass");
+  s = judge(CHECK(.rules = merging_rules),
+            &(struct world){.violated = true, .satisfied_by_other = true, .mailbox_set = "complete"});
+  assert_string_equal(s.status, "fail");
+}
+
+static void one_complete_alternative_is_enough(void **state) {
+  (void)state;
+  struct seen s =
+      judge(CHECK(.rules = either_rules), &(struct world){.mailbox_set = "complete", .recipient_set = "complete"});
+  assert_string_equal(s.status, "pass");
+  s = judge(CHECK(.rules = either_rules), &(struct world){.mailbox_set = "complete", .recipient_set = "partial"});
+  assert_string_equal(s.status, "unknown");
+  assert_string_equal(s.set, "cloud:Recipient");
+}
+
+static void absence_needs_a_complete_search(void **state) {
+  (void)state;
+  struct seen s = judge(CHECK(.rules = managed_rules, .absence_needs = "cloud:Recipient"),
+                        &(struct world){.violated = true, .mailbox_set = "complete", .recipient_set = "partial"});
+  assert_string_equal(s.status, "unknown");
+  assert_int_equal(s.findings, 0);
+  assert_int_equal(s.unknowns, 1);
+  s = judge(CHECK(.rules = managed_rules, .absence_needs = "cloud:Recipient"),
+            &(struct world){.violated = true, .mailbox_set = "complete", .recipient_set = "complete"});
+  assert_string_equal(s.status, "fail");
+}
+
+static void a_check_may_not_apply(void **state) {
+  (void)state;
+  struct seen s = judge(CHECK(.rules = nothing_rules, .applies = "SELECT 0", .applies_needs = "cloud:Mailbox"),
+                        &(struct world){.mailbox_set = "complete"});
+  assert_string_equal(s.status, "not-applicable");
+  s = judge(CHECK(.rules = nothing_rules, .applies = "SELECT 0", .applies_needs = "cloud:Recipient"),
+            &(struct world){.mailbox_set = "complete"});
+  assert_string_equal(s.status, "unknown");
+  s = judge(CHECK(.rules = nothing_rules, .applies = "SELECT NULL"), &(struct world){.mailbox_set = "complete"});
+  assert_string_equal(s.status, "unknown");
+}
+
+static void a_blind_spot_never_passes(void **state) {
+  (void)state;
+  struct seen s = judge(CHECK(.rules = nothing_rules, .blind_spot = "nobody reads the logs"),
+                        &(struct world){.mailbox_set = "complete"});
+  assert_string_equal(s.status, "unknown");
+}
+
+static void a_check_that_breaks_is_unknown(void **state) {
+  (void)state;
+  struct seen s = judge(CHECK(.rules = broken_rules), &(struct world){.mailbox_set = "complete"});
+  assert_string_equal(s.status, "unknown");
+  assert_string_equal(s.set, "check:itself");
+}
+
+static void a_check_cannot_look_behind_the_views_nor_write(void **state) {
+  (void)state;
+  struct seen s = judge(CHECK(.rules = behind_rules), &(struct world){.mailbox_set = "complete"});
+  assert_string_equal(s.status, "unknown");
+  s = judge(CHECK(.run = writes), &(struct world){.mailbox_set = "complete"});
+  assert_string_equal(s.status, "pass");
+}
+
+static void only_p13_is_shutdown_only(void **state) {
+  (void)state;
+  struct uh_check checks[] = {{.id = "a.b",
+                               .title = "t",
+                               .severity = UH_BLOCKER,
+                               .purposes = UH_BEFORE,
+                               .requirements = "P-13",
+                               .rules = managed_rules},
+                              {0}};
+  assert_int_equal(judge(checks, &(struct world){.violated = true, .mailbox_set = "complete"}).verdict,
+                   UH_SHUTDOWN_ONLY);
+  struct uh_check two[] = {checks[0],
+                           {.id = "a.c",
+                            .title = "t",
+                            .severity = UH_BLOCKER,
+                            .purposes = UH_BEFORE,
+                            .requirements = "P-05",
+                            .rules = broken_rules},
+                           {0}};
+  assert_int_equal(judge(two, &(struct world){.violated = true, .mailbox_set = "complete"}).verdict, UH_BLOCKED);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_violation_counts_whatever_is_missing),
+      cmocka_unit_test(no_violation_in_a_complete_set_passes),
+      cmocka_unit_test(a_lacking_set_is_unknown),
+      cmocka_unit_test(an_old_set_is_stale),
+      cmocka_unit_test(a_value_not_obtained_is_unknown_and_named),
+      cmocka_unit_test(another_source_may_satisfy_what_one_cannot_judge),
+      cmocka_unit_test(one_complete_alternative_is_enough),
+      cmocka_unit_test(absence_needs_a_complete_search),
+      cmocka_unit_test(a_check_may_not_apply),
+      cmocka_unit_test(a_blind_spot_never_passes),
+      cmocka_unit_test(a_check_that_breaks_is_unknown),
+      cmocka_unit_test(a_check_cannot_look_behind_the_views_nor_write),
+      cmocka_unit_test(only_p13_is_shutdown_only),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
