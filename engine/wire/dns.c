@@ -23,9 +23,9 @@
 #define TCP_TRIES 2
 #define TCP_TIMEOUT_FACTOR 8 /* of timeout_ms: a connection takes longer than a datagram */
 #define TICK_MS 50
-#define REFUSALS 5           /* bursts of ICMP refusals, each after a longer pause, before a server counts as dead */
+#define REFUSALS 5 /* bursts of ICMP refusals, each after a longer pause, before a server counts as dead */
 #define EVENTS 32
-#define CARES_UDP_SIZE 4096  /* c-ares cuts what is longer; we offer less, so this is room for servers that overdo it */
+#define CARES_UDP_SIZE 4096 /* c-ares cuts what is longer; we offer less: room for servers that overdo it */
 #define PLAIN_UDP_SIZE 512
 #define IDS 512
 
@@ -39,15 +39,15 @@ struct question {
   struct uh_dns *dns;
   uh_dns_callback callback;
   void *user;
-  struct server *server;      /* that it waits for or was sent to */
-  int64_t first_ms, sent_ms;  /* 0: not sent yet */
-  char *current;              /* end of the aliases so far; NULL: name */
+  struct server *server; /* that it waits for or was sent to */
+  int64_t sent_ms;
+  const char *current; /* end of the aliases so far */
   struct alias *aliases;
   unsigned n_aliases;
   unsigned rounds, tcp_tries;
-  uint8_t tried;              /* bit per server that said no or nothing */
+  uint8_t tried; /* bit per server that said no or nothing */
   bool tcp, plain, lost, has_kept;
-  enum uh_dns_outcome kept;   /* what an earlier server said, should the others say less */
+  enum uh_dns_outcome kept; /* what an earlier server said, should the others say less */
   struct server *kept_server;
   unsigned kept_rcode;
   uint16_t type, id;
@@ -88,7 +88,9 @@ struct uh_dns {
 };
 
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
-static void library_init(void) { (void)ares_library_init(ARES_LIB_INIT_ALL); }
+static void library_init(void) {
+  (void)ares_library_init(ARES_LIB_INIT_ALL);
+}
 
 static int64_t clock_ms(void) {
   struct timespec t;
@@ -101,24 +103,32 @@ static int64_t clock_ms(void) {
 static void push(struct list *list, struct question *q) {
   q->next = NULL;
   q->prev = list->last;
-  if (list->last) list->last->next = q;
-  else list->first = q;
+  if (list->last)
+    list->last->next = q;
+  else
+    list->first = q;
   list->last = q;
 }
 
 static void push_first(struct list *list, struct question *q) {
   q->prev = NULL;
   q->next = list->first;
-  if (list->first) list->first->prev = q;
-  else list->last = q;
+  if (list->first)
+    list->first->prev = q;
+  else
+    list->last = q;
   list->first = q;
 }
 
 static void take(struct list *list, struct question *q) {
-  if (q->prev) q->prev->next = q->next;
-  else list->first = q->next;
-  if (q->next) q->next->prev = q->prev;
-  else list->last = q->prev;
+  if (q->prev)
+    q->prev->next = q->next;
+  else
+    list->first = q->next;
+  if (q->next)
+    q->next->prev = q->prev;
+  else
+    list->last = q->prev;
   q->next = q->prev = NULL;
 }
 
@@ -174,7 +184,8 @@ static int server_parse(const char *text, struct server *s, struct uh_err *err) 
     s->address.family = AF_INET6;
     v6 = true;
     if (inet_pton(AF_INET6, host, &s->address.addr.addr6) != 1)
-      return uh_fail(err, UH_ERR_CONFIG, "%.100s is no server address (address[:port] or [v6]:port; no host names)", text);
+      return uh_fail(err, UH_ERR_CONFIG, "%.100s is no server address (address[:port] or [v6]:port; no host names)",
+                     text);
   }
   (void)inet_ntop(s->address.family, &s->address.addr, host, sizeof host);
   (void)snprintf(s->text, sizeof s->text, v6 ? "[%s]:%ld" : "%s:%ld", host, number);
@@ -210,9 +221,9 @@ static int channel_open(struct uh_dns *dns, struct server *s, unsigned which, st
       .sock_state_cb = socket_state,
       .sock_state_cb_data = (void *)((uintptr_t)s | which),
   };
-  int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS | ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS |
-             ARES_OPT_EDNSPSZ | ARES_OPT_RESOLVCONF | ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE | ARES_OPT_SORTLIST |
-             ARES_OPT_SOCK_RCVBUF;
+  int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS | ARES_OPT_DOMAINS |
+             ARES_OPT_LOOKUPS | ARES_OPT_EDNSPSZ | ARES_OPT_RESOLVCONF | ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE |
+             ARES_OPT_SORTLIST | ARES_OPT_SOCK_RCVBUF;
   int status = ares_init_options(&s->channel[which], &options, mask);
   if (status == ARES_SUCCESS) status = ares_set_servers_ports(s->channel[which], &s->address);
   if (status != ARES_SUCCESS) return uh_fail(err, UH_ERR_INTERNAL, "c-ares: %s", ares_strerror(status));
@@ -263,9 +274,13 @@ struct uh_dns *uh_dns_free(struct uh_dns *dns) {
   return NULL;
 }
 
-void uh_dns_freep(struct uh_dns **dns) { (void)uh_dns_free(*dns); }
+void uh_dns_freep(struct uh_dns **dns) {
+  (void)uh_dns_free(*dns);
+}
 
-size_t uh_dns_pending(const struct uh_dns *dns) { return dns->pending; }
+size_t uh_dns_pending(const struct uh_dns *dns) {
+  return dns->pending;
+}
 
 struct uh_dns_stats uh_dns_stats(const struct uh_dns *dns) {
   struct uh_dns_stats stats = dns->stats;
@@ -291,8 +306,10 @@ static void queue(struct uh_dns *dns, struct question *q, struct server *s, bool
     return;
   }
   q->server = s;
-  if (ahead) push_first(&s->ready, q);
-  else push(&s->ready, q);
+  if (ahead)
+    push_first(&s->ready, q);
+  else
+    push(&s->ready, q);
 }
 
 int uh_dns_ask(struct uh_dns *dns, const char *name, uint16_t type, uh_dns_callback callback, void *user,
@@ -322,9 +339,14 @@ int uh_dns_ask(struct uh_dns *dns, const char *name, uint16_t type, uh_dns_callb
 /* Ends a question: tells who asked. */
 static void finish(struct question *q, enum uh_dns_outcome outcome, const char *detail) {
   struct uh_dns *dns = q->dns;
-  struct uh_dns_reply reply = {.outcome = outcome, .name = q->name, .type = q->type, .detail = detail,
-                               .server = q->server ? q->server->text : "", .records = dns->message.records,
-                               .n = dns->message.n, .rcode = dns->message.rcode};
+  struct uh_dns_reply reply = {.outcome = outcome,
+                               .name = q->name,
+                               .type = q->type,
+                               .detail = detail,
+                               .server = q->server ? q->server->text : "",
+                               .records = dns->message.records,
+                               .n = dns->message.n,
+                               .rcode = dns->message.rcode};
   if (outcome == UH_DNS_UNREACHABLE) dns->stats.unreachable++;
   dns->pending--;
   q->callback(q->user, &reply);
@@ -344,10 +366,14 @@ static void finish_without(struct question *q, enum uh_dns_outcome outcome, cons
     finish(q, outcome, detail);
     return;
   }
-  if (!q->kept_server) detail = "this is no name that DNS can be asked for";
-  else if (q->kept == UH_DNS_MALFORMED) detail = "the answer was broken; no other server answered";
-  else if (q->kept == UH_DNS_TRUNCATED) detail = "too long for UDP, and TCP failed; no other server answered";
-  else detail = "";
+  if (!q->kept_server)
+    detail = "this is no name that DNS can be asked for";
+  else if (q->kept == UH_DNS_MALFORMED)
+    detail = "the answer was broken; no other server answered";
+  else if (q->kept == UH_DNS_TRUNCATED)
+    detail = "too long for UDP, and TCP failed; no other server answered";
+  else
+    detail = "";
   q->server = q->kept_server;
   q->dns->message.rcode = q->kept_rcode;
   finish(q, q->kept, detail);
@@ -462,7 +488,8 @@ static void exhausted(struct question *q) {
 
 static void tcp_failed(struct question *q, int status) {
   char detail[120];
-  if (++q->tcp_tries < TCP_TRIES && !q->server->dead && !q->server->dying) { /* may have been an idle connection's end */
+  if (++q->tcp_tries < TCP_TRIES && !q->server->dead &&
+      !q->server->dying) { /* may have been an idle connection's end */
     queue(q->dns, q, q->server, true);
     return;
   }
@@ -502,8 +529,10 @@ static void on_end(void *arg, int status, int timeouts, unsigned char *data, int
   } else if (status == ARES_SUCCESS) {
     answered(q, data, (size_t)n);
   } else if (status == ARES_ECANCELLED) { /* the server is dead */
-    if (q->tcp) tcp_failed(q, ARES_ETIMEOUT);
-    else queue(dns, q, choose(dns, q, true), true);
+    if (q->tcp)
+      tcp_failed(q, ARES_ETIMEOUT);
+    else
+      queue(dns, q, choose(dns, q, true), true);
   } else if (q->tcp) {
     tcp_failed(q, status);
   } else if (status == ARES_ETIMEOUT) {
@@ -575,8 +604,10 @@ static void bury(struct server *s) {
   while (waiting.first) {
     struct question *q = waiting.first;
     take(&waiting, q);
-    if (q->tcp) tcp_failed(q, ARES_ETIMEOUT);
-    else queue(dns, q, choose(dns, q, true), false);
+    if (q->tcp)
+      tcp_failed(q, ARES_ETIMEOUT);
+    else
+      queue(dns, q, choose(dns, q, true), false);
   }
 }
 

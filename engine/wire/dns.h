@@ -26,24 +26,24 @@ const char *uh_dns_outcome_name(enum uh_dns_outcome outcome); /* "answer", "nxdo
 enum uh_answer uh_dns_outcome_answer(enum uh_dns_outcome outcome);
 
 enum uh_dns_type { UH_DNS_A = 1, UH_DNS_CNAME = 5, UH_DNS_MX = 15, UH_DNS_TXT = 16, UH_DNS_AAAA = 28, UH_DNS_SRV = 33 };
-const char *uh_dns_type_name(uint16_t type);               /* "MX"; "?" for one that is not listed above */
+const char *uh_dns_type_name(uint16_t type);                  /* "MX"; "?" for one that is not listed above */
 bool uh_dns_type_parse(const char *text, uint16_t *ret_type); /* upper case */
 
 /* ---- messages ---- */
 
-#define UH_DNS_NAME_TEXT 1025   /* key form of the longest name, with NUL */
-#define UH_DNS_QUERY_MAX 300    /* the longest query */
-#define UH_DNS_UDP_SIZE 1232    /* what EDNS0 offers: passes every path without fragments (DNS flag day 2020) */
-#define UH_DNS_RECORDS_MAX 1024 /* records of one answer section */
+#define UH_DNS_NAME_TEXT 1025        /* key form of the longest name, with NUL */
+#define UH_DNS_QUERY_MAX 300         /* the longest query */
+#define UH_DNS_UDP_SIZE 1232         /* what EDNS0 offers: passes every path without fragments (DNS flag day 2020) */
+#define UH_DNS_RECORDS_MAX 1024      /* records of one answer section */
 #define UH_DNS_TEXT_MAX (256u << 10) /* bytes of names and texts of one answer */
-#define UH_DNS_ALIASES_MAX 16   /* CNAMEs in a row */
+#define UH_DNS_ALIASES_MAX 16        /* CNAMEs in a row */
 
 struct uh_dns_record {
   uint16_t type;
   uint16_t preference, weight, port; /* MX: preference; SRV: preference is the priority */
   uint32_t ttl;
-  const char *name;   /* owner */
-  const char *value;  /* MX exchange, CNAME and SRV target, A and AAAA address as text; TXT: strings joined, any bytes */
+  const char *name;  /* owner */
+  const char *value; /* MX exchange, CNAME and SRV target, A and AAAA address as text; TXT: strings joined, any bytes */
   size_t value_len;
 };
 
@@ -51,11 +51,11 @@ struct uh_dns_record {
 struct uh_dns_message {
   struct uh_dns_record *records; /* aliases first, in order, then records of the type asked; nothing unrelated */
   size_t n;
-  unsigned rcode;     /* with EDNS's upper bits */
-  bool recursion;     /* RA */
-  bool edns;          /* holds an OPT record */
-  bool chain_open;    /* ends in an alias, and the message says nothing about what that leads to */
-  char detail[160];   /* what a person needs to know, "" */
+  unsigned rcode;   /* with EDNS's upper bits */
+  bool recursion;   /* RA */
+  bool edns;        /* holds an OPT record */
+  bool chain_open;  /* ends in an alias, and the message says nothing about what that leads to */
+  char detail[160]; /* what a person needs to know, "" */
   /* private */
   struct uh_dns_raw *raw;
   char *text;
@@ -85,8 +85,8 @@ bool uh_dns_name_key(const char *name, size_t n, char ret_key[UH_DNS_NAME_TEXT])
  * timeout_ms the window shrinks, and it grows again when loss ends. A question is sent up to `tries` times, waiting
  * timeout_ms, twice that, four times.. (one round: 15.5 s with the defaults), in at most two rounds; the same id is
  * kept, so a late answer counts. A server is dead when UH_DNS_DEAD_AFTER questions in a row ended without any word from
- * it since they were sent, or when it refuses packets for longer than a pause takes to outlast a restart. Dead is for good:
- * what waits for it goes to another server at once, or is UNREACHABLE. So a dead server costs one round in all.
+ * it since they were sent, or when it refuses packets for longer than a pause takes to outlast a restart. Dead is for
+ * good: what waits for it goes to another server at once, or is UNREACHABLE. So a dead server costs one round in all.
  * Truncated over UDP is asked again over TCP. An alias whose end the server does not tell (authoritative servers do
  * not chase them) is followed by asking on, UH_DNS_ASK_ON times at most.
  */
@@ -105,9 +105,9 @@ struct uh_dns_options {
 };
 struct uh_dns_reply { /* borrowed: lives until the callback returns */
   enum uh_dns_outcome outcome;
-  const char *name;   /* as asked, key form (as given where it is no DNS name) */
+  const char *name; /* as asked, key form (as given where it is no DNS name) */
   uint16_t type;
-  const char *server; /* address:port that answered, or was asked last; "" where none was left */
+  const char *server;                  /* address:port that answered, or was asked last; "" where none was left */
   const struct uh_dns_record *records; /* also with nxdomain, nodata..: the aliases that led there */
   size_t n;
   unsigned rcode;
@@ -116,8 +116,8 @@ struct uh_dns_reply { /* borrowed: lives until the callback returns */
 typedef void (*uh_dns_callback)(void *user, const struct uh_dns_reply *reply);
 struct uh_dns_stats {
   uint64_t asked, sent, lost, over_tcp, unreachable; /* sent: datagrams and TCP queries without c-ares' repeats */
-  uint64_t replied;                  /* responses of any kind */
-  unsigned window, window_lowest;    /* of the first server */
+  uint64_t replied;                                  /* responses of any kind */
+  unsigned window, window_lowest;                    /* of the first server */
 };
 
 struct uh_dns;
@@ -130,6 +130,7 @@ int uh_dns_ask(struct uh_dns *dns, const char *name, uint16_t type, uh_dns_callb
 size_t uh_dns_pending(const struct uh_dns *dns);
 /* Works until fewer than `below` questions are pending (1: until all are done). 0 done, 1 `stopped` said so (it is
  * asked some ten times a second), -1 failed. */
-int uh_dns_run(struct uh_dns *dns, size_t below, bool (*UH_NULLABLE stopped)(void *user), void *user, struct uh_err *err);
+int uh_dns_run(struct uh_dns *dns, size_t below, bool (*UH_NULLABLE stopped)(void *user), void *user,
+               struct uh_err *err);
 struct uh_dns_stats uh_dns_stats(const struct uh_dns *dns);
 #endif

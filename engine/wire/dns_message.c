@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DNS messages: queries made, responses taken apart. RFC 1035, 2308 (negative answers), 6891 (EDNS0). Pure functions. */
+/* DNS messages: queries made, responses taken apart. RFC 1035, 2308 (negative answers), 6891 (EDNS0). Pure functions.
+ */
 #include "wire/dns.h"
 
 #include <arpa/inet.h>
@@ -26,8 +27,8 @@ struct input {
 static const struct {
   uint16_t type;
   const char *name;
-} types[] = {{UH_DNS_A, "A"},     {UH_DNS_AAAA, "AAAA"}, {UH_DNS_CNAME, "CNAME"},
-             {UH_DNS_MX, "MX"},   {UH_DNS_SRV, "SRV"},   {UH_DNS_TXT, "TXT"}};
+} types[] = {{UH_DNS_A, "A"},   {UH_DNS_AAAA, "AAAA"}, {UH_DNS_CNAME, "CNAME"},
+             {UH_DNS_MX, "MX"}, {UH_DNS_SRV, "SRV"},   {UH_DNS_TXT, "TXT"}};
 
 const char *uh_dns_type_name(uint16_t type) {
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
@@ -169,8 +170,10 @@ static int label_parse(const char **text, const char *end, uint8_t *out) {
 static int name_write(const char *name, size_t n, uint8_t *out) {
   const char *s = name, *end = name + n;
   int at = 0;
-  if (n == 1 && *s == '.') s = end;
-  else if (!n) return -1;
+  if (n == 1 && *s == '.')
+    s = end;
+  else if (!n)
+    return -1;
   while (s < end) {
     uint8_t label[63];
     int len = label_parse(&s, end, label);
@@ -199,7 +202,8 @@ static uint8_t *put16(uint8_t *p, unsigned v) {
   return p;
 }
 
-int uh_dns_query(const char *name, uint16_t type, uint16_t id, bool edns, uint8_t out[UH_DNS_QUERY_MAX], size_t *ret_n) {
+int uh_dns_query(const char *name, uint16_t type, uint16_t id, bool edns, uint8_t out[UH_DNS_QUERY_MAX],
+                 size_t *ret_n) {
   uint8_t *p = put16(out, id);
   p = put16(p, 0x0100); /* recursion desired */
   p = put16(p, 1);
@@ -224,8 +228,12 @@ int uh_dns_query(const char *name, uint16_t type, uint16_t id, bool edns, uint8_
 
 /* ---- responses ---- */
 
-static unsigned get16(const struct input *in, size_t at) { return (unsigned)in->data[at] << 8 | in->data[at + 1]; }
-static uint32_t get32(const struct input *in, size_t at) { return (uint32_t)get16(in, at) << 16 | get16(in, at + 2); }
+static unsigned get16(const struct input *in, size_t at) {
+  return (unsigned)in->data[at] << 8 | in->data[at + 1];
+}
+static uint32_t get32(const struct input *in, size_t at) {
+  return (uint32_t)get16(in, at) << 16 | get16(in, at + 2);
+}
 
 static enum uh_dns_outcome malformed(struct uh_dns_message *m, const char *why) {
   (void)snprintf(m->detail, sizeof m->detail, "%s", why);
@@ -282,7 +290,8 @@ static bool address_read(const struct input *in, const struct uh_dns_raw *raw, s
                          struct uh_dns_record *r) {
   bool v4 = raw->type == UH_DNS_A;
   char text[INET6_ADDRSTRLEN];
-  if (raw->len != (v4 ? 4 : 16) || !inet_ntop(v4 ? AF_INET : AF_INET6, in->data + raw->at, text, sizeof text)) return false;
+  if (raw->len != (v4 ? 4 : 16) || !inet_ntop(v4 ? AF_INET : AF_INET6, in->data + raw->at, text, sizeof text))
+    return false;
   r->value_len = strlen(text);
   r->value = text_keep(m, text, r->value_len);
   return r->value != NULL;
@@ -326,12 +335,18 @@ static const char *section(const struct input *in, size_t *at, unsigned count, b
   for (unsigned i = 0; i < count; i++) {
     size_t p = *at;
     const char *name = skipped;
-    if (keep) name = name_keep(m, in, p, &p);
-    else if (name_read(in, p, &p, skipped) < 0) name = NULL;
+    if (keep)
+      name = name_keep(m, in, p, &p);
+    else if (name_read(in, p, &p, skipped) < 0)
+      name = NULL;
     if (!name) return "a name in the answer is broken, or the names are more than are read";
     if (p > in->n || in->n - p < 10) return "the answer ends inside a record";
-    struct uh_dns_raw raw = {.name = name, .type = (uint16_t)get16(in, p), .class = (uint16_t)get16(in, p + 2),
-                             .ttl = get32(in, p + 4), .at = p + 10, .len = get16(in, p + 8)};
+    struct uh_dns_raw raw = {.name = name,
+                             .type = (uint16_t)get16(in, p),
+                             .class = (uint16_t)get16(in, p + 2),
+                             .ttl = get32(in, p + 4),
+                             .at = p + 10,
+                             .len = get16(in, p + 8)};
     if (raw.len > in->n - raw.at) return "the answer ends inside a record";
     if (raw.ttl > INT32_MAX) raw.ttl = 0; /* RFC 2181 section 8 */
     *at = raw.at + raw.len;
@@ -381,7 +396,8 @@ static const char *question(const struct input *in, const char *name, uint16_t t
   char asked[UH_DNS_NAME_TEXT];
   if (get16(in, 4) != 1) return "the answer does not repeat the question";
   size_t at;
-  if (name_read(in, HEADER, &at, asked) < 0 || at > in->n || in->n - at < 4) return "the question in the answer is broken";
+  if (name_read(in, HEADER, &at, asked) < 0 || at > in->n || in->n - at < 4)
+    return "the question in the answer is broken";
   if (get16(in, at) != type || get16(in, at + 2) != CLASS_IN || strcmp(asked, name) != 0)
     return "the answer is to another question";
   *ret_at = at + 4;
@@ -389,13 +405,14 @@ static const char *question(const struct input *in, const char *name, uint16_t t
 }
 
 static enum uh_dns_outcome failure(struct uh_dns_message *m) {
-  static const char *const names[] = {"", "FORMERR", "SERVFAIL", "", "NOTIMP", "", "YXDOMAIN", "YXRRSET", "NXRRSET",
-                                      "NOTAUTH", "NOTZONE"};
+  static const char *const names[] = {"",         "FORMERR", "SERVFAIL", "",        "NOTIMP", "",
+                                      "YXDOMAIN", "YXRRSET", "NXRRSET",  "NOTAUTH", "NOTZONE"};
   if (m->rcode == RCODE_REFUSED) return UH_DNS_REFUSED;
   if (m->rcode == RCODE_SERVFAIL) return UH_DNS_SERVFAIL;
   if (m->rcode < sizeof names / sizeof names[0])
     (void)snprintf(m->detail, sizeof m->detail, "the server answered %s", names[m->rcode]);
-  else (void)snprintf(m->detail, sizeof m->detail, "the server answered with code %u", m->rcode);
+  else
+    (void)snprintf(m->detail, sizeof m->detail, "the server answered with code %u", m->rcode);
   return UH_DNS_SERVFAIL;
 }
 
