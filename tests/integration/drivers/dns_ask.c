@@ -73,11 +73,16 @@ int main(int argc, char **argv) {
   double start = seconds(CLOCK_MONOTONIC);
   for (int c; (c = getopt(argc, argv, "qt:n:w:")) != -1;) {
     unsigned value = optarg ? (unsigned)strtoul(optarg, NULL, 10) : 0;
-    if (c == 'q') run.quiet = true;
-    else if (c == 't') options.timeout_ms = value;
-    else if (c == 'n') options.tries = value;
-    else if (c == 'w') options.window = value;
-    else return 64;
+    if (c == 'q')
+      run.quiet = true;
+    else if (c == 't')
+      options.timeout_ms = value;
+    else if (c == 'n')
+      options.tries = value;
+    else if (c == 'w')
+      options.window = value;
+    else
+      return 64;
   }
   options.servers = (const char *const *)(argv + optind);
   options.n_servers = (size_t)(argc - optind);
@@ -88,11 +93,12 @@ int main(int argc, char **argv) {
     return uh_err_exit_code(err.cls);
   }
   struct uh_dns_stats s = uh_dns_stats(dns);
-  (void)printf("{\"stats\":{\"asked\":%llu,\"sent\":%llu,\"lost\":%llu,\"over_tcp\":%llu,\"replied\":%llu,\"unreachable\":%llu,"
-               "\"window\":%u,\"window_lowest\":%u,\"seconds\":%.6f,\"cpu_seconds\":%.6f",
-               (unsigned long long)s.asked, (unsigned long long)s.sent, (unsigned long long)s.lost,
-               (unsigned long long)s.over_tcp, (unsigned long long)s.replied, (unsigned long long)s.unreachable, s.window,
-               s.window_lowest, seconds(CLOCK_MONOTONIC) - start, seconds(CLOCK_PROCESS_CPUTIME_ID));
+  (void)printf(
+      "{\"stats\":{\"asked\":%llu,\"sent\":%llu,\"lost\":%llu,\"over_tcp\":%llu,\"replied\":%llu,\"unreachable\":%llu,"
+      "\"window\":%u,\"window_lowest\":%u,\"seconds\":%.6f,\"cpu_seconds\":%.6f",
+      (unsigned long long)s.asked, (unsigned long long)s.sent, (unsigned long long)s.lost,
+      (unsigned long long)s.over_tcp, (unsigned long long)s.replied, (unsigned long long)s.unreachable, s.window,
+      s.window_lowest, seconds(CLOCK_MONOTONIC) - start, seconds(CLOCK_PROCESS_CPUTIME_ID));
   for (int i = 0; i <= UH_DNS_UNREACHABLE; i++)
     (void)printf(",\"%s\":%llu", uh_dns_outcome_name((enum uh_dns_outcome)i), (unsigned long long)run.outcomes[i]);
   (void)puts("}}");
