@@ -95,8 +95,8 @@ static int read_set(struct judge *j, const char *set, struct set_info *ret, stru
   if (!colon) return uh_fail(err, UH_ERR_INTERNAL, "\"%s\" is no set: side:Name expected", set);
   if (sqlite3_prepare_v2(
           j->db,
-          "SELECT source, part, state, why, observed_at FROM t_set WHERE side = ? AND name = ? ORDER BY source, fact", -1,
-          &st, NULL) != SQLITE_OK)
+          "SELECT source, part, state, why, observed_at FROM t_set WHERE side = ? AND name = ? ORDER BY source, fact",
+          -1, &st, NULL) != SQLITE_OK)
     return uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
   sqlite3_bind_text(st, 1, set, (int)(colon - set), SQLITE_STATIC);
   sqlite3_bind_text(st, 2, colon + 1, -1, SQLITE_STATIC);

@@ -15,6 +15,11 @@ const struct uh_check *uh_check_at(size_t i);
 const struct uh_check *UH_NULLABLE uh_check_find(const char *id);
 const char *uh_check_nearest(const char *id); /* for "did you mean" */
 
+/* Adds the checks of a rule pack (YAML, docs/rule-packs.md), a plugin (.so), or a directory of both, after the built-in
+ * ones. Before judging starts, from one thread. UH_ERR_CONFIG names file and line. */
+int uh_checks_load(const char *path, struct uh_err *err);
+void uh_checks_unload(void);
+
 /* ---- requirements catalogue (docs/requirements.md) ---- */
 struct uh_requirement {
   const char *id; /* "P-05" */
