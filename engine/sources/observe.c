@@ -195,11 +195,13 @@ void uh_observe_notice(struct uh_observe *o, const char *fmt, ...) {
   struct run *run = o->run;
   pthread_mutex_lock(&run->lock);
   if (run->notice_count < NOTICES_MAX) {
+    const char *source = strncmp(text, "configuration: ", 15) == 0 ? "configuration" : o->source->id;
+    const char *body = source == o->source->id ? text : text + 15;
     struct notice *notices = realloc(run->notices, (run->notice_count + 1) * sizeof *notices);
-    char *copy = strdup(text);
+    char *copy = strdup(body);
     if (notices) run->notices = notices;
     if (notices && copy)
-      run->notices[run->notice_count++] = (struct notice){o->source->id, copy};
+      run->notices[run->notice_count++] = (struct notice){source, copy};
     else
       free(copy);
   }
@@ -383,6 +385,7 @@ static void start_sources(struct run *run) {
     o->done = true;
     report_missing_sets(o, 3, UH_NOT_ASKED, o->missing);
   }
+  tell_unused(run);
   for (int i = 0; i < SOURCES; i++) {
     struct uh_observe *o = &run->observes[i];
     if (o->missing) continue;
@@ -499,6 +502,19 @@ static int write_settings(struct run *run, struct uh_err *err) {
     if (rc == 0) rc = write_setting(rows, "mail_flow.onprem_networks", &flow->onprem_networks, err);
   }
   return uh_rows_close(rows, err) < 0 ? -1 : rc;
+}
+
+/* A key that this version reads but does not use yet must not look as if it did. */
+static void tell_unused(struct run *run) {
+  const struct uh_config *c = run->config;
+  struct uh_observe *o = &run->observes[0];
+  if (c->relays)
+    uh_observe_notice(o, "configuration: relays: log files are not read by this version; relay.traffic stays unknown");
+  if (c->waivers) uh_observe_notice(o, "configuration: waivers: not read by this version; no finding is waived");
+  if (c->attestations) uh_observe_notice(o, "configuration: attestations: not read by this version");
+  if (c->exchange && c->exchange->url)
+    uh_observe_notice(
+        o, "configuration: exchange.url: the live server is not asked by this version; exchange.export is read");
 }
 
 static int write_beginning(struct run *run, int64_t started, struct uh_err *err) {
