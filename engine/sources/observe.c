@@ -186,19 +186,11 @@ void uh_observe_set(struct uh_observe *o, const char *side, const char *name, co
   record_set(o->run, o->source->id, side, name, part ? part : "", state_number(state), answer, objects, why);
 }
 
-void uh_observe_notice(struct uh_observe *o, const char *fmt, ...) {
-  char text[768];
-  va_list ap;
-  va_start(ap, fmt);
-  (void)vsnprintf(text, sizeof text, fmt, ap);
-  va_end(ap);
-  struct run *run = o->run;
+static void add_notice(struct run *run, const char *source, const char *text) {
   pthread_mutex_lock(&run->lock);
   if (run->notice_count < NOTICES_MAX) {
-    const char *source = strncmp(text, "configuration: ", 15) == 0 ? "configuration" : o->source->id;
-    const char *body = source == o->source->id ? text : text + 15;
     struct notice *notices = realloc(run->notices, (run->notice_count + 1) * sizeof *notices);
-    char *copy = strdup(body);
+    char *copy = strdup(text);
     if (notices) run->notices = notices;
     if (notices && copy)
       run->notices[run->notice_count++] = (struct notice){source, copy};
@@ -206,6 +198,15 @@ void uh_observe_notice(struct uh_observe *o, const char *fmt, ...) {
       free(copy);
   }
   pthread_mutex_unlock(&run->lock);
+}
+
+void uh_observe_notice(struct uh_observe *o, const char *fmt, ...) {
+  char text[768];
+  va_list ap;
+  va_start(ap, fmt);
+  (void)vsnprintf(text, sizeof text, fmt, ap);
+  va_end(ap);
+  add_notice(o->run, o->source->id, text);
 }
 
 static void tell_progress(struct uh_observe *o, const char *state) {
@@ -374,6 +375,18 @@ static void *source_main(void *user) {
   return NULL;
 }
 
+/* A key that this version reads but does not use yet must not look as if it did. */
+static void tell_unused(struct run *run) {
+  const struct uh_config *c = run->config;
+  if (c->relays)
+    add_notice(run, "configuration", "relays: log files are not read by this version; relay.traffic stays unknown");
+  if (c->waivers) add_notice(run, "configuration", "waivers: not read by this version; no finding is waived");
+  if (c->attestations) add_notice(run, "configuration", "attestations: not read by this version");
+  if (c->exchange && c->exchange->url)
+    add_notice(run, "configuration",
+               "exchange.url: the live server is not asked by this version; exchange.export is read");
+}
+
 static void start_sources(struct run *run) {
   for (int i = 0; i < SOURCES; i++) {
     struct uh_observe *o = &run->observes[i];
@@ -502,19 +515,6 @@ static int write_settings(struct run *run, struct uh_err *err) {
     if (rc == 0) rc = write_setting(rows, "mail_flow.onprem_networks", &flow->onprem_networks, err);
   }
   return uh_rows_close(rows, err) < 0 ? -1 : rc;
-}
-
-/* A key that this version reads but does not use yet must not look as if it did. */
-static void tell_unused(struct run *run) {
-  const struct uh_config *c = run->config;
-  struct uh_observe *o = &run->observes[0];
-  if (c->relays)
-    uh_observe_notice(o, "configuration: relays: log files are not read by this version; relay.traffic stays unknown");
-  if (c->waivers) uh_observe_notice(o, "configuration: waivers: not read by this version; no finding is waived");
-  if (c->attestations) uh_observe_notice(o, "configuration: attestations: not read by this version");
-  if (c->exchange && c->exchange->url)
-    uh_observe_notice(
-        o, "configuration: exchange.url: the live server is not asked by this version; exchange.export is read");
 }
 
 static int write_beginning(struct run *run, int64_t started, struct uh_err *err) {
