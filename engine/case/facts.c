@@ -387,29 +387,31 @@ struct uh_facts *uh_facts_free(struct uh_facts *facts) {
 
 /*
  * An object that two partitions of a listing both returned counts once. Duplicates are rare, so the index is made
- * unique first and rows are only removed when that fails. Rows without a guid stay: they cannot be told apart.
+ * unique first, and rows are only looked at when that fails: two listings may well show one object (then the wider
+ * index is unique), or a row came twice (then the later ones go). Rows without a guid stay: they cannot be told apart.
  */
 static int index_recipients(struct uh_facts *facts, struct uh_err *err) {
-  static const char unique[] =
+  static const char *const unique[] = {
+      "CREATE UNIQUE INDEX exchange_recipient_guid ON t_exchange_recipient(guid) WHERE guid_state = 0",
       "CREATE UNIQUE INDEX exchange_recipient_guid ON t_exchange_recipient(guid, side, kind, listing, source) WHERE "
-      "guid_state = 0";
-  int rc = sqlite3_exec(facts->db, unique, NULL, NULL, NULL);
-  if (rc == SQLITE_OK) return 0;
-  if (rc != SQLITE_CONSTRAINT) return fail_sqlite(facts->db, err, "index");
-  if (exec(facts,
-           "CREATE INDEX exchange_recipient_duplicate ON t_exchange_recipient(guid, side, kind, listing, source, fact) "
-           "WHERE guid_state = 0;"
-           "DELETE FROM t_exchange_recipient WHERE guid_state = 0 AND EXISTS (SELECT 1 FROM t_exchange_recipient AS "
-           "first"
-           " INDEXED BY exchange_recipient_duplicate WHERE first.guid_state = 0 AND first.guid = "
-           "t_exchange_recipient.guid"
-           " AND first.side = t_exchange_recipient.side AND first.kind = t_exchange_recipient.kind"
-           " AND first.listing = t_exchange_recipient.listing AND first.source = t_exchange_recipient.source"
-           " AND first.fact < t_exchange_recipient.fact);"
-           "DROP INDEX exchange_recipient_duplicate;",
-           "index", err) < 0)
-    return -1;
-  return exec(facts, unique, "index", err);
+      "guid_state = 0",
+  };
+  static const char remove_later_ones[] =
+      "CREATE INDEX exchange_recipient_twice ON t_exchange_recipient(guid, side, kind, listing, source, fact) WHERE "
+      "guid_state = 0;"
+      "DELETE FROM t_exchange_recipient WHERE guid_state = 0 AND EXISTS (SELECT 1 FROM t_exchange_recipient AS first"
+      " INDEXED BY exchange_recipient_twice WHERE first.guid_state = 0 AND first.guid = t_exchange_recipient.guid"
+      " AND first.side = t_exchange_recipient.side AND first.kind = t_exchange_recipient.kind"
+      " AND first.listing = t_exchange_recipient.listing AND first.source = t_exchange_recipient.source"
+      " AND first.fact < t_exchange_recipient.fact);"
+      "DROP INDEX exchange_recipient_twice;";
+  for (int i = 0; i < 2; i++) {
+    int rc = sqlite3_exec(facts->db, unique[i], NULL, NULL, NULL);
+    if (rc == SQLITE_OK) return 0;
+    if (rc != SQLITE_CONSTRAINT) return fail_sqlite(facts->db, err, "index");
+  }
+  if (exec(facts, remove_later_ones, "index", err) < 0) return -1;
+  return exec(facts, unique[1], "index", err);
 }
 
 int uh_facts_finish(struct uh_facts *facts, struct uh_err *err) {
