@@ -52,7 +52,7 @@ enum uh_property_type {
   UH_P_SERVER, /* DN of a server or of something below one: the server's name */
   UH_P_SERVERS,
   UH_P_SPLIT,     /* a list in one string, separated by ',' or ';' */
-  UH_P_FLAGS,     /* words of the bits that are set, as Exchange prints them: "Tls, Integrated" */
+  UH_P_FLAGS,     /* words of the bits that are set, as Exchange prints them: "Tls, Integrated"; arg: mask */
   UH_P_FLAG_LIST, /* the same as a list */
   UH_P_BIT,       /* whether one of the bits of arg is set; absent as 0 */
   UH_P_WORD,      /* the word for the number */

@@ -58,15 +58,15 @@ static const struct uh_property organization[] = {{"adminDisplayName", "AdminDis
                                                   {"msExchAuthPolicyLink", "DefaultAuthenticationPolicy", UH_P_NAME},
                                                   END};
 
+/* Bit 1 is set on every server of 2016 and later; what it is called is not known, so it is left out of the words. */
 static const struct uh_word server_roles[] = {{2, "Mailbox"},
                                               {4, "ClientAccess"},
                                               {16, "UnifiedMessaging"},
                                               {32, "HubTransport"},
                                               {64, "Edge"},
                                               {16384, "FrontendTransport"},
-                                              {1, "Cafe"},
                                               {0, NULL}};
-static const struct uh_property server[] = {{"msExchCurrentServerRoles", "ServerRole", UH_P_FLAGS, 0, server_roles},
+static const struct uh_property server[] = {{"msExchCurrentServerRoles", "ServerRole", UH_P_FLAGS, ~1, server_roles},
                                             {"msExchCurrentServerRoles", "ServerRoleBits", UH_P_INT},
                                             {"msExchCurrentServerRoles", "IsEdgeServer", UH_P_BIT, 64},
                                             {"msExchCurrentServerRoles", "IsMailboxServer", UH_P_BIT, 2},

@@ -124,7 +124,7 @@ static bool is_boolean(const struct uh_ldap_value *v) {
 static bool number(struct uh_str *json, const struct uh_property *p, int64_t value) {
   key(json, p->property);
   switch (p->type) {
-    case UH_P_FLAGS: flags(json, value, p->words, false); return true;
+    case UH_P_FLAGS: flags(json, value & (p->arg ? p->arg : -1), p->words, false); return true;
     case UH_P_FLAG_LIST: flags(json, value, p->words, true); return true;
     case UH_P_BIT: boolean(json, (value & p->arg) != 0); return true;
     case UH_P_WORD: word(json, value & (p->arg ? p->arg : -1), p->words); return true;
