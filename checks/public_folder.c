@@ -44,10 +44,9 @@ static const struct uh_rule remote[] = {{"cloud", "cloud:OrganizationConfig", re
 
 /* A folder that was mail-enabled in Exchange Online has no external address; one that a script synchronised has. */
 static const char mail_cloud[] =
-    "SELECT external_address <> '' AS violated," EXPORT_WHO " 'mail-enabled public folder' AS kind,"
-    " CASE WHEN external_address IS NULL THEN 'Whether this mail-enabled public folder was synchronised from on premises is not known.'"
-    "  ELSE 'This mail-enabled public folder was synchronised from on premises: mail for it is sent on to ' || external_address || '.' END AS message,"
-    " json_object('ExternalEmailAddress', external_address) AS evidence,"
+    "SELECT external_address <> '' OR is_dir_synced = 1 AS violated," EXPORT_WHO " 'mail-enabled public folder' AS kind,"
+    " 'This mail-enabled public folder was synchronised from on premises' || coalesce(': mail for it is sent on to ' || nullif(external_address, ''), '') || '.' AS message,"
+    " json_object('ExternalEmailAddress', external_address, 'IsDirSynced', is_dir_synced) AS evidence,"
     " 'Remove-SyncMailPublicFolder -Identity ' || ps_quote(coalesce(nullif(primary_address,''), guid_text(guid)), guid_text(guid)) AS command"
     " FROM exchange_recipient WHERE side = 'cloud' AND kind = 'MailPublicFolder'";
 static const char mail_directory[] =

@@ -34,6 +34,9 @@ struct uh_check_run {
 int64_t uh_check_now(const struct uh_check_run *run) {
   return run->judge->now;
 }
+int64_t uh_check_fresh_for(const struct uh_check_run *run) {
+  return run->judge->fresh_for;
+}
 
 /* ---- what a check's SQL may do ---- */
 

@@ -93,6 +93,8 @@ struct uh_module {
 
 /* Now, for this judgement: UTC seconds. */
 int64_t uh_check_now(const struct uh_check_run *run);
+/* For how many seconds facts count as fresh. */
+int64_t uh_check_fresh_for(const struct uh_check_run *run);
 /* Adds needs to those of the rules, as a rule's `needs` does; for a function that learns while running what it needs.
  */
 int uh_check_need(struct uh_check_run *run, const char *needs, struct uh_err *err);
