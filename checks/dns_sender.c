@@ -2,11 +2,16 @@
 /* What receivers look up about our mail: SPF, DKIM, MTA-STS. All of it in the public view. */
 #include <unhybrid/check.h>
 
-#define TENANT_DOMAIN(d) "(" d " LIKE '%.onmicrosoft.com' OR " d " LIKE '%.onmicrosoft.us' OR " d " LIKE '%.partner.onmschina.cn')"
+/* A record's value; aliases come first, then what was asked for. */
+#define DATA                                                                                                \
+  "coalesce(json_extract(a.value, '$.exchange'), json_extract(a.value, '$.target'), json_extract(a.value, " \
+  "'$.address'), json_extract(a.value, '$.text'))"
+#define TENANT_DOMAIN(d) \
+  "(" d " LIKE '%.onmicrosoft.com' OR " d " LIKE '%.onmicrosoft.us' OR " d " LIKE '%.partner.onmschina.cn')"
 #define FAILED(outcome) "(" outcome " NOT IN ('answer', 'nodata', 'nxdomain'))"
 /* A domain that takes mail is taken to send mail. NULL: not known. */
 #define SENDS \
-  "(SELECT CASE WHEN max(json_extract(a.value, '$.type') = 'MX' AND json_extract(a.value, '$.data') NOT IN ('', '.')) THEN 1" \
+  "(SELECT CASE WHEN max(json_extract(a.value, '$.type') = 'MX' AND " DATA " NOT IN ('', '.')) THEN 1" \
   "  WHEN max(NOT " FAILED("m.outcome") ") THEN 0 END FROM dns m LEFT JOIN json_each(m.answers) a" \
   "  WHERE m.domain = judged.domain AND m.view = 'public' AND m.role = 'mx')"
 #define WHO " 'public:' || domain AS key, 'domain' AS kind, domain AS object,"
@@ -18,8 +23,8 @@
 #define WITHOUT_LENGTH(network) "substr(" network ", 1, instr(" network " || '/', '/') - 1)"
 static const char spf_sql[] =
     "WITH networks(list) AS (SELECT json_group_array(value) FROM setting WHERE name = 'mail_flow.onprem_networks'),"
-    " record AS (SELECT d.domain, d.role, d.outcome, d.name, d.fact, json_extract(a.value, '$.data') AS text FROM dns d"
-    "  LEFT JOIN json_each(d.answers) a ON json_extract(a.value, '$.type') = 'TXT' AND json_extract(a.value, '$.data') LIKE 'v=spf1%'"
+    " record AS (SELECT d.domain, d.role, d.outcome, d.name, d.fact, " DATA " AS text FROM dns d"
+    "  LEFT JOIN json_each(d.answers) a ON json_extract(a.value, '$.type') = 'TXT' AND " DATA " LIKE 'v=spf1%'"
     "  WHERE d.view = 'public' AND d.role IN ('spf', 'spf-include') AND NOT " TENANT_DOMAIN("d.domain") "),"
     " word AS (SELECT record.domain, ltrim(lower(w.value), '+?~') AS word FROM record,"
     "  json_each('[\"' || replace(substr(json_quote(text), 2, length(json_quote(text)) - 2), ' ', '\",\"') || '\"]') w WHERE text IS NOT NULL),"
@@ -47,7 +52,7 @@ static const struct uh_rule spf[] = {{"dns", "dns:public", spf_sql}, {0}};
 /* Both selectors have to be aliases into Microsoft's zones. */
 static const char dkim_dns[] =
     "WITH selector AS (SELECT d.domain, d.role, max(CASE WHEN " FAILED("d.outcome") " THEN d.outcome END) AS failure,"
-    "  max(json_extract(a.value, '$.type') = 'CNAME' AND (" TENANT_DOMAIN("json_extract(a.value, '$.data')") " OR json_extract(a.value, '$.data') LIKE '%.dkim.mail.microsoft')) AS good"
+    "  max(json_extract(a.value, '$.type') = 'CNAME' AND (" TENANT_DOMAIN(DATA) " OR " DATA " LIKE '%.dkim.mail.microsoft')) AS good"
     "  FROM dns d LEFT JOIN json_each(d.answers) a WHERE d.view = 'public' AND d.role IN ('dkim1', 'dkim2') AND NOT " TENANT_DOMAIN("d.domain") " GROUP BY d.domain, d.role),"
     " judged AS (SELECT domain, max(NOT coalesce(good, 0) AND failure IS NULL) AS bad, max(CASE WHEN NOT coalesce(good, 0) THEN failure END) AS failure,"
     "  group_concat(CASE WHEN NOT coalesce(good, 0) AND failure IS NULL THEN replace(role, 'dkim', 'selector') END, ' and ') AS selectors FROM selector GROUP BY domain),"
@@ -56,17 +61,19 @@ static const char dkim_dns[] =
     " 'The domain takes mail, and ' || selectors || ' of DKIM in its zone is no alias of Exchange Online''s key.' AS message,"
     " CASE WHEN violated IS NULL THEN json_object(coalesce('DKIM selectors of ' || domain || ' (' || failure || ')', 'MX records of ' || domain), NULL)"
     "  ELSE json_object('missing', selectors) END AS evidence, '' AS command FROM told";
+/* The same finding as that of DNS, seen from the other end: hence its key and side. */
 static const char dkim_cloud[] =
     "SELECT CASE WHEN " TENANT_DOMAIN("coalesce(nullif(prop(json,'Domain'),''), name)") " THEN 0 ELSE lower(prop(json,'Enabled')) NOT IN ('1', 'true') END AS violated,"
-    " CASE guid WHEN '' THEN name ELSE lower(guid) END AS key, nullif(lower(guid),'') AS guid, 'domain' AS kind, coalesce(nullif(prop(json,'Domain'),''), name) AS object,"
+    " 'public:' || domain_key(coalesce(nullif(prop(json,'Domain'),''), name)) AS key, 'dns' AS side, 'domain' AS kind, domain_key(coalesce(nullif(prop(json,'Domain'),''), name)) AS object,"
     " 'Exchange Online does not sign the mail of ' || coalesce(nullif(prop(json,'Domain'),''), name) || ' with DKIM.' AS message,"
     " json_object('Enabled', prop(json,'Enabled'), 'Status', prop(json,'Status')) AS evidence,"
     " 'Set-DkimSigningConfig -Identity ' || ps_quote(coalesce(nullif(prop(json,'Domain'),''), name), guid) || ' -Enabled $true' AS command"
     " FROM object WHERE side = 'cloud' AND kind = 'DkimSigningConfig'";
-static const struct uh_rule dkim[] = {{"dns", "dns:public", dkim_dns}, {"cloud", "cloud:DkimSigningConfig", dkim_cloud}, {0}};
+static const struct uh_rule dkim[] = {
+    {"dns", "dns:public", dkim_dns}, {"cloud", "cloud:DkimSigningConfig", dkim_cloud}, {0}};
 
 static const char policy_sql[] =
-    "WITH judged AS (SELECT d.domain, max(CASE WHEN json_extract(a.value, '$.data') LIKE 'v=STSv1%' THEN json_extract(a.value, '$.data') END) AS text,"
+    "WITH judged AS (SELECT d.domain, max(CASE WHEN " DATA " LIKE 'v=STSv1%' THEN " DATA " END) AS text,"
     "  max(CASE WHEN " FAILED("d.outcome") " THEN d.outcome END) AS failure FROM dns d LEFT JOIN json_each(d.answers) a"
     "  ON json_extract(a.value, '$.type') = 'TXT' WHERE d.view = 'public' AND d.role = 'mta-sts' GROUP BY d.domain)"
     " SELECT CASE WHEN text IS NOT NULL THEN 1 WHEN failure IS NULL THEN 0 END AS violated," WHO
@@ -82,31 +89,40 @@ static const struct uh_check checks[] = {
      .purposes = UH_BEFORE | UH_AFTER,
      .requirements = "P-12",
      .rules = spf,
-     .remedy = "Publish one SPF record with include:spf.protection.outlook.com, and take the on-premises addresses out when nothing sends from them "
+     .remedy = "Publish one SPF record with include:spf.protection.outlook.com, and take the on-premises addresses out "
+               "when nothing sends from them "
                "any more.",
      .reference = "https://learn.microsoft.com/defender-office-365/email-authentication-spf-configure",
-     .explain = "The SPF record of every accepted domain in public DNS, with its includes. Findings: no record on a domain that takes mail, more than "
-                "one, none of the words that bring in Exchange Online, or an ip4 or ip6 mechanism that touches mail_flow.onprem_networks. "
-                "'v=spf1 -all' says that the domain sends nothing and is fine. Mechanisms a, mx and exists are not followed."},
+     .explain =
+         "The SPF record of every accepted domain in public DNS, with its includes. Findings: no record on a domain "
+         "that takes mail, more than "
+         "one, none of the words that bring in Exchange Online, or an ip4 or ip6 mechanism that touches "
+         "mail_flow.onprem_networks. "
+         "'v=spf1 -all' says that the domain sends nothing and is fine. Mechanisms a, mx and exists are not followed."},
     {.id = "dns.dkim",
      .title = "Exchange Online signs with DKIM",
      .severity = UH_WARNING,
      .purposes = UH_BEFORE | UH_AFTER,
      .requirements = "P-12",
      .rules = dkim,
-     .remedy = "Publish both selector records that Get-DkimSigningConfig shows, then enable signing, before an on-premises signing gateway goes.",
+     .remedy = "Publish both selector records that Get-DkimSigningConfig shows, then enable signing, before an "
+               "on-premises signing gateway goes.",
      .reference = "https://learn.microsoft.com/defender-office-365/email-authentication-dkim-configure",
-     .explain = "The records selector1 and selector2 below _domainkey of every domain that takes mail: aliases into the tenant's or Microsoft's zone "
-                "are expected. And the signing configuration in Exchange Online: enabled. Domains that take no mail are left out."},
+     .explain = "The records selector1 and selector2 below _domainkey of every domain that takes mail: aliases into "
+                "the tenant's or Microsoft's zone "
+                "are expected. And the signing configuration in Exchange Online: enabled. Domains that take no mail "
+                "are left out."},
     {.id = "dns.policy",
      .title = "No MTA-STS policy has to be looked at",
      .severity = UH_INFO,
      .purposes = UH_BEFORE | UH_AFTER,
      .requirements = "P-12",
      .rules = policy,
-     .remedy = "Read https://mta-sts.<domain>/.well-known/mta-sts.txt and make sure that it names the MX host, before the MX record changes.",
+     .remedy = "Read https://mta-sts.<domain>/.well-known/mta-sts.txt and make sure that it names the MX host, before "
+               "the MX record changes.",
      .reference = "https://www.rfc-editor.org/rfc/rfc8461",
-     .explain = "Domains with an MTA-STS record. The policy itself is a file on a web server, which is not fetched: if it does not name the MX host of "
+     .explain = "Domains with an MTA-STS record. The policy itself is a file on a web server, which is not fetched: if "
+                "it does not name the MX host of "
                 "Exchange Online, senders that obey it deliver nothing."},
     {0}};
 UH_CHECK_MODULE(dns_sender, checks);

@@ -6,8 +6,10 @@ static int observation(struct uh_check_run *run, struct uh_err *err) {
   struct uh_query *query UH_CLEANUP(uh_query_freep) = NULL;
   int64_t started = 0, ended = 0, interrupted = 0;
   if (uh_query_open(run,
-                    "SELECT started_at, ended_at, interrupted, json_object('started_at', strftime('%Y-%m-%dT%H:%M:%SZ', started_at, 'unixepoch'),"
-                    " 'ended_at', CASE ended_at WHEN 0 THEN '' ELSE strftime('%Y-%m-%dT%H:%M:%SZ', ended_at, 'unixepoch') END) FROM observation",
+                    "SELECT started_at, ended_at, interrupted, json_object('started_at', "
+                    "strftime('%Y-%m-%dT%H:%M:%SZ', started_at, 'unixepoch'),"
+                    " 'ended_at', CASE ended_at WHEN 0 THEN '' ELSE strftime('%Y-%m-%dT%H:%M:%SZ', ended_at, "
+                    "'unixepoch') END) FROM observation",
                     &query, err) < 0)
     return -1;
   int rc = uh_query_next(query, err);
@@ -21,24 +23,32 @@ static int observation(struct uh_check_run *run, struct uh_err *err) {
   if (ended == 0) return uh_violated(run, &o, evidence, NULL, err, "The observation was cut off before its end.");
   if (interrupted) return uh_violated(run, &o, evidence, NULL, err, "The observation was interrupted.");
   if (age > limit)
-    return uh_violated(run, &o, evidence, NULL, err, "The facts were observed %lld hours ago; they count for %lld hours.",
-                       (long long)(age / 3600), (long long)(limit / 3600));
+    return uh_violated(run, &o, evidence, NULL, err,
+                       "The facts were observed %lld hours ago; they count for %lld hours.", (long long)(age / 3600),
+                       (long long)(limit / 3600));
   /* A clock that was set back makes old facts look new. */
   if (age < -300) return uh_cannot_judge(run, &o, err, "the facts were observed in the future: a clock is wrong");
   return uh_satisfied(run, &o, err);
 }
 
-/* What was not read is a gap in what is known, not a fault of the organisation: such a set cannot be judged. Where another
- * source read the same set completely it gives way. */
+/* What was not read is a gap in what is known, not a fault of the organisation: such a set cannot be judged. Where
+ * another source read the same set completely it gives way. */
 static const char completeness_sql[] =
-    "WITH read AS (SELECT source, side, name, max(state NOT IN ('complete', 'not-configured')) AS lacking, max(state <> 'not-configured') AS configured,"
-    "  min(CASE WHEN state NOT IN ('complete', 'not-configured') THEN state || CASE why WHEN '' THEN '' ELSE ', ' || why END END) AS why"
+    "WITH read AS (SELECT source, side, name, max(state NOT IN ('complete', 'not-configured')) AS lacking, max(state "
+    "<> 'not-configured') AS configured,"
+    "  min(CASE WHEN state NOT IN ('complete', 'not-configured') THEN state || CASE why WHEN '' THEN '' ELSE ', ' || "
+    "why END END) AS why"
     "  FROM \"set\" GROUP BY source, side, name)"
-    " SELECT CASE lacking WHEN 0 THEN 0 END AS violated, side, side || ':' || name AS key, 'set' AS kind, side || ':' || name AS object, '' AS message,"
-    " json_object(CASE lacking WHEN 1 THEN source || ' (' || why || ')' ELSE source END, CASE lacking WHEN 0 THEN 'complete' END) AS evidence FROM read WHERE configured"
-    " UNION ALL SELECT NULL, 'logs', 'source:' || id, 'source', id, '', json_object(id || ' (' || state || CASE detail WHEN '' THEN '' ELSE ', ' || detail END || ')', NULL)"
-    "  FROM source WHERE state IN ('partial', 'failed') AND NOT EXISTS (SELECT 1 FROM read WHERE read.source = id AND lacking)"
-    " UNION ALL SELECT NULL, 'logs', 'observation', 'observation', 'observation', '', json_object('any set', NULL) WHERE NOT EXISTS (SELECT 1 FROM read WHERE configured)";
+    " SELECT CASE lacking WHEN 0 THEN 0 END AS violated, side, side || ':' || name AS key, 'set' AS kind, side || ':' "
+    "|| name AS object, '' AS message,"
+    " json_object(CASE lacking WHEN 1 THEN source || ' (' || why || ')' ELSE source END, CASE lacking WHEN 0 THEN "
+    "'complete' END) AS evidence FROM read WHERE configured"
+    " UNION ALL SELECT NULL, 'logs', 'source:' || id, 'source', id, '', json_object(id || ' (' || state || CASE detail "
+    "WHEN '' THEN '' ELSE ', ' || detail END || ')', NULL)"
+    "  FROM source WHERE state IN ('partial', 'failed') AND NOT EXISTS (SELECT 1 FROM read WHERE read.source = id AND "
+    "lacking)"
+    " UNION ALL SELECT NULL, 'logs', 'observation', 'observation', 'observation', '', json_object('any set', NULL) "
+    "WHERE NOT EXISTS (SELECT 1 FROM read WHERE configured)";
 static const struct uh_rule completeness[] = {{"logs", NULL, completeness_sql}, {0}};
 
 #define GUIDE "https://learn.microsoft.com/exchange/hybrid-deployment/decommission-last-exchange-server"
@@ -51,7 +61,8 @@ static const struct uh_check checks[] = {
      .run = observation,
      .remedy = "Run the audit again.",
      .reference = GUIDE,
-     .explain = "The age of the observation against the time for which facts count (24 hours, unless told otherwise), and whether it ran to its end. A "
+     .explain = "The age of the observation against the time for which facts count (24 hours, unless told otherwise), "
+                "and whether it ran to its end. A "
                 "report on an old observation judges as of that time."},
     {.id = "freshness.completeness",
      .title = "Everything that was to be read was read",
@@ -59,10 +70,13 @@ static const struct uh_check checks[] = {
      .purposes = UH_BEFORE | UH_AFTER,
      .requirements = "P-30",
      .rules = completeness,
-     .remedy = "Look at the sources at the head of the report: give the rights that are missing, repeat what timed out, then run the audit again.",
+     .remedy = "Look at the sources at the head of the report: give the rights that are missing, repeat what timed "
+               "out, then run the audit again.",
      .reference = GUIDE,
-     .explain = "Every set of every configured source has to be complete, or read completely by another source. A set that is not makes this check "
-                "unknown: what was not seen is no fault of the organisation, and no proof that all is well. Sources that are not configured do not "
+     .explain = "Every set of every configured source has to be complete, or read completely by another source. A set "
+                "that is not makes this check "
+                "unknown: what was not seen is no fault of the organisation, and no proof that all is well. Sources "
+                "that are not configured do not "
                 "count here; the checks that need them are unknown themselves."},
     {0}};
 UH_CHECK_MODULE(freshness, checks);

@@ -2,44 +2,60 @@
 /* Source of authority: who manages the Exchange attributes of synchronised recipients. */
 #include <unhybrid/check.h>
 
-#define WHO \
+#define WHO                                                                                                     \
   " coalesce(nullif(guid_text(guid),''), nullif(lower(primary_address),''), nullif(identity,''), name) AS key," \
-  " nullif(guid_text(guid),'') AS guid, coalesce(nullif(primary_address,''), nullif(user_principal_name,''), nullif(name,''), identity) AS object,"
+  " nullif(guid_text(guid),'') AS guid, coalesce(nullif(primary_address,''), nullif(user_principal_name,''), "  \
+  "nullif(name,''), identity) AS object,"
 #define ID "ps_quote(coalesce(nullif(primary_address,''), guid_text(guid)), guid_text(guid))"
-#define OBJECT_WHO " CASE guid WHEN '' THEN name ELSE lower(guid) END AS key, nullif(lower(guid),'') AS guid, name AS object,"
+#define OBJECT_WHO \
+  " CASE guid WHEN '' THEN name ELSE lower(guid) END AS key, nullif(lower(guid),'') AS guid, name AS object,"
 
 /* ---- mailboxes ---- */
 static const char mailbox_sql[] =
-    "SELECT is_dir_synced = 1 AND is_cloud_managed = 0 AND lower(recipient_type_details) IN ('usermailbox','sharedmailbox','roommailbox','equipmentmailbox') AS violated,"
-    WHO " 'mailbox' AS kind,"
-    " CASE WHEN is_dir_synced IS NULL THEN 'Whether this mailbox is synchronised from on premises is not known: IsDirSynced was not obtained.'"
-    "  WHEN is_cloud_managed IS NULL THEN 'Whether the Exchange attributes of this mailbox are managed in the cloud is not known: IsExchangeCloudManaged was not obtained.'"
-    "  WHEN recipient_type_details IS NULL THEN 'Whether this mailbox has to be managed in the cloud is not known: its recipient type was not obtained.'"
+    "SELECT is_dir_synced = 1 AND is_cloud_managed = 0 AND lower(recipient_type_details) IN "
+    "('usermailbox','sharedmailbox','roommailbox','equipmentmailbox') AS violated," WHO
+    " 'mailbox' AS kind,"
+    " CASE WHEN is_dir_synced IS NULL THEN 'Whether this mailbox is synchronised from on premises is not known: "
+    "IsDirSynced was not obtained.'"
+    "  WHEN is_cloud_managed IS NULL THEN 'Whether the Exchange attributes of this mailbox are managed in the cloud is "
+    "not known: IsExchangeCloudManaged was not obtained.'"
+    "  WHEN recipient_type_details IS NULL THEN 'Whether this mailbox has to be managed in the cloud is not known: its "
+    "recipient type was not obtained.'"
     "  ELSE 'The Exchange attributes of this synchronised mailbox are still managed on premises.' END AS message,"
-    " json_object('IsDirSynced', json(iif(is_dir_synced,'true','false')), 'IsExchangeCloudManaged', json(CASE is_cloud_managed WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END),"
+    " json_object('IsDirSynced', json(iif(is_dir_synced,'true','false')), 'IsExchangeCloudManaged', json(CASE "
+    "is_cloud_managed WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END),"
     "  'RecipientTypeDetails', recipient_type_details) AS evidence,"
-    " 'Set-Mailbox -Identity ' || " ID " || ' -IsExchangeCloudManaged $true' AS command"
+    " 'Set-Mailbox -Identity ' || " ID
+    " || ' -IsExchangeCloudManaged $true' AS command"
     " FROM exchange_recipient WHERE side = 'cloud' AND kind = 'Mailbox' AND listing = '' AND violated IS NOT FALSE";
 static const struct uh_rule mailbox[] = {{"cloud", "cloud:Mailbox", mailbox_sql}, {0}};
 
 static const char inactive_sql[] =
     "SELECT is_dir_synced = 1 AND is_cloud_managed = 0 AS violated," WHO
     " CASE listing WHEN 'InactiveMailboxOnly' THEN 'inactive mailbox' ELSE 'soft-deleted mailbox' END AS kind,"
-    " CASE WHEN is_dir_synced IS NULL OR is_cloud_managed IS NULL THEN 'Whether this deleted mailbox would come back managed on premises is not known.'"
+    " CASE WHEN is_dir_synced IS NULL OR is_cloud_managed IS NULL THEN 'Whether this deleted mailbox would come back "
+    "managed on premises is not known.'"
     "  ELSE 'This deleted mailbox would come back managed on premises if it is restored.' END AS message,"
-    " json_object('IsDirSynced', is_dir_synced, 'IsExchangeCloudManaged', is_cloud_managed, 'listing', listing) AS evidence, '' AS command"
-    " FROM exchange_recipient WHERE side = 'cloud' AND kind = 'Mailbox' AND listing IN ('SoftDeletedMailbox', 'InactiveMailboxOnly')";
-static const struct uh_rule inactive[] = {{"cloud", "cloud:Mailbox/SoftDeletedMailbox,cloud:Mailbox/InactiveMailboxOnly", inactive_sql}, {0}};
+    " json_object('IsDirSynced', is_dir_synced, 'IsExchangeCloudManaged', is_cloud_managed, 'listing', listing) AS "
+    "evidence, '' AS command"
+    " FROM exchange_recipient WHERE side = 'cloud' AND kind = 'Mailbox' AND listing IN ('SoftDeletedMailbox', "
+    "'InactiveMailboxOnly')";
+static const struct uh_rule inactive[] = {
+    {"cloud", "cloud:Mailbox/SoftDeletedMailbox,cloud:Mailbox/InactiveMailboxOnly", inactive_sql}, {0}};
 
 /* ---- the tenant's default for new objects ---- */
 #define FLAG "prop(json,'BlockExchangeProvisioningFromOnPremEnabled')"
 #define FLAG_ON "(lower(" FLAG ") IN ('1', 'true'))"
 #define FLAG_OFF "(lower(" FLAG ") NOT IN ('1', 'true'))"
 static const char default_sql[] =
-    "SELECT " FLAG_OFF " AS violated," OBJECT_WHO " 'organization configuration' AS kind,"
-    " CASE WHEN " FLAG " IS NULL THEN 'Whether new synchronised mailboxes are managed in the cloud is not known: BlockExchangeProvisioningFromOnPremEnabled was not obtained.'"
+    "SELECT " FLAG_OFF " AS violated," OBJECT_WHO
+    " 'organization configuration' AS kind,"
+    " CASE WHEN " FLAG
+    " IS NULL THEN 'Whether new synchronised mailboxes are managed in the cloud is not known: "
+    "BlockExchangeProvisioningFromOnPremEnabled was not obtained.'"
     "  ELSE 'New synchronised mailboxes start with their Exchange attributes managed on premises.' END AS message,"
-    " json_object('BlockExchangeProvisioningFromOnPremEnabled', " FLAG ") AS evidence,"
+    " json_object('BlockExchangeProvisioningFromOnPremEnabled', " FLAG
+    ") AS evidence,"
     " 'Set-OrganizationConfig -ExchangeAttributesCloudManagedByDefault' AS command"
     " FROM object WHERE side = 'cloud' AND kind = 'OrganizationConfig'";
 static const struct uh_rule default_rules[] = {{"cloud", "cloud:OrganizationConfig", default_sql}, {0}};
@@ -47,63 +63,100 @@ static const struct uh_rule default_rules[] = {{"cloud", "cloud:OrganizationConf
 /* User mailboxes on premises: the same bits as in mailbox.on-premises. Violated by one that is seen, unknown by one
  * that cannot be told. */
 #define LEFT_IN_AD "EXISTS (SELECT 1 FROM directory_recipient WHERE recipient_type_details & 161628209283135)"
-#define LEFT_IN_EXPORT \
-  "EXISTS (SELECT 1 FROM exchange_recipient WHERE side = 'on-premises' AND kind = 'Mailbox' AND lower(recipient_type_details) IN" \
-  " ('usermailbox','linkedmailbox','sharedmailbox','legacymailbox','roommailbox','equipmentmailbox','linkedroommailbox'))"
-#define STATUS "(CASE WHEN json_valid(prop(b.json,'Status')) AND json_type(prop(b.json,'Status')) = 'object' THEN json_extract(prop(b.json,'Status'),'$.Value') ELSE coalesce(prop(b.json,'Status'), prop(b.json,'MoveStatus')) END)"
-#define OPEN_MIGRATION \
+#define LEFT_IN_EXPORT                                                                                 \
+  "EXISTS (SELECT 1 FROM exchange_recipient WHERE side = 'on-premises' AND kind = 'Mailbox' AND "      \
+  "lower(recipient_type_details) IN"                                                                   \
+  " ('usermailbox','linkedmailbox','sharedmailbox','legacymailbox','roommailbox','equipmentmailbox','" \
+  "linkedroommailbox'))"
+#define STATUS                                                                                         \
+  "(CASE WHEN json_valid(prop(b.json,'Status')) AND json_type(prop(b.json,'Status')) = 'object' THEN " \
+  "json_extract(prop(b.json,'Status'),'$.Value') ELSE coalesce(prop(b.json,'Status'), prop(b.json,'MoveStatus')) END)"
+#define OPEN_MIGRATION                                                                                    \
   "EXISTS (SELECT 1 FROM object b WHERE b.side = 'cloud' AND b.kind IN ('MigrationBatch', 'MoveRequest')" \
   " AND " STATUS " NOT LIKE 'Completed%' AND " STATUS " NOT LIKE 'Remov%')"
-#define UNTOLD \
-  "(EXISTS (SELECT 1 FROM directory_recipient WHERE recipient_type_details IS NULL AND (class IS NULL OR lower(class) NOT IN" \
-  " ('group','contact','publicfolder','msexchdynamicdistributionlist'))) OR EXISTS (SELECT 1 FROM object b WHERE b.side = 'cloud'" \
+#define UNTOLD                                                                                                     \
+  "(EXISTS (SELECT 1 FROM directory_recipient WHERE recipient_type_details IS NULL AND (class IS NULL OR "         \
+  "lower(class) NOT IN"                                                                                            \
+  " ('group','contact','publicfolder','msexchdynamicdistributionlist'))) OR EXISTS (SELECT 1 FROM object b WHERE " \
+  "b.side = 'cloud'"                                                                                               \
   " AND b.kind IN ('MigrationBatch', 'MoveRequest') AND " STATUS " IS NULL))"
 static const char early_sql[] =
-    "SELECT CASE WHEN " FLAG_OFF " THEN 0 WHEN NOT (" LEFT_IN_AD " OR " LEFT_IN_EXPORT " OR " OPEN_MIGRATION ") THEN CASE WHEN NOT " UNTOLD " THEN 0 END"
-    "  WHEN " FLAG_ON " THEN 1 END AS violated," OBJECT_WHO " 'organization configuration' AS kind,"
-    " CASE WHEN " FLAG " IS NULL THEN 'Whether new synchronised mailboxes are managed in the cloud is not known: BlockExchangeProvisioningFromOnPremEnabled was not obtained.'"
-    "  WHEN " OPEN_MIGRATION " THEN 'New synchronised objects are managed in the cloud although a migration is still open, which blocks moving their mailboxes.'"
-    "  WHEN " LEFT_IN_AD " OR " LEFT_IN_EXPORT " THEN 'New synchronised objects are managed in the cloud although mailboxes are still on premises, which blocks moving them.'"
+    "SELECT CASE WHEN " FLAG_OFF " THEN 0 WHEN NOT (" LEFT_IN_AD " OR " LEFT_IN_EXPORT " OR " OPEN_MIGRATION
+    ") THEN CASE WHEN NOT " UNTOLD
+    " THEN 0 END"
+    "  WHEN " FLAG_ON " THEN 1 END AS violated," OBJECT_WHO
+    " 'organization configuration' AS kind,"
+    " CASE WHEN " FLAG
+    " IS NULL THEN 'Whether new synchronised mailboxes are managed in the cloud is not known: "
+    "BlockExchangeProvisioningFromOnPremEnabled was not obtained.'"
+    "  WHEN " OPEN_MIGRATION
+    " THEN 'New synchronised objects are managed in the cloud although a migration is still open, which blocks moving "
+    "their mailboxes.'"
+    "  WHEN " LEFT_IN_AD " OR " LEFT_IN_EXPORT
+    " THEN 'New synchronised objects are managed in the cloud although mailboxes are still on premises, which blocks "
+    "moving them.'"
     "  ELSE 'Whether a mailbox or a migration is left is not known.' END AS message,"
-    " json_object('BlockExchangeProvisioningFromOnPremEnabled', " FLAG ", 'mailboxes on premises', " LEFT_IN_AD " OR " LEFT_IN_EXPORT ", 'open migrations', " OPEN_MIGRATION ") AS evidence,"
+    " json_object('BlockExchangeProvisioningFromOnPremEnabled', " FLAG ", 'mailboxes on premises', " LEFT_IN_AD
+    " OR " LEFT_IN_EXPORT ", 'open migrations', " OPEN_MIGRATION
+    ") AS evidence,"
     " 'Set-OrganizationConfig -ExchangeAttributesServerManagedByDefault' AS command"
     " FROM object WHERE side = 'cloud' AND kind = 'OrganizationConfig'";
 static const struct uh_rule early[] = {
-    {"cloud", "cloud:OrganizationConfig,on-premises:Recipient|on-premises:Mailbox,cloud:MigrationBatch,cloud:MoveRequest", early_sql}, {0}};
+    {"cloud",
+     "cloud:OrganizationConfig,on-premises:Recipient|on-premises:Mailbox,cloud:MigrationBatch,cloud:MoveRequest",
+     early_sql},
+    {0}};
 
 /* ---- groups, contacts, mail users: object by object in Entra ID ---- */
-#define SYNCED(own_kind, types, what, path) \
-  "SELECT CASE WHEN kind = '" own_kind "' OR lower(recipient_type_details) IN (" types ") THEN is_dir_synced = 1" \
-  "  WHEN recipient_type_details IS NULL AND is_dir_synced = 1 THEN NULL WHEN recipient_type_details IS NULL THEN is_dir_synced ELSE 0 END AS violated," \
-  WHO " '" what "' AS kind," \
-  " CASE WHEN recipient_type_details IS NULL AND kind <> '" own_kind "' THEN 'Whether this is a synchronised " what " is not known: its recipient type was not obtained.'" \
-  "  WHEN is_dir_synced IS NULL THEN 'Whether this " what " is synchronised from on premises is not known: IsDirSynced was not obtained.'" \
-  "  ELSE 'This " what " is still synchronised from on premises and can be changed only there.' END AS message," \
-  " json_object('IsDirSynced', is_dir_synced, 'RecipientTypeDetails', recipient_type_details, 'ExternalDirectoryObjectId', external_id) AS evidence," \
-  " coalesce('Invoke-MgGraphRequest -Method PATCH -Uri ''/v1.0/" path "/' || nullif(guid_text(guid_blob(external_id)),'') ||" \
-  "  '/onPremisesSyncBehavior'' -Body ''{\"isCloudManaged\": true}''', '') AS command" \
+#define SYNCED(own_kind, types, what, path)                                                                         \
+  "SELECT CASE WHEN kind = '" own_kind "' OR lower(recipient_type_details) IN (" types                              \
+  ") THEN is_dir_synced = 1"                                                                                        \
+  "  WHEN recipient_type_details IS NULL AND is_dir_synced = 1 THEN NULL WHEN recipient_type_details IS NULL THEN " \
+  "is_dir_synced ELSE 0 END AS violated," WHO " '" what                                                             \
+  "' AS kind,"                                                                                                      \
+  " CASE WHEN recipient_type_details IS NULL AND kind <> '" own_kind "' THEN 'Whether this is a synchronised " what \
+  " is not known: its recipient type was not obtained.'"                                                            \
+  "  WHEN is_dir_synced IS NULL THEN 'Whether this " what                                                           \
+  " is synchronised from on premises is not known: IsDirSynced was not obtained.'"                                  \
+  "  ELSE 'This " what                                                                                              \
+  " is still synchronised from on premises and can be changed only there.' END AS message,"                         \
+  " json_object('IsDirSynced', is_dir_synced, 'RecipientTypeDetails', recipient_type_details, "                     \
+  "'ExternalDirectoryObjectId', external_id) AS evidence,"                                                          \
+  " coalesce('Invoke-MgGraphRequest -Method PATCH -Uri ''/v1.0/" path                                               \
+  "/' || nullif(guid_text(guid_blob(external_id)),'') ||"                                                           \
+  "  '/onPremisesSyncBehavior'' -Body ''{\"isCloudManaged\": true}''', '') AS command"                              \
   " FROM exchange_recipient WHERE side = 'cloud' AND kind IN ('Recipient', '" own_kind "') AND violated IS NOT FALSE"
 static const struct uh_rule group[] = {
     {"cloud", "cloud:Recipient|cloud:DistributionGroup",
-     SYNCED("DistributionGroup", "'mailuniversaldistributiongroup','mailuniversalsecuritygroup','mailnonuniversalgroup','roomlist'", "group", "groups")},
+     SYNCED("DistributionGroup",
+            "'mailuniversaldistributiongroup','mailuniversalsecuritygroup','mailnonuniversalgroup','roomlist'", "group",
+            "groups")},
     {0}};
 static const struct uh_rule contact[] = {
-    {"cloud", "cloud:Recipient|cloud:MailContact", SYNCED("MailContact", "'mailcontact','mailforestcontact'", "mail contact", "contacts")}, {0}};
+    {"cloud", "cloud:Recipient|cloud:MailContact",
+     SYNCED("MailContact", "'mailcontact','mailforestcontact'", "mail contact", "contacts")},
+    {0}};
 static const struct uh_rule mail_user[] = {
-    {"cloud", "cloud:Recipient|cloud:MailUser", SYNCED("MailUser", "'mailuser','guestmailuser'", "mail user", "users")}, {0}};
+    {"cloud", "cloud:Recipient|cloud:MailUser", SYNCED("MailUser", "'mailuser','guestmailuser'", "mail user", "users")},
+    {0}};
 
 /* Exchange's own group for public folder mailboxes goes with the organisation. */
 static const char dynamic_directory[] =
     "SELECT CASE WHEN name LIKE 'PublicFolderMailboxes.%' OR dn LIKE 'CN=PublicFolderMailboxes.%' THEN 0"
-    "  WHEN class IS NULL THEN recipient_type_details & 2048 <> 0 ELSE lower(class) = 'msexchdynamicdistributionlist' END AS violated,"
-    " guid_text(guid) AS key, guid_text(guid) AS guid, 'dynamic distribution group' AS kind, coalesce(nullif(mail,''), nullif(name,''), dn) AS object,"
-    " CASE WHEN class IS NULL AND recipient_type_details IS NULL THEN 'Whether this is a dynamic distribution group is not known.'"
+    "  WHEN class IS NULL THEN recipient_type_details & 2048 <> 0 ELSE lower(class) = 'msexchdynamicdistributionlist' "
+    "END AS violated,"
+    " guid_text(guid) AS key, guid_text(guid) AS guid, 'dynamic distribution group' AS kind, coalesce(nullif(mail,''), "
+    "nullif(name,''), dn) AS object,"
+    " CASE WHEN class IS NULL AND recipient_type_details IS NULL THEN 'Whether this is a dynamic distribution group is "
+    "not known.'"
     "  ELSE 'This dynamic distribution group exists on premises only and disappears with the server.' END AS message,"
-    " json_object('objectClass', class, 'msExchRecipientTypeDetails', recipient_type_details, 'distinguishedName', dn) AS evidence, '' AS command"
+    " json_object('objectClass', class, 'msExchRecipientTypeDetails', recipient_type_details, 'distinguishedName', dn) "
+    "AS evidence, '' AS command"
     " FROM directory_recipient WHERE violated IS NOT FALSE";
 static const char dynamic_export[] =
-    "SELECT coalesce(name,'') NOT LIKE 'PublicFolderMailboxes.%' AND coalesce(identity,'') NOT LIKE '%PublicFolderMailboxes.%' AS violated,"
-    WHO " 'dynamic distribution group' AS kind,"
+    "SELECT coalesce(name,'') NOT LIKE 'PublicFolderMailboxes.%' AND coalesce(identity,'') NOT LIKE "
+    "'%PublicFolderMailboxes.%' AS violated," WHO
+    " 'dynamic distribution group' AS kind,"
     " 'This dynamic distribution group exists on premises only and disappears with the server.' AS message,"
     " json_object('Identity', identity) AS evidence, '' AS command"
     " FROM exchange_recipient WHERE side = 'on-premises' AND kind = 'DynamicDistributionGroup'";
@@ -111,10 +164,12 @@ static const char dynamic_export[] =
 static const struct uh_rule dynamic_group[] = {
     {"on-premises", DYNAMIC_NEEDS, dynamic_directory}, {"on-premises", DYNAMIC_NEEDS, dynamic_export}, {0}};
 
-#define CLOUD_MANAGED "https://learn.microsoft.com/exchange/hybrid-deployment/enable-exchange-attributes-cloud-management"
+#define CLOUD_MANAGED \
+  "https://learn.microsoft.com/exchange/hybrid-deployment/enable-exchange-attributes-cloud-management"
 #define GROUP_SOA "https://learn.microsoft.com/entra/identity/hybrid/how-to-group-source-of-authority-configure"
-#define OBJECT_REMEDY \
-  "Transfer the object's source of authority to Entra ID (isCloudManaged in onPremisesSyncBehavior; nested groups from the innermost " \
+#define OBJECT_REMEDY                                                                                               \
+  "Transfer the object's source of authority to Entra ID (isCloudManaged in onPremisesSyncBehavior; nested groups " \
+  "from the innermost "                                                                                             \
   "outwards), or delete the object on premises and create it anew in Exchange Online."
 static const struct uh_check checks[] = {
     {.id = "soa.mailbox",
@@ -123,11 +178,15 @@ static const struct uh_check checks[] = {
      .purposes = UH_BEFORE | UH_AFTER,
      .requirements = "P-05",
      .rules = mailbox,
-     .remedy = "Export the attributes, let a synchronisation cycle and a day pass after the last change on premises, then set "
-               "IsExchangeCloudManaged and read it back: without the right role the command may do nothing and say nothing.",
+     .remedy =
+         "Export the attributes, let a synchronisation cycle and a day pass after the last change on premises, then "
+         "set "
+         "IsExchangeCloudManaged and read it back: without the right role the command may do nothing and say nothing.",
      .reference = CLOUD_MANAGED,
-     .explain = "User, shared, room and equipment mailboxes in Exchange Online with IsDirSynced and without IsExchangeCloudManaged. Cloud-only "
-                "mailboxes and mailboxes of other types (discovery mailboxes for instance) are no finding. Where the service did not give the "
+     .explain = "User, shared, room and equipment mailboxes in Exchange Online with IsDirSynced and without "
+                "IsExchangeCloudManaged. Cloud-only "
+                "mailboxes and mailboxes of other types (discovery mailboxes for instance) are no finding. Where the "
+                "service did not give the "
                 "property the mailbox cannot be judged."},
     {.id = "soa.inactive",
      .title = "No deleted mailbox would come back managed on premises",
@@ -137,7 +196,8 @@ static const struct uh_check checks[] = {
      .rules = inactive,
      .remedy = "Keep the list. After restoring such a mailbox set IsExchangeCloudManaged on it.",
      .reference = CLOUD_MANAGED,
-     .explain = "Soft-deleted and inactive mailboxes in Exchange Online with IsDirSynced and without IsExchangeCloudManaged. Restoring one attaches "
+     .explain = "Soft-deleted and inactive mailboxes in Exchange Online with IsDirSynced and without "
+                "IsExchangeCloudManaged. Restoring one attaches "
                 "it again to a synchronised object that nobody can manage any more."},
     {.id = "soa.default",
      .title = "New synchronised mailboxes are managed in the cloud by default",
@@ -145,11 +205,14 @@ static const struct uh_check checks[] = {
      .purposes = UH_BEFORE | UH_AFTER,
      .requirements = "P-06",
      .rules = default_rules,
-     .remedy = "When every mailbox has been migrated, set the default for the tenant, and change the scripts that create mailboxes with "
+     .remedy = "When every mailbox has been migrated, set the default for the tenant, and change the scripts that "
+               "create mailboxes with "
                "Enable-RemoteMailbox or New-RemoteMailbox.",
      .reference = CLOUD_MANAGED,
-     .explain = "BlockExchangeProvisioningFromOnPremEnabled in the organization configuration of Exchange Online; the property's name is known from "
-                "the community, the switches from the reference. Where the property is missing the check is unknown. Do not set it before the "
+     .explain = "BlockExchangeProvisioningFromOnPremEnabled in the organization configuration of Exchange Online; the "
+                "property's name is known from "
+                "the community, the switches from the reference. Where the property is missing the check is unknown. "
+                "Do not set it before the "
                 "migration is complete: see soa.default-early."},
     {.id = "soa.default-early",
      .title = "The tenant's default is not set while mailboxes are still to be moved",
@@ -161,8 +224,10 @@ static const struct uh_check checks[] = {
      .applies_needs = "cloud:OrganizationConfig",
      .remedy = "Set the default back, finish the migration, then set it again.",
      .reference = CLOUD_MANAGED,
-     .explain = "The tenant-wide default is meant for organisations that have finished migrating: with it new synchronised users appear without a mail "
-                "user in Exchange Online, and their mailboxes cannot be moved. A finding where the flag is on and a user mailbox is on premises, "
+     .explain = "The tenant-wide default is meant for organisations that have finished migrating: with it new "
+                "synchronised users appear without a mail "
+                "user in Exchange Online, and their mailboxes cannot be moved. A finding where the flag is on and a "
+                "user mailbox is on premises, "
                 "or a migration batch or move request is not finished."},
     {.id = "soa.group",
      .title = "No group in Exchange Online is synchronised from on premises",
@@ -172,8 +237,10 @@ static const struct uh_check checks[] = {
      .rules = group,
      .remedy = OBJECT_REMEDY,
      .reference = GROUP_SOA,
-     .explain = "Distribution groups, mail-enabled security groups and room lists in Exchange Online with IsDirSynced. After the uninstall their mail "
-                "attributes could be changed by unsupported means only. Microsoft 365 groups and groups made in the cloud are no finding."},
+     .explain = "Distribution groups, mail-enabled security groups and room lists in Exchange Online with IsDirSynced. "
+                "After the uninstall their mail "
+                "attributes could be changed by unsupported means only. Microsoft 365 groups and groups made in the "
+                "cloud are no finding."},
     {.id = "soa.contact",
      .title = "No mail contact in Exchange Online is synchronised from on premises",
      .severity = UH_BLOCKER,
@@ -182,7 +249,8 @@ static const struct uh_check checks[] = {
      .rules = contact,
      .remedy = OBJECT_REMEDY,
      .reference = GROUP_SOA,
-     .explain = "Mail contacts in Exchange Online with IsDirSynced. The management of Exchange attributes in the cloud covers mailboxes only; contacts "
+     .explain = "Mail contacts in Exchange Online with IsDirSynced. The management of Exchange attributes in the cloud "
+                "covers mailboxes only; contacts "
                 "need a transfer object by object."},
     {.id = "soa.mail-user",
      .title = "No mail user in Exchange Online is synchronised from on premises",
@@ -192,16 +260,20 @@ static const struct uh_check checks[] = {
      .rules = mail_user,
      .remedy = OBJECT_REMEDY " A mail user that stands for a mailbox on premises goes when the mailbox is moved.",
      .reference = "https://learn.microsoft.com/entra/identity/hybrid/user-source-of-authority-overview",
-     .explain = "Mail users in Exchange Online with IsDirSynced, those included that stand for mailboxes still on premises."},
+     .explain =
+         "Mail users in Exchange Online with IsDirSynced, those included that stand for mailboxes still on premises."},
     {.id = "soa.dynamic-group",
      .title = "No dynamic distribution group is on premises",
      .severity = UH_WARNING,
      .purposes = UH_BEFORE,
      .requirements = "P-07",
      .rules = dynamic_group,
-     .remedy = "Create the group anew in Exchange Online with New-DynamicDistributionGroup and a filter that works there, then remove it on premises.",
+     .remedy = "Create the group anew in Exchange Online with New-DynamicDistributionGroup and a filter that works "
+               "there, then remove it on premises.",
      .reference = "https://learn.microsoft.com/powershell/module/exchange/new-dynamicdistributiongroup",
-     .explain = "Dynamic groups are never synchronised: those on premises disappear with the server. Exchange's own group PublicFolderMailboxes.<guid> "
-                "is no finding. Whether a group of the same address exists in Exchange Online already is not looked at."},
+     .explain =
+         "Dynamic groups are never synchronised: those on premises disappear with the server. Exchange's own group "
+         "PublicFolderMailboxes.<guid> "
+         "is no finding. Whether a group of the same address exists in Exchange Online already is not looked at."},
     {0}};
 UH_CHECK_MODULE(soa, checks);
