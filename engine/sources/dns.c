@@ -357,7 +357,7 @@ static void spf_write(struct domain *d) {
   const char *text = uh_str_text(&detail);
   write_row(v, &(struct row){.domain = d->key,
                              .role = "spf",
-                             .name = d->key,
+                             .name = w->node[0],
                              .type = UH_DNS_TXT,
                              .outcome = w->outcome,
                              .server = w->server,

@@ -446,7 +446,11 @@ enum uh_dns_outcome uh_dns_parse(const uint8_t *data, size_t n, const char *name
     m->n = first;
     return malformed(m, why);
   }
-  if (m->rcode == RCODE_NXDOMAIN) return found ? malformed(m, "the answer says both yes and no") : UH_DNS_NXDOMAIN;
+  if (m->rcode == RCODE_NXDOMAIN && found) {
+    m->n = first;
+    return malformed(m, "the answer says both yes and no");
+  }
+  if (m->rcode == RCODE_NXDOMAIN) return UH_DNS_NXDOMAIN;
   if (found) return UH_DNS_ANSWER;
   m->chain_open = aliases && !rest.soa;
   if (m->chain_open) return UH_DNS_NODATA;
