@@ -27,5 +27,6 @@ struct uh_report_format {
                 struct uh_err *err);
 };
 extern const struct uh_report_format uh_report_terminal, uh_report_json;
+extern const struct uh_report_format *const uh_report_formats[]; /* ends with NULL */
 const struct uh_report_format *UH_NULLABLE uh_report_format_find(const char *name);
 #endif

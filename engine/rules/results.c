@@ -324,6 +324,21 @@ int uh_results_findings(struct uh_results *r, int64_t check_index, int64_t limit
   return rc;
 }
 
+int uh_results_commands(struct uh_results *r, int64_t check_index, int64_t limit, int (*each)(void *, const char *),
+                        void *user, struct uh_err *err) {
+  UH_CLEANUP(close_cursor) struct cursor c = {0};
+  int rc;
+  if (open_cursor(r,
+                  "SELECT command, min(place) FROM (SELECT command, row_number() OVER (ORDER BY side, key) AS place"
+                  " FROM object WHERE idx = ?1 AND truth = 1 ORDER BY side, key LIMIT ?2)"
+                  " WHERE command <> '' GROUP BY command ORDER BY 2",
+                  check_index, limit > 0 ? limit : -1, &c, err) < 0)
+    return -1;
+  while ((rc = next(r, &c, err)) > 0)
+    if (each(user, text(&c, 0)) < 0) return -1;
+  return rc;
+}
+
 int uh_results_unknowns(struct uh_results *r, int64_t check_index,
                         int (*each)(void *, const struct uh_result_unknown *), void *user, struct uh_err *err) {
   UH_CLEANUP(close_cursor) struct cursor c = {0};

@@ -95,6 +95,9 @@ int uh_results_checks(struct uh_results *r, int (*each)(void *user, const struct
                       struct uh_err *err);
 int uh_results_findings(struct uh_results *r, int64_t check_index, int64_t limit /* 0: all */,
                         int (*each)(void *user, const struct uh_result_finding *), void *user, struct uh_err *err);
+/* The distinct commands of the first `limit` findings (0: of all), in the order of the findings. */
+int uh_results_commands(struct uh_results *r, int64_t check_index, int64_t limit,
+                        int (*each)(void *user, const char *command), void *user, struct uh_err *err);
 int uh_results_unknowns(struct uh_results *r, int64_t check_index,
                         int (*each)(void *user, const struct uh_result_unknown *), void *user, struct uh_err *err);
 int uh_results_unjudged(struct uh_results *r, int64_t check_index, int64_t limit,
