@@ -1,1 +1,172 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* checks: what is looked at, and why. */
+#include <unistd.h>
+#include <unhybrid/text.h>
+
+#include "cli/cli.h"
+
+enum { OPT_FORMAT = 1000 };
+static const struct option options[] = {{"format", required_argument, NULL, OPT_FORMAT}, {0}};
+
+static int print(struct uh_cli *cli, struct uh_str *out) {
+  struct uh_err err = UH_ERR_INIT;
+  int r = uh_str_text(out) ? uh_cli_stdout.write(NULL, uh_str_text(out), out->len, &err) : uh_fail_nomem(&err);
+  uh_str_clear(out);
+  if (r == 0) r = uh_cli_flush(&err);
+  return r < 0 ? uh_cli_fail(cli, &err) : 0;
+}
+
+static void add_string(struct uh_str *out, const char *name, const char *value) {
+  uh_str_addf(out, ", \"%s\": ", name);
+  uh_json_string(out, value ? value : "", value ? strlen(value) : 0);
+}
+
+static void add_requirements(struct uh_str *out, const char *list) {
+  uh_str_add(out, ", \"requirement\": [");
+  for (const char *p = list; *p;) {
+    size_t n = strcspn(p, ",");
+    if (p != list) uh_str_add(out, ", ");
+    uh_json_string(out, p, n);
+    p += n + (p[n] == ',');
+  }
+  uh_str_addc(out, ']');
+}
+
+static void list_json(struct uh_str *out) {
+  const struct uh_check *c;
+  const char *separator = "";
+  uh_str_add(out, "{\"schema\": \"unhybrid/checks/1\", \"checks\": [");
+  for (size_t i = 0; (c = uh_check_at(i)) != NULL; i++) {
+    uh_str_addf(out, "%s\n  {\"id\": \"%s\"", i ? "," : "", c->id);
+    add_string(out, "title", c->title);
+    add_string(out, "severity", uh_severity_name(c->severity));
+    add_requirements(out, c->requirements);
+    uh_str_add(out, ", \"purposes\": [");
+    uh_str_add(out, c->purposes & UH_BEFORE ? "\"before\"" : "");
+    uh_str_add(out, c->purposes == (UH_BEFORE | UH_AFTER) ? ", " : "");
+    uh_str_add(out, c->purposes & UH_AFTER ? "\"after\"" : "");
+    uh_str_addc(out, ']');
+    add_string(out, "reference", c->reference);
+    uh_str_addc(out, '}');
+  }
+  uh_str_add(out, "],\n \"not_examined\": [");
+  for (size_t i = 0; i < uh_requirement_count(); i++) {
+    const struct uh_requirement *r = uh_requirement_at(i);
+    if (uh_requirement_examined(r->id)) continue;
+    uh_str_addf(out, "%s\n  {\"requirement\": \"%s\"", separator, r->id);
+    add_string(out, "title", r->title);
+    add_string(out, "severity", uh_severity_name(r->severity));
+    uh_str_addc(out, '}');
+    separator = ",";
+  }
+  uh_str_add(out, "]}\n");
+}
+
+static void list_terminal(struct uh_str *out) {
+  const struct uh_check *c;
+  size_t widest = 0;
+  bool any = false;
+  for (size_t i = 0; (c = uh_check_at(i)) != NULL; i++)
+    if (strlen(c->id) > widest) widest = strlen(c->id);
+  for (size_t i = 0; (c = uh_check_at(i)) != NULL; i++)
+    uh_str_addf(out, "%-*s  %-7s  %s  %s\n", (int)widest, c->id, uh_severity_name(c->severity), c->requirements,
+                c->title);
+  for (size_t i = 0; i < uh_requirement_count(); i++) {
+    const struct uh_requirement *r = uh_requirement_at(i);
+    if (uh_requirement_examined(r->id)) continue;
+    if (!any) uh_str_add(out, "\nNot examined by any check of this version:\n");
+    any = true;
+    uh_str_addf(out, "  %s  %-7s  %s\n", r->id, uh_severity_name(r->severity), r->title);
+  }
+}
+
+/* Paragraphs of text, wrapped at words; the text is ours. */
+static void paragraph(struct uh_str *out, const char *title, const char *text, size_t width) {
+  size_t column = 0;
+  if (!text || !*text) return;
+  uh_str_addf(out, "\n%s\n", title);
+  for (const char *p = text; *p;) {
+    size_t n = strcspn(p, " \n");
+    if (n && column && column + 1 + n > width) uh_str_addc(out, '\n'), column = 0;
+    if (n) uh_str_addf(out, "%s%.*s", column ? " " : "  ", (int)n, p), column += n + (column ? 1 : 2);
+    p += n;
+    if (*p == '\n') uh_str_addc(out, '\n'), column = 0;
+    p += *p != '\0';
+  }
+  if (column) uh_str_addc(out, '\n');
+}
+
+static void add_needs(struct uh_str *out, const char *needs) {
+  if (needs) uh_str_addf(out, "%s%s", out->len ? ", " : "", needs);
+}
+
+static int explain(struct uh_cli *cli, const char *id) {
+  const struct uh_check *c = uh_check_find(id);
+  struct uh_str out = {0}, needs = {0};
+  size_t width = uh_cli_width(STDOUT_FILENO);
+  if (!c) {
+    const char *near = uh_check_nearest(id);
+    return near ? uh_cli_usage(cli, "there is no check '%s'; did you mean %s?", id, near)
+                : uh_cli_usage(cli, "there is no check '%s'", id);
+  }
+  if (width > 100) width = 100;
+  for (const struct uh_rule *r = c->rules; r && r->sql; r++)
+    if (r->needs && !(needs.len && strstr(needs.s, r->needs))) add_needs(&needs, r->needs);
+  add_needs(&needs, c->applies_needs);
+  uh_str_addf(&out, "%s\n%s; requirement %s\n", c->id, uh_severity_name(c->severity), c->requirements);
+  paragraph(&out, "Passes when", c->title, width);
+  paragraph(&out, "What is looked at", c->explain, width);
+  paragraph(&out, "Sets it needs", uh_str_text(&needs), width);
+  paragraph(&out, "Sets that have to be complete before absence counts", c->absence_needs, width);
+  paragraph(&out, "What no source can see", c->blind_spot, width);
+  paragraph(&out, "What to do", c->remedy, width);
+  paragraph(&out, "Read on", c->reference, width);
+  uh_str_clear(&needs);
+  return print(cli, &out);
+}
+
+static int list(struct uh_cli *cli, const char *format) {
+  struct uh_str out = {0};
+  if (strcmp(format, "json") == 0)
+    list_json(&out);
+  else if (strcmp(format, "terminal") == 0)
+    list_terminal(&out);
+  else
+    return uh_cli_usage(cli, "checks list has the formats terminal and json, not '%s'", format);
+  return print(cli, &out);
+}
+
+static int run(struct uh_cli *cli, int argc, char **argv) {
+  static const char *const verbs[] = {"list", "explain"};
+  const char *format = NULL;
+  int option;
+  while ((option = uh_cli_option(cli, argc, argv)) != -1) switch (option) {
+      case UH_OPT_DONE: return 0;
+      case UH_OPT_BAD: return 64;
+      case OPT_FORMAT: format = optarg; break;
+    }
+  int operands = argc - optind;
+  const char *verb = operands ? argv[optind] : NULL;
+  if (!verb) return uh_cli_usage(cli, "say list or explain ID");
+  if (strcmp(verb, "list") == 0 && operands == 1) return list(cli, format ? format : "terminal");
+  if (strcmp(verb, "explain") == 0 && operands == 2 && !format) return explain(cli, argv[optind + 1]);
+  if (strcmp(verb, "explain") == 0) return uh_cli_usage(cli, "explain takes the id of one check and no --format");
+  if (strcmp(verb, "list") == 0) return uh_cli_usage(cli, "list takes no '%s'", argv[optind + 1]);
+  const char *near = uh_cli_nearest(verb, verbs, 2);
+  return near ? uh_cli_usage(cli, "there is no 'checks %s'; did you mean %s?", verb, near)
+              : uh_cli_usage(cli, "there is no 'checks %s': say list or explain ID", verb);
+}
+
+const struct uh_command uh_cmd_checks = {
+    .name = "checks",
+    .summary = "list the checks, or explain one",
+    .usage = "list [--format F] | explain ID",
+    .help =
+        "list names every check with its severity and the requirement that it examines, and the requirements that\n"
+        "no check examines. explain says of one check what it looks at, what it does not call a finding, and what\n"
+        "to do.\n\n"
+        "      --format F         of the list: terminal (default) or json\n",
+    .options = options,
+    .shorts = "",
+    .run = run,
+};

@@ -1,1 +1,215 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* status: where the case stands. */
+#include <unistd.h>
+#include <unhybrid/text.h>
+
+#include "cli/cli.h"
+
+enum { OPT_FORMAT = 1000, FRESH_FOR = 24 * 3600 };
+static const struct option options[] = {{"format", required_argument, NULL, OPT_FORMAT}, {0}};
+
+struct status {
+  struct uh_cli *cli;
+  struct uh_case *held;
+  size_t observations;
+  char *facts;                /* the newest, NULL: none */
+  struct uh_results *results; /* NULL: none, or it cannot be read (see err) */
+  struct uh_err err;
+  int64_t now;
+  struct uh_str out;
+  bool first;
+};
+
+static void status_clear(struct status *s) {
+  (void)uh_results_free(s->results);
+  (void)uh_case_free(s->held);
+  free(s->facts);
+  uh_str_clear(&s->out);
+}
+
+/* ---- json ---- */
+
+static void add_json(struct uh_str *out, const char *name, const char *value) {
+  uh_str_addf(out, ", \"%s\": ", name);
+  if (value)
+    uh_json_string(out, value, strlen(value));
+  else
+    uh_str_add(out, "null");
+}
+
+static int source_json(void *user, const struct uh_result_source *src) {
+  struct status *s = user;
+  uh_str_addf(&s->out, "%s\n    {\"id\": ", s->first ? "" : ",");
+  uh_json_string(&s->out, src->id, strlen(src->id));
+  add_json(&s->out, "state", src->state);
+  uh_str_addf(&s->out, ", \"objects\": %lld", (long long)src->objects);
+  add_json(&s->out, "detail", src->detail);
+  uh_str_addc(&s->out, '}');
+  s->first = false;
+  return 0;
+}
+
+static void error_json(struct status *s) {
+  char text[1200];
+  add_json(&s->out, "error", uh_err_text(&s->err, text, sizeof text));
+}
+
+static int results_json(struct status *s, struct uh_err *err) {
+  const struct uh_results_head *h = uh_results_head(s->results);
+  char when[UH_TIME_TEXT];
+  int64_t age = s->now - h->observed_at;
+  add_json(&s->out, "observed_at", uh_time_text(h->observed_at, when));
+  uh_str_addf(&s->out, ", \"age_seconds\": %lld, \"fresh\": %s, \"interrupted\": %s", (long long)age,
+              age >= 0 && age <= FRESH_FOR ? "true" : "false", h->interrupted ? "true" : "false");
+  add_json(&s->out, "verdict", uh_verdict_name(h->verdict));
+  uh_str_add(&s->out, ",\n   \"summary\": {");
+  for (int i = UH_PASS; i <= UH_NOT_APPLICABLE; i++)
+    uh_str_addf(&s->out, "%s\"%s\": %lld", i ? ", " : "", uh_status_name((enum uh_status)i), (long long)h->count[i]);
+  uh_str_add(&s->out, "},\n   \"sources\": [");
+  s->first = true;
+  if (uh_results_sources(s->results, source_json, s, err) < 0) return -1;
+  uh_str_addc(&s->out, ']');
+  return 0;
+}
+
+static int as_json(struct status *s, struct uh_err *err) {
+  uh_str_add(&s->out, "{\"schema\": \"unhybrid/status/1\"");
+  add_json(&s->out, "organization", s->held->organization);
+  add_json(&s->out, "tenant", s->cli->tenant);
+  add_json(&s->out, "case", s->held->dir);
+  uh_str_addf(&s->out, ", \"observations\": %zu,\n \"last\": ", s->observations);
+  if (!s->facts) {
+    uh_str_add(&s->out, "null}\n");
+    return 0;
+  }
+  const char *name = strrchr(s->facts, '/') + 1;
+  uh_str_add(&s->out, "{\"facts\": ");
+  uh_json_string(&s->out, name, strlen(name));
+  if (!s->results)
+    error_json(s);
+  else if (results_json(s, err) < 0)
+    return -1;
+  uh_str_add(&s->out, "}}\n");
+  return 0;
+}
+
+/* ---- terminal ---- */
+
+static void row(struct status *s, const char *name, const char *text) {
+  uh_str_addf(&s->out, "%-13s", name);
+  uh_terminal_text(&s->out, text, strlen(text));
+  uh_str_addc(&s->out, '\n');
+}
+
+static void add_age(struct uh_str *out, int64_t age) {
+  static const struct {
+    int64_t seconds;
+    const char *name;
+  } units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}};
+  if (age < 0) {
+    uh_str_add(out, "in the future: look at the clocks");
+    return;
+  }
+  for (size_t i = 0; i < 3; i++)
+    if (age >= units[i].seconds) {
+      long long n = (long long)(age / units[i].seconds);
+      uh_str_addf(out, "%lld %s%s ago", n, units[i].name, n == 1 ? "" : "s");
+      return;
+    }
+  uh_str_add(out, "less than a minute ago");
+}
+
+static int source_row(void *user, const struct uh_result_source *src) {
+  struct status *s = user;
+  struct uh_str text = {0};
+  uh_str_addf(&text, "%s %s", src->id, src->state);
+  if (src->objects) uh_str_addf(&text, ", %lld objects", (long long)src->objects);
+  if (*src->detail && strcmp(src->state, "not-configured") != 0) uh_str_addf(&text, ": %s", src->detail);
+  row(s, s->first ? "Sources" : "", text.failed ? src->id : text.s);
+  s->first = false;
+  uh_str_clear(&text);
+  return 0;
+}
+
+static int results_rows(struct status *s, struct uh_err *err) {
+  const struct uh_results_head *h = uh_results_head(s->results);
+  struct uh_str text = {0};
+  char when[UH_TIME_TEXT];
+  uh_str_addf(&text, "%s, ", uh_time_text(h->observed_at, when));
+  add_age(&text, s->now - h->observed_at);
+  if (h->interrupted) uh_str_add(&text, ", cut off");
+  if (!text.failed) row(s, "Observed", text.s);
+  uh_str_reset(&text);
+  uh_str_addf(&text, "%s (%lld passed, %lld failed, %lld unknown)", uh_verdict_name(h->verdict),
+              (long long)h->count[UH_PASS], (long long)h->count[UH_FAIL], (long long)h->count[UH_UNKNOWN]);
+  if (!text.failed) row(s, "Verdict", text.s);
+  uh_str_clear(&text);
+  s->first = true;
+  return uh_results_sources(s->results, source_row, s, err);
+}
+
+static int as_terminal(struct status *s, struct uh_err *err) {
+  char text[1200];
+  row(s, "Organization", s->held->organization);
+  row(s, "Case", s->held->dir);
+  (void)snprintf(text, sizeof text, "%zu", s->observations);
+  row(s, "Observations", s->observations ? text : "none; `unhybrid audit` makes the first");
+  if (!s->facts) return 0;
+  row(s, "Newest", strrchr(s->facts, '/') + 1);
+  if (s->results) return results_rows(s, err);
+  row(s, "Unreadable", uh_err_text(&s->err, text, sizeof text));
+  return 0;
+}
+
+/* ---- */
+
+static int find_newest(struct status *s, struct uh_err *err) {
+  char **paths;
+  size_t n;
+  if (uh_case_list_facts(s->held, &paths, &n, err) < 0) return -1;
+  s->observations = n;
+  if (n) s->facts = UH_TAKE(paths[n - 1]);
+  for (size_t i = 0; i < n; i++) free(paths[i]);
+  free(paths);
+  if (!s->facts) return 0;
+  struct uh_judge_options how = {.purpose = UH_BEFORE};
+  if (uh_judge(s->facts, &how, &s->results, &s->err) == 0)
+    uh_cli_about(s->cli, NULL, uh_results_head(s->results)->tenant);
+  return 0;
+}
+
+static int run(struct uh_cli *cli, int argc, char **argv) {
+  UH_CLEANUP(status_clear) struct status s = {.cli = cli, .err = UH_ERR_INIT, .now = uh_cli_now()};
+  struct uh_err err = UH_ERR_INIT;
+  const char *format = "terminal";
+  int option;
+  while ((option = uh_cli_option(cli, argc, argv)) != -1) switch (option) {
+      case UH_OPT_DONE: return 0;
+      case UH_OPT_BAD: return 64;
+      case OPT_FORMAT: format = optarg; break;
+    }
+  bool json = strcmp(format, "json") == 0;
+  if (optind < argc) return uh_cli_usage(cli, "'%s' is too much: status takes options only", argv[optind]);
+  if (!json && strcmp(format, "terminal") != 0)
+    return uh_cli_usage(cli, "status has the formats terminal and json, not '%s'", format);
+  if (uh_cli_case(cli, NULL, false, &s.held, &err) < 0 || find_newest(&s, &err) < 0 ||
+      (json ? as_json(&s, &err) : as_terminal(&s, &err)) < 0)
+    return uh_cli_fail(cli, &err);
+  if (!uh_str_text(&s.out)) (void)uh_fail_nomem(&err);
+  if (err.cls || uh_cli_stdout.write(NULL, s.out.s, s.out.len, &err) < 0 || uh_cli_flush(&err) < 0)
+    return uh_cli_fail(cli, &err);
+  return 0;
+}
+
+const struct uh_command uh_cmd_status = {
+    .name = "status",
+    .summary = "where the case stands",
+    .usage = "[--format F]",
+    .help =
+        "Says when the case was last observed, how old that is, what the verdict was and how the sources did. It\n"
+        "asks nobody and exits 0 whatever the verdict is.\n\n"
+        "      --format F         terminal (default) or json\n",
+    .options = options,
+    .shorts = "",
+    .run = run,
+};
