@@ -240,14 +240,14 @@ const struct uh_command uh_cmd_audit = {
     .summary = "observe, judge and report",
     .usage = "[--format F[,F]] [-o FILE|DIR] [--only ID,..] [--skip ID,..] [--offline]",
     .help =
-        "Asks every configured source, judges what was seen and reports. It changes nothing outside the case\n"
-        "directory, where the facts and the report are kept.\n\n"
+        "Asks every configured source, judges what was seen and reports. It changes\n"
+        "nothing outside the case directory, where facts and report are kept.\n\n"
         "      --purpose P        before (default) or after the uninstall\n"
         "      --format F[,F]     terminal (default), json\n"
         "  -o, --output PLACE     a file; with more than one format a directory\n"
-        "      --only ID,..       judge these checks alone (the verdict is then undetermined at best)\n"
+        "      --only ID,..       judge these checks alone; the verdict is never ready then\n"
         "      --skip ID,..       leave these checks out\n"
-        "      --offline          judge the newest observation of the case again, ask nobody\n"
+        "      --offline          judge the case's newest observation again\n"
         "      --limit N          at most N findings of each check\n",
     .options = options,
     .shorts = "o:",

@@ -162,9 +162,9 @@ const struct uh_command uh_cmd_checks = {
     .summary = "list the checks, or explain one",
     .usage = "list [--format F] | explain ID",
     .help =
-        "list names every check with its severity and the requirement that it examines, and the requirements that\n"
-        "no check examines. explain says of one check what it looks at, what it does not call a finding, and what\n"
-        "to do.\n\n"
+        "list names every check with its severity and the requirement that it examines,\n"
+        "and the requirements that no check examines. explain says of one check what it\n"
+        "looks at, what it does not call a finding, and what to do.\n\n"
         "      --format F         of the list: terminal (default) or json\n",
     .options = options,
     .shorts = "",

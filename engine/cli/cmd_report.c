@@ -67,9 +67,10 @@ const struct uh_command uh_cmd_report = {
     .summary = "render an observation again",
     .usage = "[--facts FILE] [--format F[,F]] [-o FILE|DIR] [--limit N]",
     .help =
-        "Judges the newest observation of the case, or the one that --facts names, at its own time, and renders\n"
-        "the report. It asks nobody, needs no lock, and exits as the audit would have.\n\n"
-        "      --facts FILE       a facts file (facts-....db); needs neither configuration nor case\n"
+        "Judges the newest observation of the case, or the one that --facts names, at\n"
+        "its own time, and renders the report. It asks nobody, needs no lock, and exits\n"
+        "as the audit would have.\n\n"
+        "      --facts FILE       a facts file; needs neither configuration nor case\n"
         "      --format F[,F]     terminal (default), json\n"
         "  -o, --output PLACE     a file; with more than one format a directory\n"
         "      --limit N          at most N findings of each check\n",

@@ -206,8 +206,8 @@ const struct uh_command uh_cmd_status = {
     .summary = "where the case stands",
     .usage = "[--format F]",
     .help =
-        "Says when the case was last observed, how old that is, what the verdict was and how the sources did. It\n"
-        "asks nobody and exits 0 whatever the verdict is.\n\n"
+        "Says when the case was last observed, how old that is, what the verdict was\n"
+        "and how the sources did. It asks nobody and exits 0 whatever the verdict is.\n\n"
         "      --format F         terminal (default) or json\n",
     .options = options,
     .shorts = "",

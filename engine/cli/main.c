@@ -13,7 +13,7 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 static const char global_help[] =
     "Options of every command:\n"
     "  -c, --config FILE      configuration (default: unhybrid.yaml in this directory)\n"
-    "  -C, --case DIR         case directory (default: ORGANIZATION.case beside the configuration)\n"
+    "  -C, --case DIR         case directory (default: beside the configuration)\n"
     "  -v, --verbose          show everything\n"
     "  -q, --quiet            show the verdict alone\n"
     "      --color WHEN       auto, always or never\n"
@@ -29,9 +29,10 @@ static void print_help(void) {
   for (size_t i = 0; i < COMMANDS; i++) (void)printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
   (void)printf(
       "\n%s\n"
-      "Exit codes: 0 ready, 1 blocked, 2 undetermined, 64 usage, 65 wrong input, 69 a service is unavailable,\n"
-      "70 internal error, 73 cannot write, 75 another process holds the case, 77 permission denied,\n"
-      "78 configuration, 130 interrupted.\n\n"
+      "Exit codes: 0 ready, 1 blocked, 2 undetermined, 64 usage, 65 wrong input,\n"
+      "69 a service is unavailable, 70 internal error, 73 cannot write, 75 another\n"
+      "process holds the case, 77 permission denied, 78 configuration,\n"
+      "130 interrupted.\n\n"
       "unhybrid COMMAND --help says more of a command.\n",
       global_help);
 }

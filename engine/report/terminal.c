@@ -13,8 +13,9 @@ enum {
   WIDTH_MIN = 40,
   WIDTH_MAX = 120, /* longer lines are hard to read */
   TEXT_MAX = 600,  /* columns of one text; the JSON report has all of it */
-  SHOWN = 5,       /* findings of a check, unless verbose */
-  EXAMPLES = 3,    /* objects that could not be judged */
+  NAME_MAX_COLUMNS = 150,
+  SHOWN = 5,    /* findings of a check, unless verbose */
+  EXAMPLES = 3, /* objects that could not be judged */
 };
 
 #define BOLD "\033[1m"
@@ -117,15 +118,23 @@ static void wrap(struct screen *s, size_t at, size_t indent, const char *text) {
 }
 
 /* Adds a name or text from outside, harmless and not endless. */
-static void add_outside(struct uh_str *line, const char *text) {
+static void add_cut(struct uh_str *line, const char *text, size_t columns) {
   struct uh_str clean = {0};
   uh_terminal_text(&clean, text, strlen(text));
-  cut(&clean, TEXT_MAX);
+  cut(&clean, columns);
   if (clean.failed)
     line->failed = true;
   else
     uh_str_addn(line, clean.s ? clean.s : "", clean.len);
   uh_str_clear(&clean);
+}
+
+static void add_outside(struct uh_str *line, const char *text) {
+  add_cut(line, text, TEXT_MAX);
+}
+
+static void add_name(struct uh_str *line, const char *name) {
+  add_cut(line, name, NAME_MAX_COLUMNS);
 }
 
 /* An indented, wrapped line; takes and clears the text. */
@@ -163,14 +172,11 @@ static void say_verdict(struct screen *s, struct uh_str *line) {
                              : "Nothing stands against removing the last Exchange Server.");
       break;
     case UH_BLOCKED:
-      uh_str_addf(line, "%lld blocker%s %s against removing the last Exchange Server", failed, plural(failed),
-                  failed == 1 ? "stands" : "stand");
-      if (unknown) uh_str_addf(line, ", and %lld more could not be decided", unknown);
+      uh_str_addf(line, "%lld blocker%s in the way", failed, failed == 1 ? " stands" : "s stand");
+      if (unknown) uh_str_addf(line, ", %lld more %s undecided", unknown, unknown == 1 ? "is" : "are");
       uh_str_addc(line, '.');
       break;
-    case UH_UNDETERMINED:
-      uh_str_addf(line, "No blocker was seen, but %lld could not be decided; that is no permission.", unknown);
-      break;
+    case UH_UNDETERMINED: uh_str_addf(line, "No blocker was seen, but %lld could not be decided.", unknown); break;
     case UH_SHUTDOWN_ONLY:
       uh_str_add(line, "The last server may be powered off, but never uninstalled: the management tools are in use.");
       break;
@@ -182,8 +188,7 @@ static int verdict_line(struct screen *s) {
   static const char *const colors[] = {GREEN, RED, YELLOW, YELLOW};
   struct uh_str line = {0};
   if (uh_results_checks(s->results, count_blockers, s, s->err) < 0) return -1;
-  add_outside(&line, h->organization);
-  cut(&line, s->width);
+  add_cut(&line, h->organization, s->width);
   uh_str_addf(&line, ": %s. ", uh_verdict_name(h->verdict));
   say_verdict(s, &line);
   color(s, colors[h->verdict]);
@@ -211,12 +216,15 @@ static void when_line(struct screen *s) {
 static void heading(struct screen *s, const char *text) {
   uh_str_addc(&s->out, '\n');
   color(s, BOLD);
-  uh_str_add(&s->out, text);
+  wrap(s, 0, 0, text);
   color(s, PLAIN);
-  uh_str_addc(&s->out, '\n');
 }
 
 /* ---- what could not be observed ---- */
+
+struct absent {
+  struct uh_str names;
+};
 
 static void once_heading(struct screen *s) {
   if (s->matched++ == 0) heading(s, s->heading);
@@ -237,17 +245,21 @@ static int each_lacking_source(void *user, const struct uh_result_source *src) {
 }
 
 static int each_absent_source(void *user, const struct uh_result_source *src) {
-  struct screen *s = user;
-  struct uh_str line = {0};
+  struct absent *a = user;
   if (strcmp(src->state, "not-configured") != 0) return 0;
-  once_heading(s);
-  uh_str_addf(&line, "%s not configured", src->id);
-  if (*src->detail && s->options->verbose) {
-    uh_str_add(&line, ": ");
-    add_outside(&line, src->detail);
+  uh_str_addf(&a->names, "%s%s", a->names.len ? ", " : "not configured: ", src->id);
+  return 0;
+}
+
+static int absent_sources(struct screen *s) {
+  struct absent a = {0};
+  int r = uh_results_sources(s->results, each_absent_source, &a, s->err);
+  if (a.names.len) {
+    once_heading(s);
+    put_line(s, 2, 2, &a.names);
   }
-  put_line(s, 2, 2, &line);
-  return flush(s, FLUSH_AT);
+  uh_str_clear(&a.names);
+  return r;
 }
 
 static int each_complete_source(void *user, const struct uh_result_source *src) {
@@ -271,9 +283,7 @@ static int sources(struct screen *s) {
     uh_str_add(&line, "The observation was cut off: what is missing may hold more.");
     put_line(s, 2, 2, &line);
   }
-  if (uh_results_sources(s->results, each_lacking_source, s, s->err) < 0 ||
-      uh_results_sources(s->results, each_absent_source, s, s->err) < 0)
-    return -1;
+  if (uh_results_sources(s->results, each_lacking_source, s, s->err) < 0 || absent_sources(s) < 0) return -1;
   if (!s->options->verbose) return 0;
   s->heading = "Observed";
   s->matched = 0;
@@ -286,7 +296,7 @@ static int each_finding(void *user, const struct uh_result_finding *f) {
   struct screen *s = user;
   struct uh_str line = {0};
   uh_str_add(&line, "- ");
-  add_outside(&line, f->object);
+  add_name(&line, f->object);
   uh_str_add(&line, ": ");
   add_outside(&line, f->message);
   put_line(s, 4, 2, &line);
@@ -315,7 +325,7 @@ static int each_example(void *user, const struct uh_result_object *o) {
   if (!same || s->left == 0) return 0;
   s->left--;
   uh_str_add(&un->names, un->names.len ? ", " : "");
-  add_outside(&un->names, o->object);
+  add_name(&un->names, o->object);
   return 0;
 }
 
@@ -370,11 +380,15 @@ static void check_title(struct screen *s, const struct uh_result_check *c) {
   for (size_t i = 0; i < line.len; i++)
     if (line.s[i] == ',') line.s[i] = ' ';
   if (fail) uh_str_addf(&line, ": %s%lld found", c->complete ? "" : "at least ", (long long)c->findings);
-  if (line.failed) s->out.failed = true;
-  uh_str_addf(&s->out, " %s\n", line.s ? line.s : "");
+  uh_str_addc(&s->out, ' ');
+  if (line.failed)
+    s->out.failed = true;
+  else
+    wrap(s, 2 + strlen(c->id) + 1, 4, line.s);
   uh_str_clear(&line);
+  uh_str_add(&line, "Should be: ");
   add_outside(&line, c->title);
-  put_line(s, 4, 0, &line);
+  put_line(s, 4, 2, &line);
 }
 
 static int show_findings(struct screen *s, const struct uh_result_check *c) {
