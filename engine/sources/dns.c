@@ -404,15 +404,16 @@ static void spf_terms(struct domain *d, int node, const char *record, size_t n, 
   w->several = w->several || records > 1;
   if (!record) return;
   uh_spf_read(record, n, &spf);
+  unsigned before = w->lookups;
   w->lookups += spf.lookups;
   w->macro = w->macro || spf.macro;
   w->over = w->over || w->lookups > UH_SPF_LOOKUPS_MAX;
-  for (unsigned i = 0; i < spf.n; i++) spf_follow(d, node, spf.follow[i].name, spf.follow[i].len);
+  for (unsigned i = 0; i < spf.n && before + spf.follow[i].nth <= UH_SPF_LOOKUPS_MAX; i++)
+    spf_follow(d, node, spf.follow[i].name, spf.follow[i].len);
 }
 
 static void spf_continue(struct domain *d, int node, const char *record, unsigned records) {
-  /* The names were counted when they were named: what lies behind the tenth lookup is not asked. */
-  if (!d->spf.over) spf_terms(d, node, record, record ? strlen(record) : 0, records);
+  spf_terms(d, node, record, record ? strlen(record) : 0, records);
   spf_close(d);
 }
 

@@ -23,6 +23,7 @@ static void follow(struct uh_spf *spf, const char *s, size_t n) {
     spf->macro = true;
   } else if (n && spf->n < UH_SPF_FOLLOW_MAX) {
     spf->follow[spf->n].name = s;
+    spf->follow[spf->n].nth = spf->lookups;
     spf->follow[spf->n++].len = n;
   }
 }

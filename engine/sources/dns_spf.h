@@ -16,6 +16,7 @@ struct uh_spf {
   struct {
     const char *name; /* into the record */
     size_t len;
+    unsigned nth; /* of the lookups that this record costs, from 1 */
   } follow[UH_SPF_FOLLOW_MAX];
   bool macro; /* an include or redirect with a macro, which only a sender's address fills in */
 };

@@ -47,6 +47,7 @@ struct question {
   unsigned rounds, tcp_tries;
   uint8_t tried; /* bit per server that said no or nothing */
   bool tcp, plain, lost, has_kept;
+  bool edns;                /* as sent last */
   enum uh_dns_outcome kept; /* what an earlier server said, should the others say less */
   struct server *kept_server;
   unsigned kept_rcode;
@@ -435,8 +436,7 @@ static void answered(struct question *q, const uint8_t *data, size_t n) {
   heard(s);
   aliases_restore(q);
   enum uh_dns_outcome outcome = uh_dns_parse(data, n, q->current, q->type, m);
-  bool edns = !q->plain && !s->plain;
-  if (outcome == UH_DNS_SERVFAIL && (m->rcode == 1 || m->rcode == 4 || m->rcode == 16) && edns && !q->tcp) {
+  if (outcome == UH_DNS_SERVFAIL && (m->rcode == 1 || m->rcode == 4 || m->rcode == 16) && q->edns && !q->tcp) {
     /* FORMERR, NOTIMP, BADVERS: it may not know EDNS0. Only this question is asked without, until that helps. */
     q->plain = true;
     queue(dns, q, s, true);
@@ -470,10 +470,25 @@ static void answered(struct question *q, const uint8_t *data, size_t n) {
   finish(q, outcome, m->detail);
 }
 
+/* The server's host refuses the packets. That may be a restart: pause, longer each time. */
+static void refused(struct question *q) {
+  struct uh_dns *dns = q->dns;
+  struct server *s = q->server;
+  if (dns->now_ms >= s->hold_ms) {
+    s->hold_ms = dns->now_ms + ((int64_t)dns->timeout_ms / 4 << s->refusals);
+    if (++s->refusals >= REFUSALS) s->dying = true;
+  }
+  queue(dns, q, s, true);
+}
+
 /* A round over UDP brought nothing. */
 static void exhausted(struct question *q) {
   struct uh_dns *dns = q->dns;
   struct server *s = q->server;
+  if (s->refusals) { /* one refusal is told for many packets */
+    refused(q);
+    return;
+  }
   if (s->reply_ms <= q->sent_ms && ++s->silent >= UH_DNS_DEAD_AFTER) s->dying = true;
   q->rounds++;
   q->tried |= (uint8_t)(1u << s->index);
@@ -504,17 +519,6 @@ static void tcp_failed(struct question *q, int status) {
   }
   q->has_kept = false;
   finish_without(q, UH_DNS_TRUNCATED, detail);
-}
-
-/* The server's host refuses the packets. That may be a restart: pause, longer each time. */
-static void refused(struct question *q) {
-  struct uh_dns *dns = q->dns;
-  struct server *s = q->server;
-  if (dns->now_ms >= s->hold_ms) {
-    s->hold_ms = dns->now_ms + ((int64_t)dns->timeout_ms / 4 << s->refusals);
-    if (++s->refusals >= REFUSALS) s->dying = true;
-  }
-  queue(dns, q, s, true);
 }
 
 static void on_end(void *arg, int status, int timeouts, unsigned char *data, int n) {
@@ -551,7 +555,8 @@ static void send_question(struct server *s, struct question *q) {
   take(&s->ready, q);
   if (!q->id) q->id = next_id(dns);
   /* The name was read in uh_dns_ask or came from a parsed answer: it can be written. */
-  if (uh_dns_query(q->current, q->type, q->id, !q->plain && !s->plain, query, &n)) {
+  q->edns = !q->plain && !s->plain;
+  if (uh_dns_query(q->current, q->type, q->id, q->edns, query, &n)) {
     finish_without(q, UH_DNS_MALFORMED, "this is no name that DNS can be asked for");
     return;
   }
