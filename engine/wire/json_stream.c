@@ -77,6 +77,17 @@ bool uh_json_stream_string(const struct uh_json_stream *s, const char *name, str
   return ok && !ret_text->failed;
 }
 
+void uh_json_stream_rest(const struct uh_json_stream *s, struct uh_str *out) {
+  uh_str_addc(out, '{');
+  for (size_t i = 0; i < s->n_members; i++) {
+    if (i) uh_str_addc(out, ',');
+    uh_json_string(out, s->members[i].name, strlen(s->members[i].name));
+    uh_str_addc(out, ':');
+    uh_str_add(out, s->members[i].json);
+  }
+  uh_str_addc(out, '}');
+}
+
 bool uh_json_stream_listed(const struct uh_json_stream *s) { return s->listed; }
 int64_t uh_json_stream_elements(const struct uh_json_stream *s) { return s->elements; }
 

@@ -31,6 +31,8 @@ int uh_json_stream_end(struct uh_json_stream *stream, struct uh_err *err);
 const char *UH_NULLABLE uh_json_stream_member(const struct uh_json_stream *stream, const char *name);
 /* The same where it is a string, decoded. false: absent or no string. */
 bool uh_json_stream_string(const struct uh_json_stream *stream, const char *name, struct uh_str *ret_text);
+/* All members but the listing as one object: the whole of a body that is no listing. */
+void uh_json_stream_rest(const struct uh_json_stream *stream, struct uh_str *out);
 bool uh_json_stream_listed(const struct uh_json_stream *stream); /* the listing's array was seen */
 int64_t uh_json_stream_elements(const struct uh_json_stream *stream); /* of this body */
 
