@@ -199,6 +199,10 @@ static const char *take_value(struct uh_json_stream *s, const char *p, const cha
   return p;
 }
 
+static bool begins_value(char c) {
+  return c == '"' || c == '{' || c == '[' || c == '-' || (c >= '0' && c <= '9') || c == 't' || c == 'f' || c == 'n';
+}
+
 static int begin_value(struct uh_json_stream *s, char c, bool *ret_reuse, struct uh_err *err) {
   if (c == '[' && s->key && strcmp(s->key, "value") == 0) {
     if (s->listed || uh_json_stream_member(s, "value")) return broken(s, err, "a member stands twice");
@@ -206,6 +210,7 @@ static int begin_value(struct uh_json_stream *s, char c, bool *ret_reuse, struct
     s->place = ITEM_OR_END;
     return 0;
   }
+  if (!begins_value(c)) return broken(s, err, "a value is missing");
   collect(s, VALUE);
   *ret_reuse = true;
   return 0;
@@ -252,10 +257,12 @@ static int step(struct uh_json_stream *s, char c, bool *ret_reuse, struct uh_err
         s->place = ITEM;
         return 0;
       }
+      if (!begins_value(c)) return broken(s, err, "an element is missing");
       collect(s, ITEM);
       *ret_reuse = true;
       return 0;
     case ITEM:
+      if (!begins_value(c)) return broken(s, err, "an element is missing");
       collect(s, ITEM);
       *ret_reuse = true;
       return 0;
