@@ -28,8 +28,8 @@ static const struct cmdlet {
   const char *noun, *set, *listing, *parameters, *role;
   const char *filter, *split_by, *split_characters;
 } cmdlets[] = {
-    /* ExternalDirectoryObjectId is random hexadecimal: parts of equal size, whatever the mailboxes are called. */
-    {"Mailbox", "Mailbox", "", UNLIMITED, RECIPIENTS, NULL, "ExternalDirectoryObjectId", "0123456789abcdef"},
+    /* Alias is a property that is documented to take wildcards in a filter. */
+    {"Mailbox", "Mailbox", "", UNLIMITED, RECIPIENTS, NULL, "Alias", "abcdefghijklmnopqrstuvwxyz0123456789"},
     /* What Get-Mailbox lists is not asked for again. */
     {"Recipient", "Recipient", "", UNLIMITED, RECIPIENTS, "RecipientType -ne 'UserMailbox'", "Alias", "abcdefgjklmprst"},
     {"Mailbox", "Mailbox/SoftDeletedMailbox", "SoftDeletedMailbox", UNLIMITED ",\"SoftDeletedMailbox\":true", RECIPIENTS},
