@@ -114,33 +114,42 @@ static int read_root_dse(struct uh_directory *d, struct uh_err *err) {
 
 static int on_schema(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
   (void)err;
-  *(bool *)user = uh_ldap_get(entry, "rangeUpper") != NULL;
+  *(bool *)user = entry->n > 0;
   return 0;
 }
 
-/* In a forest whose schema was never extended every filter with an Exchange attribute matches nothing, without an
- * error: it would look like a forest without Exchange. So this is asked first. */
-static int check_schema(struct uh_directory *d, struct uh_err *err) {
-  static const char *const attributes[] = {"rangeUpper", NULL};
-  char base[1200];
-  bool extended = false;
+static int look(struct uh_directory *d, const char *base, const char *attribute, bool *ret_seen, struct uh_err *err) {
+  const char *const attributes[] = {attribute, NULL};
   struct uh_ldap_outcome outcome;
-  (void)snprintf(base, sizeof base, "CN=ms-Exch-Schema-Version-Pt,%s", d->schema_nc);
   struct uh_ldap_search search = {.base = base,
                                   .scope = UH_LDAP_BASE,
                                   .filter = "(objectClass=*)",
                                   .attributes = attributes,
                                   .entry = on_schema,
-                                  .user = &extended};
-  if (uh_directory_search(d, &search, &outcome, err) < 0) return -1;
+                                  .user = ret_seen};
+  *ret_seen = false;
+  return uh_directory_search(d, &search, &outcome, err) < 0 ? -1 : 0;
+}
+
+/* In a forest whose schema was never extended every filter with an Exchange attribute matches nothing, without an
+ * error: it would look like a forest without Exchange. So this is asked first. */
+static int check_schema(struct uh_directory *d, struct uh_err *err) {
+  char base[1200];
+  bool extended, visible;
+  (void)snprintf(base, sizeof base, "CN=ms-Exch-Schema-Version-Pt,%s", d->schema_nc);
+  if (look(d, base, "rangeUpper", &extended, err) < 0) return -1;
   if (extended) return 0;
-  (void)uh_fail(err, UH_ERR_DATA,
-                "the schema of this forest is not extended for Exchange, or the account may not see that it is "
-                "(no rangeUpper on %.300s)",
-                base);
-  if (err) err->answer = UH_REFUSED;
+  if (look(d, d->schema_nc, "objectClass", &visible, err) < 0) return -1;
+  if (visible) {
+    (void)uh_fail(err, UH_ERR_DATA, "the schema of this forest is not extended for Exchange (no rangeUpper on %.300s)",
+                  base);
+    uh_err_remedy(err, "name a domain controller of the forest that holds the Exchange organisation");
+  } else {
+    (void)uh_fail(err, UH_ERR_DENIED, "the account does not even see the schema: insufficient directory rights");
+    uh_err_remedy(err, "use an account that may read the directory, as every ordinary domain user may");
+  }
+  err->answer = UH_REFUSED;
   uh_err_where(err, "%s", d->options.url);
-  uh_err_remedy(err, "name a domain controller of the forest that holds the Exchange organisation");
   return -1;
 }
 

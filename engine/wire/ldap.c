@@ -19,6 +19,9 @@
 /* How long one read on the socket may block. libldap reads a TLS record with a blocking call, so without this a peer
  * that stops in the middle of a record would hold us for ever. */
 #define SOCKET_SLICE_SECONDS 2
+/* libldap reads each message with three system calls; a buffer between it and the socket takes many messages with one.
+ * It stands one level above the transport, which libldap puts in after the callback. */
+#define READ_AHEAD 65536 /* bytes */
 
 double uh_ldap_clock(void) {
   struct timespec ts;
@@ -291,9 +294,10 @@ int uh_ldap_options_check(const struct uh_ldap_options *options, struct uh_err *
 
 static int on_connected(LDAP *ld, Sockbuf *sb, LDAPURLDesc *srv, struct sockaddr *addr, struct ldap_conncb *ctx) {
   (void)ld, (void)srv, (void)addr, (void)ctx;
-  int fd = -1;
+  int fd = -1, ahead = READ_AHEAD;
   ber_len_t max = UH_LDAP_MAX_MESSAGE;
   (void)ber_sockbuf_ctrl(sb, LBER_SB_OPT_SET_MAX_INCOMING, &max);
+  (void)ber_sockbuf_add_io(sb, &ber_sockbuf_io_readahead, LBER_SBIOD_LEVEL_PROVIDER + 1, &ahead);
   if (ber_sockbuf_ctrl(sb, LBER_SB_OPT_GET_FD, &fd) == 1 && fd >= 0) {
     struct timeval slice = {.tv_sec = SOCKET_SLICE_SECONDS}, send = {.tv_sec = UH_LDAP_OPERATION_SECONDS};
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice);
@@ -362,11 +366,14 @@ static int open_connection(struct uh_ldap *l, const struct uh_ldap_options *o, c
     rc = ldap_start_tls_s(l->ld, NULL, NULL);
   }
   if (rc == LDAP_SUCCESS) return 0;
-  if ((u->tls || start_tls) && (rc == LDAP_SERVER_DOWN || rc == LDAP_CONNECT_ERROR))
-    uh_err_remedy(
-        err,
-        "check that the server speaks TLS, that directory.ca_file holds its issuer and that the URL names it as its "
-        "certificate does");
+  char *text UH_CLEANUP(uh_freep) = NULL;
+  (void)ldap_get_option(l->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &text);
+  if (start_tls && rc > 0)
+    uh_err_remedy(err, "use ldaps://, or security: sealed with bind: gssapi");
+  else if ((u->tls || start_tls) && text && *text) /* the network was there, TLS was not */
+    uh_err_remedy(err,
+                  "check that the server speaks TLS, that directory.ca_file holds its issuer and that the URL names it "
+                  "as its certificate does");
   return uh_ldap_local_error(l, start_tls ? "StartTLS" : "connect", rc, err);
 }
 
