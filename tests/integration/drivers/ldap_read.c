@@ -84,11 +84,12 @@ int main(int argc, char **argv) {
   if (result == 0) result = search(&run, &options, &q, &outcome, &requests, &err);
   uh_str_reset(&run.line);
   uh_json_string(&run.line, err.what, strlen(err.what));
-  (void)printf("{\"result\":%d,\"entries\":%lld,\"pages\":%lld,\"damaged\":%lld,\"requests\":%lld,\"answer\":\"%s\","
-               "\"class\":%d,\"what\":%s,\"where\":\"%s\",\"remedy\":\"%s\",\"references\":[%s]}\n",
-               result, (long long)outcome.entries, (long long)outcome.pages, (long long)outcome.damaged,
-               (long long)requests, uh_answer_name(err.answer), (int)err.cls, uh_str_text(&run.line), err.where,
-               err.remedy, uh_str_text(&run.references));
+  (void)printf(
+      "{\"result\":%d,\"entries\":%lld,\"pages\":%lld,\"damaged\":%lld,\"requests\":%lld,\"answer\":\"%s\","
+      "\"class\":%d,\"what\":%s,\"where\":\"%s\",\"remedy\":\"%s\",\"references\":[%s]}\n",
+      result, (long long)outcome.entries, (long long)outcome.pages, (long long)outcome.damaged, (long long)requests,
+      uh_answer_name(err.answer), (int)err.cls, uh_str_text(&run.line), err.where, err.remedy,
+      uh_str_text(&run.references));
   uh_str_clear(&run.line);
   uh_str_clear(&run.references);
   return 0;
