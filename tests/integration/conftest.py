@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labs, started once for the whole run, and the program under test.
+
+UNHYBRID names the binary; without it, the one in build/. LDAP, DNS and HTTPS are real servers on free ports.
+"""
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, TOP)
+
+from fixtures.lab.lab import Lab  # noqa: E402
+
+AUDIT_SECONDS = 120
+
+
+class Program:
+    """unhybrid, run for a test in a case directory of its own."""
+
+    def __init__(self, path, scratch):
+        self.path, self.scratch, self.runs = path, scratch, 0
+
+    def run(self, *arguments, timeout=AUDIT_SECONDS):
+        return subprocess.run([self.path, *map(str, arguments)], timeout=timeout, check=False, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+
+    def audit(self, configuration):
+        """-> (exit status, report, what it said on stderr)."""
+        self.runs += 1
+        case = os.path.join(self.scratch, f"{self.runs}.case")
+        done = self.run("-c", configuration, "-C", case, "--no-progress", "audit", "--format", "json")
+        try:
+            report = json.loads(done.stdout)
+        except ValueError:
+            pytest.fail(f"exit {done.returncode} and no report: {done.stdout[:500]} {done.stderr[:3000]}")
+        return done.returncode, report, done.stderr
+
+
+@pytest.fixture(scope="session")
+def unhybrid(tmp_path_factory):
+    path = os.environ.get("UNHYBRID") or os.path.join(os.environ.get("BUILD_DIR") or os.path.join(TOP, "build"),
+                                                       "engine", "cli", "unhybrid")
+    if not os.path.exists(path):
+        pytest.fail(f"{path} is not built (./dev build)")
+    return Program(os.path.abspath(path), str(tmp_path_factory.mktemp("cases")))
+
+
+@pytest.fixture(scope="session")
+def labs(tmp_path_factory):
+    """labs("contoso"): the running lab of an organisation. Who stops a part of one starts it again."""
+    running = {}
+
+    def get(name):
+        if name not in running:
+            running[name] = Lab(name, str(tmp_path_factory.mktemp("lab") / name))
+            running[name].up()
+        return running[name]
+
+    yield get
+    for lab in running.values():
+        lab.down()

@@ -1,0 +1,39 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every file of ours says its licence in the first lines, is no longer than the house allows, and holds no word that
+marks unfinished work. Prints what is wrong, one line each; exit 1 when anything is."""
+import re
+import sys
+
+from tree import files, read
+
+CODE = (".c", ".h", ".py", ".build", ".sh", ".in", ".yaml", ".yml")
+WITHOUT_ENDING = ("dev", ".ci/run")
+DATA = ("docs/", "tests/fuzz/corpus/", "tests/unit/data/", "fixtures/small/", "fixtures/packs/")  # inputs, as they came
+MAX_LINES = 750
+LONG = ("fixtures/", "tests/")           # data and tests may be longer
+UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX)\b|not impl" r"emented", re.IGNORECASE)
+
+
+def faults(top):
+    for path in files(top):
+        if path.startswith(DATA) or not (path.endswith(CODE) or path in WITHOUT_ENDING):
+            continue
+        text = read(top, path)
+        if "SPDX-License-Identifier: Apache-2.0" not in text[:300] and text.strip():
+            yield f"{path}: no SPDX line at the top"
+        for number, line in enumerate(text.splitlines(), 1):
+            if UNFINISHED.search(line):
+                yield f"{path}:{number}: unfinished: {line.strip()[:60]}"
+        if path.endswith((".c", ".h")) and not path.startswith(LONG) and text.count("\n") > MAX_LINES:
+            yield f"{path}: {text.count(chr(10))} lines, {MAX_LINES} at most"
+
+
+def main():
+    found = list(faults(sys.argv[1]))
+    print("\n".join(found), end="\n" if found else "")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
