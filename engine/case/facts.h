@@ -74,6 +74,7 @@ const struct uh_column *uh_table_columns(enum uh_table_id table, int *ret_count)
  * adds the SQL functions of docs/facts.md. The connection is the caller's (sqlite3 *). */
 int uh_facts_open(const char *path, struct sqlite3 **ret_db, struct uh_err *err);
 /* SQL functions: prop(json, name), prop_list(json, name), has_word(text, word), address_key(t), domain_key(t),
- * domain_of(address), guid_text(blob), guid_blob(text), ps_quote(name, guid), show(text), in_networks(address, json) */
+ * domain_of(address), guid_text(blob), guid_blob(text), ps_quote(name, guid), show(text), in_networks(address, json),
+ * rdn(dn), time_text(t) */
 int uh_facts_functions(struct sqlite3 *db, struct uh_err *err);
 #endif

@@ -226,6 +226,40 @@ static void fn_show(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   result_str(ctx, &out);
 }
 
+/* The value of a DN's first RDN, without its escapes; other text comes back as it is. */
+static void fn_rdn(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  (void)argc;
+  const char *text = (const char *)sqlite3_value_text(argv[0]);
+  if (!text) return;
+  const char *p = strchr(text, '=');
+  struct uh_str out = {0};
+  for (p = p ? p + 1 : text; *p && *p != ','; p++) {
+    unsigned byte;
+    if (*p != '\\') {
+      uh_str_addc(&out, *p);
+    } else if (sscanf(p + 1, "%2x", &byte) == 1 && strspn(p + 1, "0123456789abcdefABCDEF") >= 2) {
+      uh_str_addc(&out, (char)byte);
+      p += 2;
+    } else if (p[1]) {
+      uh_str_addc(&out, *++p);
+    }
+  }
+  result_str(ctx, &out);
+}
+
+/* A time as people read it; text that is no time, or says no zone, comes back as it is. */
+static void fn_time_text(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  (void)argc;
+  const char *text = (const char *)sqlite3_value_text(argv[0]);
+  int64_t utc;
+  char buf[UH_TIME_TEXT];
+  if (!text) return;
+  if (uh_time_parse(text, &utc) == UH_TIME_OK)
+    sqlite3_result_text(ctx, uh_time_text(utc, buf), -1, SQLITE_TRANSIENT);
+  else
+    sqlite3_result_value(ctx, argv[0]);
+}
+
 /* ---- networks: an address is kept as 16 bytes, IPv4 in its mapped form ---- */
 
 static bool parse_address(const char *text, size_t n, uint8_t out[16], bool *ret_v4) {
@@ -303,6 +337,8 @@ int uh_facts_functions(struct sqlite3 *db, struct uh_err *err) {
       {"ps_quote", 2, fn_ps_quote},
       {"show", 1, fn_show},
       {"in_networks", 2, fn_in_networks},
+      {"rdn", 1, fn_rdn},
+      {"time_text", 1, fn_time_text},
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     struct json_cache *cache = calloc(1, sizeof *cache);

@@ -203,6 +203,12 @@ static void functions_are_three_valued(void **state) {
       {"SELECT ps_quote('a''b', '') = '''a''''b'''", 1},
       {"SELECT ps_quote(char(8238) || 'x', 'g') = '''g'''", 1},
       {"SELECT ps_quote(char(8238) || 'x', '')", -999},
+      {"SELECT rdn('CN=DB01,CN=Databases,DC=x') = 'DB01'", 1},
+      {"SELECT rdn('CN=A\\2C B\\, C,DC=x') = 'A, B, C'", 1},
+      {"SELECT rdn('plain') = 'plain'", 1},
+      {"SELECT rdn(NULL)", -999},
+      {"SELECT time_text('20250310101500.0Z') = '2025-03-10T10:15:00Z'", 1},
+      {"SELECT time_text('soon') = 'soon'", 1},
       {"SELECT domain_of('SMTP:Ada@Contoso.COM') = 'contoso.com'", 1},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
