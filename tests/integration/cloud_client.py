@@ -37,7 +37,8 @@ def assertion(pem_file, client_id, audience, algorithm="PS256", **claims):
     certificate = x509.load_pem_x509_certificate(pem)
     digest, name = (hashes.SHA256(), "x5t#S256") if algorithm == "PS256" else (hashes.SHA1(), "x5t")
     now = int(time.time())
-    body = {"aud": audience, "iss": client_id, "sub": client_id, "jti": str(uuid.uuid4()), "nbf": now, "iat": now, "exp": now + 600}
+    body = {"aud": audience, "iss": client_id, "sub": client_id, "jti": str(uuid.uuid4()), "nbf": now, "iat": now,
+            "exp": now + 600}
     body.update(claims)
     header = {"alg": algorithm, "typ": "JWT", name: b64(certificate.fingerprint(digest))}
     signed = b64(json.dumps(header).encode()) + "." + b64(json.dumps(body).encode())
@@ -68,12 +69,14 @@ class Client:
             raise
 
     def form(self, path, **fields):
-        return self.send("POST", "/%s/oauth2/v2.0/%s" % (fields.pop("tenant", self.info["tenant"]), path), urllib.parse.urlencode(fields),
+        return self.send("POST", "/%s/oauth2/v2.0/%s" % (fields.pop("tenant", self.info["tenant"]), path),
+                         urllib.parse.urlencode(fields),
                          {"Content-Type": "application/x-www-form-urlencoded"})
 
     def secret(self, scope=EXO, **fields):
         with open(self.app["secret_file"], encoding="utf-8") as text:
-            given = {"client_id": self.app["client_id"], "client_secret": text.read(), "scope": scope, "grant_type": "client_credentials"}
+            given = {"client_id": self.app["client_id"], "client_secret": text.read(), "scope": scope,
+                     "grant_type": "client_credentials"}
         given.update(fields)
         return self.form("token", **given)
 
@@ -92,7 +95,8 @@ class Client:
         target = target or "/adminapi/beta/%s/InvokeCommand%s" % (
             self.info["tenant"], "?$select=" + select if select else "")
         body = json.dumps({"CmdletInput": {"CmdletName": cmdlet, "Parameters": parameters or {}}})
-        given = {"Authorization": "Bearer " + (token or self.token()), "Content-Type": "application/json; charset=utf-8",
+        given = {"Authorization": "Bearer " + (token or self.token()),
+                 "Content-Type": "application/json; charset=utf-8",
                  "X-AnchorMailbox": self.anchor}
         given.update(headers or {})
         return self.send("POST", target, body, {k: v for k, v in given.items() if v is not None})
