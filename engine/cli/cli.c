@@ -213,19 +213,37 @@ int uh_cli_flush(struct uh_err *err) {
 
 /* ---- configuration and case ---- */
 
+#define DEFAULT_CONFIG "unhybrid.yaml"
+
+/* The rule packs that the configuration names; the registry holds each once. */
+static int load_rules(const struct uh_config *config, struct uh_err *err) {
+  static bool loaded;
+  for (unsigned i = 0; !loaded && i < config->rules.n; i++)
+    if (uh_checks_load(config->rules.v[i], err) < 0) return -1;
+  loaded = true;
+  return 0;
+}
+
 int uh_cli_config(struct uh_cli *cli, struct uh_config **ret_config, struct uh_err *err) {
   const char *path = cli->config_path;
   if (!path) {
-    path = "unhybrid.yaml";
+    path = DEFAULT_CONFIG;
     if (access(path, F_OK) < 0) {
       (void)uh_fail(err, UH_ERR_USAGE, "no configuration: there is no unhybrid.yaml in this directory");
       uh_err_remedy(err, "name one with -c FILE");
       return -1;
     }
   }
-  if (uh_config_load(path, ret_config, err) < 0) return -1;
-  uh_cli_about(cli, (*ret_config)->organization, (*ret_config)->tenant);
+  UH_CLEANUP(uh_config_freep) struct uh_config *config = NULL;
+  if (uh_config_load(path, &config, err) < 0) return -1;
+  uh_cli_about(cli, config->organization, config->tenant);
+  if (load_rules(config, err) < 0) return -1;
+  *ret_config = UH_TAKE(config);
   return 0;
+}
+
+bool uh_cli_has_config(const struct uh_cli *cli) {
+  return cli->config_path || access(DEFAULT_CONFIG, F_OK) == 0;
 }
 
 /* "<organization>.case" beside the configuration; what a file name cannot hold, or hides it, becomes '_'. */

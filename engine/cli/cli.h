@@ -65,7 +65,8 @@ void uh_cli_about(struct uh_cli *cli, const char *UH_NULLABLE organization, cons
 int64_t uh_cli_now(void);
 bool uh_cli_use_color(const struct uh_cli *cli, int fd);
 unsigned uh_cli_width(int fd); /* of the terminal; 80 where there is none */
-/* -c, else unhybrid.yaml in the current directory. */
+/* -c, else unhybrid.yaml in the current directory. The rule packs that it names are loaded too. */
+bool uh_cli_has_config(const struct uh_cli *cli);
 int uh_cli_config(struct uh_cli *cli, struct uh_config **ret_config, struct uh_err *err);
 /* The case directory: -C, else beside the configuration. config NULL: it is loaded where -C does not say. */
 int uh_cli_case(struct uh_cli *cli, const struct uh_config *UH_NULLABLE config, bool create, struct uh_case **ret_case,

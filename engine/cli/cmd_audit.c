@@ -52,29 +52,36 @@ static bool is_requirement(const char *id) {
   return false;
 }
 
-static int take_checks(const struct audit *a, const char *option, const char ***ret_list) {
+static int take_list(const struct audit *a, const char *option, const char ***ret_list) {
   if (*ret_list) return uh_cli_usage(a->cli, "%s is given twice; separate ids with commas", option);
-  const char **list = uh_cli_split(a->cli, option, optarg);
-  if (!list) return 64;
-  *ret_list = list;
-  for (size_t i = 0; list[i]; i++) {
-    if (uh_check_find(list[i]) || (strcmp(option, "--skip") == 0 && is_requirement(list[i]))) continue;
-    const char *near = uh_check_nearest(list[i]);
-    return near ? uh_cli_usage(a->cli, "%s: there is no check '%s'; did you mean %s?", option, list[i], near)
-                : uh_cli_usage(a->cli, "%s: there is no check '%s'", option, list[i]);
+  *ret_list = uh_cli_split(a->cli, option, optarg);
+  return *ret_list ? 0 : 64;
+}
+
+/* Ids are looked at once the rule packs of the configuration are loaded. */
+static int look_at_ids(const struct audit *a, const char *option, const char *const *list, bool requirements) {
+  for (; list && *list; list++) {
+    if (uh_check_find(*list) || (requirements && is_requirement(*list))) continue;
+    const char *near = uh_check_nearest(*list);
+    return near ? uh_cli_usage(a->cli, "%s: there is no check '%s'; did you mean %s?", option, *list, near)
+                : uh_cli_usage(a->cli, "%s: there is no check '%s'", option, *list);
   }
   return 0;
 }
 
-static int take_purpose(struct audit *a) {
+/* Nothing judged must never read as nothing wrong. */
+static int look_at_purpose(const struct audit *a) {
   const struct uh_check *check;
-  bool any = false;
+  for (size_t i = 0; (check = uh_check_at(i)) != NULL; i++)
+    if (check->purposes & a->purpose) return 0;
+  return uh_cli_usage(a->cli, "no check is there for --purpose %s", a->purpose == UH_AFTER ? "after" : "before");
+}
+
+static int take_purpose(struct audit *a) {
   if (strcmp(optarg, "before") != 0 && strcmp(optarg, "after") != 0)
     return uh_cli_usage(a->cli, "--purpose takes before or after, not '%s'", optarg);
   a->purpose = strcmp(optarg, "after") == 0 ? UH_AFTER : UH_BEFORE;
-  for (size_t i = 0; (check = uh_check_at(i)) != NULL; i++) any = any || (check->purposes & a->purpose);
-  /* Nothing judged must never read as nothing wrong. */
-  return any ? 0 : uh_cli_usage(a->cli, "this version has no check for --purpose %s", optarg);
+  return 0;
 }
 
 static int take_options(struct audit *a, int argc, char **argv) {
@@ -85,8 +92,8 @@ static int take_options(struct audit *a, int argc, char **argv) {
       case OPT_PURPOSE: code = take_purpose(a); break;
       case OPT_FORMAT: a->format = optarg; break;
       case 'o': a->place = optarg; break;
-      case OPT_ONLY: code = take_checks(a, "--only", &a->only); break;
-      case OPT_SKIP: code = take_checks(a, "--skip", &a->skip); break;
+      case OPT_ONLY: code = take_list(a, "--only", &a->only); break;
+      case OPT_SKIP: code = take_list(a, "--skip", &a->skip); break;
       case OPT_OFFLINE: a->offline = true; break;
       case OPT_LIMIT: code = uh_cli_number(a->cli, "--limit", optarg, &a->limit) ? 0 : 64; break;
     }
@@ -216,6 +223,10 @@ static int run_audit(struct audit *a, int argc, char **argv) {
   int code = take_options(a, argc, argv);
   if (code) return code < 0 ? 0 : code;
   if (uh_cli_config(a->cli, &a->config, &err) < 0) return uh_cli_fail(a->cli, &err);
+  code = look_at_purpose(a);
+  if (code == 0) code = look_at_ids(a, "--only", a->only, false);
+  if (code == 0) code = look_at_ids(a, "--skip", a->skip, true);
+  if (code) return code;
   if (uh_cli_case(a->cli, a->config, !a->offline, &a->held, &err) < 0 || uh_case_lock(a->held, "audit", &err) < 0)
     return uh_cli_fail(a->cli, &err);
   code = uh_outputs_open(a->cli, a->format, a->place, &a->outputs);

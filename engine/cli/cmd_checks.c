@@ -138,6 +138,8 @@ static int list(struct uh_cli *cli, const char *format) {
 
 static int run(struct uh_cli *cli, int argc, char **argv) {
   static const char *const verbs[] = {"list", "explain"};
+  UH_CLEANUP(uh_config_freep) struct uh_config *config = NULL;
+  struct uh_err err = UH_ERR_INIT;
   const char *format = NULL;
   int option;
   while ((option = uh_cli_option(cli, argc, argv)) != -1) switch (option) {
@@ -145,6 +147,7 @@ static int run(struct uh_cli *cli, int argc, char **argv) {
       case UH_OPT_BAD: return 64;
       case OPT_FORMAT: format = optarg; break;
     }
+  if (uh_cli_has_config(cli) && uh_cli_config(cli, &config, &err) < 0) return uh_cli_fail(cli, &err);
   int operands = argc - optind;
   const char *verb = operands ? argv[optind] : NULL;
   if (!verb) return uh_cli_usage(cli, "say list or explain ID");
@@ -164,7 +167,8 @@ const struct uh_command uh_cmd_checks = {
     .help =
         "list names every check with its severity and the requirement that it examines,\n"
         "and the requirements that no check examines. explain says of one check what it\n"
-        "looks at, what it does not call a finding, and what to do.\n\n"
+        "looks at, what it does not call a finding, and what to do. With a configuration\n"
+        "the checks of its rule packs are there too.\n\n"
         "      --format F         of the list: terminal (default) or json\n",
     .options = options,
     .shorts = "",

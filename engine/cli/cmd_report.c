@@ -33,14 +33,16 @@ static int take_options(struct report *r, int argc, char **argv) {
   return 0;
 }
 
-/* --facts, else the newest of the case. */
+/* --facts, else the newest of the case. A configuration is read where it is named or needed: its rule packs judge. */
 static int find_facts(struct report *r, char **ret_path, struct uh_err *err) {
+  UH_CLEANUP(uh_config_freep) struct uh_config *config = NULL;
   UH_CLEANUP(uh_case_freep) struct uh_case *c = NULL;
+  if ((r->cli->config_path || (!r->facts && !r->cli->case_dir)) && uh_cli_config(r->cli, &config, err) < 0) return -1;
   if (r->facts) {
     *ret_path = strdup(r->facts);
     return *ret_path ? 0 : uh_fail_nomem(err);
   }
-  if (uh_cli_case(r->cli, NULL, false, &c, err) < 0) return -1;
+  if (uh_cli_case(r->cli, config, false, &c, err) < 0) return -1;
   return uh_cli_newest(c, ret_path, err);
 }
 

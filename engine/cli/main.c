@@ -201,6 +201,7 @@ int main(int argc, char **argv) {
   (void)signal(SIGPIPE, SIG_IGN); /* a peer that hangs up is an error of its source, not our end */
   int code = run(&cli, argc, argv);
   if (uh_cli_flush(&err) < 0) code = uh_cli_fail(&cli, &err);
+  uh_checks_unload();
   free(cli.organization);
   free(cli.tenant);
   return code;

@@ -38,6 +38,7 @@ struct screen {
   const char *heading;   /* printed before the first match */
   int64_t matched, left; /* matched so far; findings or objects that may still be shown */
   int64_t blockers_failed, blockers_unknown;
+  bool remedy_helps; /* a violation was seen, or the check can never tell */
   const char *group; /* set of the unknown entry whose objects are listed */
 };
 
@@ -352,6 +353,7 @@ static int each_unknown(void *user, const struct uh_result_unknown *u) {
   if (u->objects > 0) return unjudged_line(un, u) < 0 ? -1 : flush(s, FLUSH_AT);
   struct uh_str line = {0};
   uh_str_add(&line, "? ");
+  if (strcmp(u->set, "check:blind-spot") == 0) s->remedy_helps = true;
   if (strncmp(u->set, "check:", 6) != 0) {
     uh_str_addf(&line, "%s %s", u->set, u->state);
     if (*u->why) uh_str_add(&line, ": ");
@@ -431,9 +433,10 @@ static int each_check(void *user, const struct uh_result_check *c) {
   }
   check_title(s, c);
   bool fail = strcmp(c->status, "fail") == 0;
+  s->remedy_helps = fail || s->options->verbose;
   if (fail && show_findings(s, c) < 0) return -1;
   if (unknowns(s, c) < 0) return -1;
-  if (fail || strcmp(c->status, "unknown") == 0) show_remedy(s, c);
+  if (s->remedy_helps) show_remedy(s, c);
   return flush(s, FLUSH_AT);
 }
 
