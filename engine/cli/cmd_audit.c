@@ -256,7 +256,7 @@ const struct uh_command uh_cmd_audit = {
         "      --purpose P        before (default) or after the uninstall\n"
         "      --format F[,F]     terminal (default), json\n"
         "  -o, --output PLACE     a file; with more than one format a directory\n"
-        "      --only ID,..       judge these checks alone; the verdict is never ready then\n"
+        "      --only ID,..       judge these checks alone; never ready then\n"
         "      --skip ID,..       leave these checks out\n"
         "      --offline          judge the case's newest observation again\n"
         "      --limit N          at most N findings of each check\n",

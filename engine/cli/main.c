@@ -12,7 +12,7 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const char global_help[] =
     "Options of every command:\n"
-    "  -c, --config FILE      configuration (default: unhybrid.yaml in this directory)\n"
+    "  -c, --config FILE      configuration (default: unhybrid.yaml, here)\n"
     "  -C, --case DIR         case directory (default: beside the configuration)\n"
     "  -v, --verbose          show everything\n"
     "  -q, --quiet            show the verdict alone\n"
