@@ -35,7 +35,7 @@ static const struct uh_rule on_premises[] = {
 /* An error of a service that is marked as resolved is history. */
 static const char provisioning_error[] =
     "SELECT CASE WHEN prop_list(json,'onPremisesProvisioningErrors') NOT IN ('[]') THEN 1"
-    "  WHEN EXISTS (SELECT 1 FROM json_each(prop_list(json,'serviceProvisioningErrors'))"
+    "  WHEN EXISTS (SELECT 1 FROM json_each(prop_list(object.json,'serviceProvisioningErrors'))"
     "    WHERE coalesce(json_extract(value,'$.isResolved'), 0) NOT IN (1)) THEN 1"
     "  WHEN prop_list(json,'onPremisesProvisioningErrors') IS NULL OR prop_list(json,'serviceProvisioningErrors') IS "
     "NULL THEN NULL"

@@ -38,7 +38,7 @@ static const char request_directory[] =
     " FROM directory_recipient WHERE violated IS NOT FALSE";
 static const struct uh_rule request[] = {
     {"on-premises", "on-premises:MoveRequest", request_object},
-    {"on-premises", "on-premises:Recipient|on-premises:MoveRequest", request_directory},
+    {"on-premises", "on-premises:Recipient|on-premises:Mailbox+on-premises:MoveRequest", request_directory},
     {0}};
 
 #define OPEN(kind_, what, command)                                                                             \

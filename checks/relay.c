@@ -6,7 +6,7 @@
   " CASE guid WHEN '' THEN name ELSE lower(guid) END AS key, nullif(lower(guid),'') AS guid, name AS object,"
 #define ENABLED "(lower(prop(json,'Enabled')) IN ('1', 'true'))"
 #define AUTH "prop(json,'AuthMechanism')"
-#define RANGES "prop_list(json,'RemoteIPRanges')"
+#define RANGES "prop_list(object.json,'RemoteIPRanges')"
 #define RANGES_TEXT "coalesce((SELECT group_concat(value, ', ') FROM json_each(" RANGES ")), '')"
 #define CONNECTOR_EVIDENCE                                                         \
   " json_object('Enabled', prop(json,'Enabled'), 'AuthMechanism', " AUTH           \
@@ -42,18 +42,18 @@ static const struct uh_rule receive[] = {{"on-premises", "on-premises:ReceiveCon
  */
 #define ROLE(name) "has_word(prop(json,'TransportRole'), '" name "')"
 #define EVERY_BINDING(port)                                                                                        \
-  "(prop_list(json,'Bindings') <> '[]' AND NOT EXISTS (SELECT 1 FROM json_each(prop_list(json,'Bindings')) WHERE " \
+  "(prop_list(json,'Bindings') <> '[]' AND NOT EXISTS (SELECT 1 FROM json_each(prop_list(object.json,'Bindings')) WHERE " \
   "value NOT IN ('0.0.0.0:" port "', '[::]:" port "')))"
 #define COMMON_AUTH                                                                    \
   "(has_word(" AUTH ", 'Tls') AND has_word(" AUTH ", 'Integrated') AND has_word(" AUTH \
   ", 'BasicAuth') AND has_word(" AUTH                                                  \
   ", 'BasicAuthRequireTLS')"                                                           \
   " AND NOT has_word(" AUTH ", 'ExternalAuthoritative'))"
-#define SHAPE \
-  "(" COMMON_AUTH " AND CASE WHEN has_word(" AUTH ", 'ExchangeServer')" \
-  "  THEN (" ROLE("HubTransport") " AND (" EVERY_BINDING("2525") " OR " EVERY_BINDING("465") "))" \
-  "    OR (" ROLE("FrontendTransport") " AND (" EVERY_BINDING("25") " OR " EVERY_BINDING("717") "))" \
-  "  ELSE " ROLE("FrontendTransport") " AND " EVERY_BINDING("587") " END)"
+#define SHAPE                                                                                                         \
+  "(" COMMON_AUTH " AND ((has_word(" AUTH ", 'ExchangeServer') AND ((" ROLE("HubTransport")                           \
+      " AND (" EVERY_BINDING("2525") " OR " EVERY_BINDING("465") ")) OR (" ROLE("FrontendTransport") " AND ("         \
+  EVERY_BINDING("25") " OR " EVERY_BINDING("717") ")))) OR (NOT has_word(" AUTH ", 'ExchangeServer') AND "            \
+  ROLE("FrontendTransport") " AND " EVERY_BINDING("587") ")))"
 /* All of IPv4 is a range that holds its first and last address; IPv6 is narrowed where some range of it is named and
  * none is all. */
 #define FULL(mark, first, last)                                                        \
@@ -70,12 +70,12 @@ static const char custom_sql[] =
     " CASE WHEN NOT " OPEN_TO_ALL " THEN 'This connector serves chosen senders: ' || coalesce(nullif(" RANGES_TEXT
     ", ''), 'none') || '.'"
     "  ELSE 'This connector is none of the five that Setup makes: ' || coalesce((SELECT group_concat(value, ', ') FROM "
-    "json_each(prop_list(json,'Bindings'))), '') || '.' END AS message," CONNECTOR_EVIDENCE DISABLE
+    "json_each(prop_list(object.json,'Bindings'))), '') || '.' END AS message," CONNECTOR_EVIDENCE DISABLE
     " AS command FROM object WHERE side = 'on-premises' AND kind = 'ReceiveConnector'";
 static const struct uh_rule custom[] = {{"on-premises", "on-premises:ReceiveConnector", custom_sql}, {0}};
 
 /* ---- relay.inbound-connector ---- */
-#define SENDERS "prop_list(json,'SenderIPAddresses')"
+#define SENDERS "prop_list(object.json,'SenderIPAddresses')"
 #define BY_WIZARD "(lower(prop(json,'ConnectorSource')) = 'hybridwizard')"
 static const char inbound_sql[] =
     "SELECT " ENABLED " AND has_word(prop(json,'ConnectorType'), 'OnPremises') AND (NOT " BY_WIZARD " OR " SENDERS

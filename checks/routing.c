@@ -25,7 +25,7 @@ static const char centralized_hybrid[] =
     " json_object('Features', " FEATURES
     ") AS evidence,"
     " coalesce('Set-HybridConfiguration -Features ' || (SELECT group_concat(ps_quote(value, ''), ',') FROM "
-    "json_each(prop_list(json,'Features'))"
+    "json_each(prop_list(object.json,'Features'))"
     "  WHERE typeof(" FEATURES
     ") <> 'integer' AND value NOT LIKE '%centralized%'), '') AS command"
     " FROM object WHERE side = 'on-premises' AND kind = 'HybridConfiguration'";
@@ -135,7 +135,8 @@ static const struct uh_rule unverified[] = {{"on-premises", "on-premises:Accepte
 /* The domain of an address space such as "smtp:contoso.mail.onmicrosoft.com;1". */
 #define SPACE_REST "substr(value, instr(value, ':') + 1) || ';'"
 #define SPACE_DOMAIN "substr(" SPACE_REST ", 1, instr(" SPACE_REST ", ';') - 1)"
-#define SPACES "prop_list(json,'AddressSpaces')"
+/* Qualified: json_each has a column of the name json itself. */
+#define SPACES "prop_list(object.json,'AddressSpaces')"
 #define EVERY_SPACE(predicate)                                                                               \
   "CASE WHEN " SPACES " IS NOT NULL THEN " SPACES " <> '[]' AND NOT EXISTS (SELECT 1 FROM json_each(" SPACES \
   ") WHERE NOT (" predicate ")) END"
@@ -148,7 +149,7 @@ static const char send_sql[] =
     "  ELSE 1 END AS violated," OBJECT_WHO
     " CASE kind WHEN 'SendConnector' THEN 'send connector' WHEN 'ForeignConnector' THEN 'foreign connector' ELSE 'delivery agent connector' END AS kind,"
     " 'Mail for ' || coalesce((SELECT group_concat(value, ', ') FROM json_each(" SPACES ")), 'no address space') || ' still leaves through this connector' ||"
-    "  coalesce(' to ' || (SELECT nullif(group_concat(value, ', '), '') FROM json_each(prop_list(json,'SmartHosts'))), '') || '.' AS message,"
+    "  coalesce(' to ' || (SELECT nullif(group_concat(value, ', '), '') FROM json_each(prop_list(object.json,'SmartHosts'))), '') || '.' AS message,"
     " json_object('Enabled', prop(json,'Enabled'), 'AddressSpaces', json(" SPACES "), 'CloudServicesMailEnabled', coalesce(prop(json,'CloudServicesMailEnabled'),''),"
     "  'TlsDomain', coalesce(prop(json,'TlsDomain'),''), 'identity', identity) AS evidence,"
     " CASE kind WHEN 'SendConnector' THEN 'Set-SendConnector -Identity ' || ps_quote(name, guid) || ' -Enabled $false' ELSE '' END AS command"

@@ -54,7 +54,7 @@ static const char ghost_sql[] = SERVERS
     " json_object('Fqdn', fqdn, 'ServerRole', role) AS evidence, '' AS command FROM judged";
 static const struct uh_rule ghost[] = {{"on-premises", "on-premises:ExchangeServer", ghost_sql}, {0}};
 
-#define MEMBERS "prop_list(json,'Servers')"
+#define MEMBERS "prop_list(object.json,'Servers')"
 static const char dag_sql[] =
     "SELECT " MEMBERS
     " <> '[]' AS violated, CASE guid WHEN '' THEN name ELSE lower(guid) END AS key, nullif(lower(guid),'') AS guid,"

@@ -1,0 +1,1082 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every check on small facts: what must be found, what must not, what cannot be judged, what an incomplete set does.
+
+The facts are written row by row with facts_make and judged with facts_judge, so no service and no source takes part.
+The expectations come from the requirements catalogue and the public guides, not from the checks' SQL.
+"""
+import copy
+import itertools
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+BUILD = os.environ.get("UNHYBRID_BUILD") or os.environ.get("MESON_BUILD_ROOT") or "build"
+DRIVERS = pathlib.Path(BUILD) / "tests" / "integration" / "drivers"
+pytestmark = pytest.mark.skipif(not (DRIVERS / "facts_judge").exists(),
+                                reason="build the drivers and name the build directory in UNHYBRID_BUILD")
+
+NOW = 1_800_000_000
+DAY = 86400
+
+
+class Missing:
+    """Stands in a row for a value that nobody could tell: each test runs with all three ways."""
+
+
+MISSING = Missing()
+WAYS = ("refused", "timeout", "not-asked")
+
+DIRECTORY_ASKED = ("class name account_control recipient_type_details recipient_display_type remote_recipient_type home_mdb "
+                   "home_server mailbox_guid archive_guid archive_database archive_status target_address mail alias addresses "
+                   "move_status move_batch litigation_hold hold_policies consistency_guid external_id").split()
+EXCHANGE_ASKED = ("guid external_id identity name alias primary_address addresses user_principal_name recipient_type_details "
+                  "remote_recipient_type is_dir_synced is_cloud_managed exchange_guid archive_guid archive_status litigation_hold "
+                  "in_place_holds database_name server_name remote_routing_address external_address when_created").split()
+_numbers = itertools.count(1)
+
+
+def guid():
+    return f"00000000-0000-4000-8000-{next(_numbers):012x}"
+
+
+def ad(address, **values):
+    """An object of Active Directory, as a domain controller shows it: what it does not have is none."""
+    row = {column: None for column in DIRECTORY_ASKED}
+    name = address.split("@")[0]
+    row.update(domain="DC=contoso,DC=com", via="dc", guid=guid(), dn=f"CN={name},CN=Users,DC=contoso,DC=com", name=name, mail=address,
+               addresses=[f"SMTP:{address}"], alias=name)
+    row["class"] = "user"
+    row.update({k.rstrip("_"): v for k, v in values.items()})
+    return {"table": "directory_recipient", "row": row}
+
+
+def ex(address, kind="Mailbox", side="cloud", **values):
+    """A recipient as a cmdlet gives it."""
+    row = {column: None for column in EXCHANGE_ASKED}
+    row.update(side=side, source="exchange-online" if side == "cloud" else "exchange-export", kind=kind, listing="", guid=guid(),
+               name=address.split("@")[0], primary_address=address, addresses=[f"SMTP:{address}"], is_dir_synced=False,
+               recipient_type_details="UserMailbox")
+    row.update(values)
+    return {"table": "exchange_recipient", "row": row}
+
+
+def local(address, kind="Mailbox", **values):
+    return ex(address, kind, "on-premises", **values)
+
+
+def obj(kind, name, properties=None, side="on-premises", **values):
+    row = dict(source="directory" if side == "on-premises" else "exchange-online", side=side, kind=kind, listing="", identity=name,
+               name=name, guid=guid(), json=dict(properties or {}))
+    row.update(values)
+    return {"table": "object", "row": row}
+
+
+def cloud(kind, name, properties=None, **values):
+    return obj(kind, name, properties, "cloud", **values)
+
+
+def dns(domain, role, name, type_, answers=(), outcome=None, view="public"):
+    records = []
+    for a in answers:
+        kind, value = a if isinstance(a, tuple) else (type_, a)
+        field = {"MX": "exchange", "A": "address", "AAAA": "address", "TXT": "text"}.get(kind, "target")
+        records.append({"name": name, "type": kind, "ttl": 300, field: value})
+    return {"table": "dns", "row": dict(view=view, server="192.0.2.53:53", domain=domain, role=role, name=name, type=type_,
+                                        outcome=outcome or ("answer" if records else "nodata"), answers=records, detail="")}
+
+
+def setting(name, *values):
+    return [{"table": "setting", "row": {"name": name, "position": i, "value": v}} for i, v in enumerate(values)]
+
+
+def a_set(name, state="complete", source="lab", part="", why="", answer=0, at=NOW - 60):
+    side, _, short = name.partition(":")
+    return {"table": "set", "row": dict(source=source, side=side, name=short, part=part, state=state, answer=answer, objects=1, why=why,
+                                        observed_at=at)}
+
+
+def observation(**values):
+    row = dict(organization="contoso", tenant="contoso.onmicrosoft.com", program="0", host="lab", started_at=NOW - 120, ended_at=NOW - 60,
+               interrupted=0)
+    row.update(values)
+    return {"table": "observation", "row": row}
+
+
+def fill(rows, way):
+    """Puts a way of not knowing in the place of each MISSING."""
+    rows = copy.deepcopy(rows)
+    for line in rows:
+        row = line["row"]
+        if line["table"] == "dns":
+            if row["outcome"] is MISSING or isinstance(row["outcome"], Missing):
+                row["outcome"] = {"refused": "refused", "timeout": "timeout", "not-asked": "servfail"}[way]
+            continue
+        for holder in (row, row["json"] if line["table"] == "object" else {}):
+            for key in [k for k, v in holder.items() if isinstance(v, Missing)]:
+                if holder is row and way == "not-asked":
+                    del holder[key]
+                elif holder is row:
+                    holder[key] = {"answer": way}
+                elif way == "not-asked":
+                    del holder[key]
+                else:
+                    holder[key] = {"@answer": way}
+    return rows
+
+
+def flat(rows):
+    for row in rows:
+        if isinstance(row, dict):
+            yield row
+        else:
+            yield from flat(row)
+
+
+class Result:
+    def __init__(self, line):
+        self.line = line
+        self.status = line["status"]
+        self.complete = line["complete"]
+        self.findings = line["findings"]
+        self.found = sorted((f["side"], f["object"]) for f in line["findings"])
+        self.unjudged = sorted((u["side"], u["object"]) for u in line["unjudged"])
+        self.lacking = sorted(u["set"] for u in line["unknown"] if not u["objects"] and not u["set"].startswith("check:"))
+
+    def __repr__(self):
+        return json.dumps(self.line, indent=1)
+
+
+def judge(tmp_path, check, rows, now=NOW):
+    path = tmp_path / f"facts-{next(_numbers)}.db"
+    rows = list(flat(rows))
+    if not any(r["table"] == "observation" for r in rows):
+        rows.insert(0, observation())
+    text = "\n".join(json.dumps(r) for r in rows) + "\n"
+    subprocess.run([DRIVERS / "facts_make", path], input=text.encode(), check=True, timeout=60)
+    out = subprocess.run([DRIVERS / "facts_judge", path, str(now), check], capture_output=True, timeout=60, check=True).stdout
+    for line in map(json.loads, out.splitlines()):
+        if line.get("id") == check:
+            assert not any(u["set"] == "check:itself" for u in line["unknown"]), line["unknown"]
+            return Result(line)
+    raise AssertionError(f"{check} was not judged")
+
+
+class Spec:
+    """needs: the sets of one complete observation; absence: those a violation rests on. violated: pairs of rows and what must be
+    found, as (side, object). clean: rows of which nothing must be found, by name. unjudged: rows with MISSING and the objects that
+    cannot be judged."""
+
+    def __init__(self, needs, violated, clean, unjudged, absence=(), also=(), clean_status="pass"):
+        self.needs, self.absence, self.also = needs, absence, list(also)
+        self.violated, self.clean, self.unjudged, self.clean_status = violated, clean, unjudged, clean_status
+
+    def sets(self, without=None, state="partial"):
+        names = [*self.needs, *self.absence]
+        return [a_set(n, state if n == without else "complete", why="the rest was not read" if n == without else "",
+                      answer=3 if n == without else 0) for n in names]
+
+
+P, C, D, L = "on-premises", "cloud", "dns", "logs"
+DB = "CN=DB01,CN=Databases,CN=Contoso,CN=Microsoft Exchange,CN=Services,CN=Configuration,DC=contoso,DC=com"
+REMOTE = 2147483648
+RECIPIENT = "on-premises:Recipient"
+SPECS = {}
+
+# ---- mailboxes and archives ----
+
+USER_TYPES = {1: "user", 2: "linked", 4: "shared", 8: "legacy", 16: "room", 32: "equipment", 1 << 40: "group", 1 << 41: "linkedroom",
+              1 << 44: "scheduling"}
+SYSTEM_TYPES = {1 << 13: "attendant", 1 << 14: "system", 1 << 23: "arbitration", 1 << 39: "monitoring", 1 << 42: "auditlog",
+                1 << 46: "auxauditlog"}
+OTHER_TYPES = {536870912: "discovery", 1 << 36: "publicfolder", 1 << 37: "team"}
+NO_MAILBOX = {64: "contact", 128: "mailuser", 256: "group", REMOTE: "remoteuser", 1 << 33: "remoteroom", 1 << 34: "remoteequipment",
+              1 << 35: "remoteshared", 1 << 38: "remoteteam", 1 << 43: "remotegroup", 2097152: "disabled", 65536: "plainuser"}
+
+SPECS["mailbox.on-premises"] = Spec(
+    [RECIPIENT],
+    violated=[
+        ([ad(f"{n}@contoso.com", recipient_type_details=t, home_mdb=DB) for t, n in USER_TYPES.items()],
+         [(P, f"{n}@contoso.com") for n in USER_TYPES.values()]),
+        # The type says it, whatever has become of the database.
+        ([ad("lost@contoso.com", recipient_type_details=1)], [(P, "lost@contoso.com")]),
+        # The built-in administrator's mailbox has to be disabled: it counts.
+        ([ad("Administrator@contoso.com", recipient_type_details=1, home_mdb=DB)], [(P, "Administrator@contoso.com")]),
+        # A type of the future, with a database.
+        ([ad("new@contoso.com", recipient_type_details=1 << 50, home_mdb=DB)], [(P, "new@contoso.com")]),
+        # Exports of Get-Mailbox; a name in another language and a type in another case change nothing.
+        ([local("ada@contoso.com", database_name="DB01"), local("raum@contoso.com", recipient_type_details="ROOMMAILBOX", name="Besprechungsraum Ä"),
+          local("later@contoso.com", recipient_type_details="MailboxOfTheFuture")],
+         [(P, "ada@contoso.com"), (P, "later@contoso.com"), (P, "raum@contoso.com")]),
+    ],
+    clean={
+        "remote mailboxes, contacts, groups": [ad(f"{n}@contoso.com", recipient_type_details=t) for t, n in NO_MAILBOX.items()],
+        "mailboxes with checks of their own": [ad(f"{n}@contoso.com", recipient_type_details=t, home_mdb=DB)
+                                               for t, n in {**SYSTEM_TYPES, **OTHER_TYPES}.items()],
+        "no recipient type, no mailbox": [ad("x@contoso.com", recipient_type_details=None)],
+        "a type of the future without database": [ad("new@contoso.com", recipient_type_details=1 << 50)],
+        "remote mailboxes in an export": [local("r@contoso.com", "RemoteMailbox", recipient_type_details="RemoteUserMailbox")],
+        "system mailboxes in an export": [local(f"{t}@contoso.com", recipient_type_details=t, listing=li)
+                                          for t, li in (("DiscoveryMailbox", ""), ("ArbitrationMailbox", "Arbitration"),
+                                                        ("MonitoringMailbox", "Monitoring"), ("PublicFolderMailbox", "PublicFolder"))],
+        "mailboxes in the cloud": [ex("c@contoso.com")],
+        "a group whose type was refused": [ad("g@contoso.com", class_="group", recipient_type_details={"answer": "refused"})],
+    },
+    unjudged=[([ad("x@contoso.com", recipient_type_details=MISSING, home_mdb=DB)], [(P, "x@contoso.com")]),
+              ([ad("y@contoso.com", recipient_type_details=1 << 50, home_mdb=MISSING)], [(P, "y@contoso.com")]),
+              ([local("z@contoso.com", recipient_type_details=MISSING)], [(P, "z@contoso.com")])])
+
+SPECS["mailbox.hidden-reference"] = Spec(
+    [RECIPIENT],
+    violated=[
+        ([ad("remote@contoso.com", recipient_type_details=REMOTE, home_mdb=DB)], [(P, "remote@contoso.com")]),
+        ([ad("archive@contoso.com", recipient_type_details=REMOTE, archive_database=DB)], [(P, "archive@contoso.com")]),
+        ([ad("kiosk@contoso.com", recipient_type_details=2097152, home_mdb=DB, account_control=514)], [(P, "kiosk@contoso.com")]),
+        ([ad("none@contoso.com", recipient_type_details=None, home_mdb=DB)], [(P, "none@contoso.com")]),
+        # One value seen decides, whatever else was not obtained.
+        ([ad("half@contoso.com", recipient_type_details=REMOTE, home_mdb=DB, archive_database={"answer": "not-asked"})], [(P, "half@contoso.com")]),
+    ],
+    clean={
+        "listed mailboxes": [ad(f"{n}@contoso.com", recipient_type_details=t, home_mdb=DB, archive_database=DB)
+                             for t, n in {**USER_TYPES, **SYSTEM_TYPES, **OTHER_TYPES}.items()],
+        "remote mailbox without references": [ad("r@contoso.com", recipient_type_details=REMOTE)],
+        "health and system mailboxes by name": [
+            ad("h@contoso.com", dn="CN=HealthMailbox0d2f,CN=Monitoring Mailboxes,CN=Microsoft Exchange System Objects,DC=contoso,DC=com",
+               recipient_type_details=None, home_mdb=DB),
+            ad("s@contoso.com", dn="CN=SystemMailbox{5e0fb1d2-7c34-4a8e-9a53-6b1c2d3e4f50},CN=Users,DC=contoso,DC=com",
+               recipient_type_details=None, home_mdb=DB)],
+    },
+    unjudged=[([ad("x@contoso.com", recipient_type_details=REMOTE, home_mdb=MISSING)], [(P, "x@contoso.com")]),
+              ([ad("y@contoso.com", recipient_type_details=REMOTE, archive_database=MISSING)], [(P, "y@contoso.com")]),
+              ([ad("z@contoso.com", recipient_type_details=MISSING, home_mdb=DB)], [(P, "z@contoso.com")])])
+
+SPECS["mailbox.hold"] = Spec(
+    [RECIPIENT],
+    violated=[
+        ([ad("lit@contoso.com", recipient_type_details=1, home_mdb=DB, litigation_hold="20250101120000.0Z")], [(P, "lit@contoso.com")]),
+        ([ad("ip@contoso.com", recipient_type_details=4, home_mdb=DB, hold_policies=["9d0f81154cc64c6b923ecc0be5ced0d7"])], [(P, "ip@contoso.com")]),
+        ([ad("half@contoso.com", recipient_type_details=1, litigation_hold="20250101120000.0Z", hold_policies={"answer": "refused"})],
+         [(P, "half@contoso.com")]),
+        ([local("le@contoso.com", litigation_hold=True), local("ie@contoso.com", litigation_hold=False, in_place_holds=["cld1234"])],
+         [(P, "ie@contoso.com"), (P, "le@contoso.com")]),
+    ],
+    clean={
+        "no hold": [ad("n@contoso.com", recipient_type_details=1, home_mdb=DB), local("e@contoso.com", litigation_hold=False)],
+        "a hold in the cloud, written back": [ad("r@contoso.com", recipient_type_details=REMOTE, litigation_hold="20250101120000.0Z",
+                                                  hold_policies=["UniH5d0f"])],
+        "excluded from a policy": [ad("m@contoso.com", recipient_type_details=1, hold_policies=["-mbx696480dafe5e4ed68b6c6e4b"])],
+        "a mailbox in the cloud": [ex("c@contoso.com", litigation_hold=True)],
+    },
+    unjudged=[([ad("x@contoso.com", recipient_type_details=1, litigation_hold=MISSING)], [(P, "x@contoso.com")]),
+              ([ad("y@contoso.com", recipient_type_details=1, hold_policies=MISSING)], [(P, "y@contoso.com")]),
+              ([ad("t@contoso.com", recipient_type_details=MISSING, litigation_hold="20250101120000.0Z")], [(P, "t@contoso.com")]),
+              ([local("z@contoso.com", litigation_hold=MISSING)], [(P, "z@contoso.com")])])
+
+
+def typed(types, export_types, others, needs=(RECIPIENT,)):
+    return Spec(
+        list(needs),
+        violated=[([ad(f"{n}@contoso.com", recipient_type_details=t, home_mdb=DB) for t, n in types.items()],
+                   [(P, f"{n}@contoso.com") for n in types.values()]),
+                  ([local(f"{t.lower()}@contoso.com", recipient_type_details=t, listing=li) for t, li in export_types],
+                   [(P, f"{t.lower()}@contoso.com") for t, _ in export_types])],
+        clean={"other types": [ad(f"{n}@contoso.com", recipient_type_details=t, home_mdb=DB) for t, n in others.items() if t not in types],
+               "in the cloud": [ex(f"{t.lower()}@contoso.com", recipient_type_details=t) for t, _ in export_types],
+               "other types in an export": [local("u@contoso.com"), local("r@contoso.com", "RemoteMailbox", recipient_type_details="RemoteUserMailbox")]},
+        unjudged=[([ad("x@contoso.com", recipient_type_details=MISSING)], [(P, "x@contoso.com")]),
+                  ([local("y@contoso.com", recipient_type_details=MISSING)], [(P, "y@contoso.com")])])
+
+
+EVERY_TYPE = {**USER_TYPES, **SYSTEM_TYPES, **OTHER_TYPES, **NO_MAILBOX}
+SPECS["mailbox.site"] = typed({1 << 37: "team"}, [("TeamMailbox", "")], EVERY_TYPE)
+SPECS["mailbox.site"].violated.append(([local("s@contoso.com", "SiteMailbox", recipient_type_details=None)], [(P, "s@contoso.com")]))
+SPECS["mailbox.discovery"] = typed({536870912: "discovery"}, [("DiscoveryMailbox", "")], EVERY_TYPE)
+SPECS["mailbox.system"] = typed(SYSTEM_TYPES, [("ArbitrationMailbox", "Arbitration"), ("AuditLogMailbox", "AuditLog"),
+                                               ("AuxAuditLogMailbox", "AuxAuditLog"), ("MonitoringMailbox", "Monitoring")], EVERY_TYPE)
+
+SPECS["archive.on-premises"] = Spec(
+    [RECIPIENT],
+    violated=[
+        ([ad("a@contoso.com", recipient_type_details=1, home_mdb=DB, archive_database=DB, archive_guid=guid())], [(P, "a@contoso.com")]),
+        ([ad("r@contoso.com", recipient_type_details=REMOTE, archive_database=DB)], [(P, "r@contoso.com")]),
+        ([local("e@contoso.com", archive_guid=guid(), archive_status="None"), local("l@contoso.com", listing="Archive", archive_guid={"answer": "refused"})],
+         [(P, "e@contoso.com"), (P, "l@contoso.com")]),
+    ],
+    clean={
+        "no archive": [ad("n@contoso.com", recipient_type_details=1, home_mdb=DB), local("n2@contoso.com")],
+        "archive in the cloud": [ad("c@contoso.com", recipient_type_details=REMOTE, archive_guid=guid(), archive_status=1),
+                                 local("h@contoso.com", archive_guid=guid(), archive_status="Active")],
+        "mailbox in the cloud": [ex("x@contoso.com", archive_guid=guid(), archive_status="Active")],
+    },
+    unjudged=[([ad("x@contoso.com", recipient_type_details=REMOTE, archive_database=MISSING)], [(P, "x@contoso.com")]),
+              ([local("y@contoso.com", archive_guid=MISSING)], [(P, "y@contoso.com")])])
+
+
+def graph_user(address, sync=(), service=()):
+    return cloud("GraphProvisioningError", address, {"mail": address, "userPrincipalName": address, "onPremisesProvisioningErrors": sync if isinstance(sync, Missing) else list(sync),
+                                                     "serviceProvisioningErrors": service if isinstance(service, Missing) else list(service)})
+
+
+CONFLICT = {"category": "PropertyConflict", "propertyCausingError": "ArchiveGuid", "value": "1"}
+SPECS["archive.provisioning-error"] = Spec(
+    ["cloud:GraphProvisioningError"],
+    violated=[([graph_user("sync@contoso.com", [CONFLICT])], [(C, "sync@contoso.com")]),
+              ([graph_user("svc@contoso.com", [], [{"serviceInstance": "exchange/eur", "isResolved": False}])], [(C, "svc@contoso.com")]),
+              ([graph_user("both@contoso.com", [CONFLICT], MISSING)], [(C, "both@contoso.com")]),
+              ([graph_user("mixed@contoso.com", [], [{"serviceInstance": "a", "isResolved": True}, {"serviceInstance": "b", "isResolved": False}])],
+               [(C, "mixed@contoso.com")])],
+    clean={"resolved": [graph_user("old@contoso.com", [], [{"serviceInstance": "exchange/eur", "isResolved": True}])]},
+    unjudged=[([graph_user("x@contoso.com", MISSING)], [(C, "x@contoso.com")]), ([graph_user("y@contoso.com", [], MISSING)], [(C, "y@contoso.com")])])
+
+# ---- public folders ----
+
+SPECS["public-folder.on-premises"] = Spec(
+    [RECIPIENT, "on-premises:PublicFolderDatabase"],
+    violated=[([ad("pf@contoso.com", recipient_type_details=1 << 36, home_mdb=DB)], [(P, "pf@contoso.com")]),
+              ([local("pfe@contoso.com", recipient_type_details="PublicFolderMailbox", listing="PublicFolder")], [(P, "pfe@contoso.com")]),
+              ([obj("PublicFolderDatabase", "Public Folder Database 01")], [(P, "Public Folder Database 01")])],
+    clean={"other mailboxes": [ad(f"{n}@contoso.com", recipient_type_details=t) for t, n in EVERY_TYPE.items() if t != 1 << 36],
+           "folders in the cloud": [ex("pfc@contoso.com", recipient_type_details="PublicFolderMailbox", listing="PublicFolder")]},
+    unjudged=[([ad("x@contoso.com", recipient_type_details=MISSING)], [(P, "x@contoso.com")])])
+
+
+def org(**properties):
+    return cloud("OrganizationConfig", "contoso.onmicrosoft.com", properties)
+
+
+ORG = (C, "contoso.onmicrosoft.com")
+SPECS["public-folder.remote"] = Spec(
+    ["cloud:OrganizationConfig"],
+    violated=[([org(PublicFoldersEnabled="Remote", RemotePublicFolderMailboxes=["PFMailbox01"])], [ORG]),
+              ([org(PublicFoldersEnabled="REMOTE", RemotePublicFolderMailboxes=[])], [ORG]),
+              ([org(PublicFoldersEnabled="Local", RemotePublicFolderMailboxes=["PFMailbox01"])], [ORG]),
+              ([org(PublicFoldersEnabled="Remote", RemotePublicFolderMailboxes=MISSING)], [ORG])],
+    clean={"local": [org(PublicFoldersEnabled="Local", RemotePublicFolderMailboxes=[])],
+           "none": [org(PublicFoldersEnabled="None", RemotePublicFolderMailboxes=None)],
+           "on premises says remote": [obj("OrganizationConfig", "Contoso", {"PublicFoldersEnabled": "Remote"}),
+                                       org(PublicFoldersEnabled="Local", RemotePublicFolderMailboxes="")]},
+    unjudged=[([org(PublicFoldersEnabled=MISSING, RemotePublicFolderMailboxes=[])], [ORG]),
+              ([org(PublicFoldersEnabled="Local", RemotePublicFolderMailboxes=MISSING)], [ORG])])
+
+SPECS["public-folder.mail-enabled"] = Spec(
+    [RECIPIENT, "cloud:MailPublicFolder"],
+    violated=[([ad("folder@contoso.com", class_="publicFolder", recipient_type_details=4096)], [(P, "folder@contoso.com")]),
+              ([ad("old@contoso.com", class_="PublicFolder", recipient_type_details={"answer": "refused"})], [(P, "old@contoso.com")]),
+              ([ex("sync@contoso.com", "MailPublicFolder", external_address="expf"), ex("dir@contoso.com", "MailPublicFolder", is_dir_synced=True)],
+               [(C, "dir@contoso.com"), (C, "sync@contoso.com")]),
+              ([local("exp@contoso.com", "MailPublicFolder")], [(P, "exp@contoso.com")])],
+    clean={"made in the cloud": [ex("own@contoso.com", "MailPublicFolder")],
+           "other objects": [ad("u@contoso.com", recipient_type_details=1), ad("g@contoso.com", class_="group", recipient_type_details={"answer": "refused"})]},
+    unjudged=[([ad("x@contoso.com", class_=MISSING, recipient_type_details=MISSING)], [(P, "x@contoso.com")]),
+              ([ex("y@contoso.com", "MailPublicFolder", external_address=MISSING)], [(C, "y@contoso.com")])])
+
+# ---- source of authority ----
+
+SPECS["soa.mailbox"] = Spec(
+    ["cloud:Mailbox"],
+    violated=[([ex(f"{t}@contoso.com", recipient_type_details=t, is_dir_synced=True, is_cloud_managed=False)
+                for t in ("UserMailbox", "SharedMailbox", "RoomMailbox", "EquipmentMailbox")],
+               [(C, f"{t}@contoso.com") for t in ("UserMailbox", "SharedMailbox", "RoomMailbox", "EquipmentMailbox")]),
+              ([ex("case@contoso.com", recipient_type_details="usermailbox", is_dir_synced=True, is_cloud_managed=False)], [(C, "case@contoso.com")])],
+    clean={"cloud-managed": [ex("m@contoso.com", is_dir_synced=True, is_cloud_managed=True)],
+           "never synchronised": [ex("c@contoso.com", is_dir_synced=False, is_cloud_managed=False),
+                                  ex("d@contoso.com", is_dir_synced=False, is_cloud_managed={"answer": "not-asked"})],
+           "discovery mailbox": [ex("d@contoso.onmicrosoft.com", recipient_type_details="DiscoveryMailbox", is_dir_synced=True, is_cloud_managed=False)],
+           "deleted": [ex("s@contoso.com", listing="SoftDeletedMailbox", is_dir_synced=True, is_cloud_managed=False)],
+           "on premises": [local("p@contoso.com", is_dir_synced=True, is_cloud_managed=False)]},
+    unjudged=[([ex("x@contoso.com", is_dir_synced=True, is_cloud_managed=MISSING)], [(C, "x@contoso.com")]),
+              ([ex("y@contoso.com", is_dir_synced=MISSING, is_cloud_managed=False)], [(C, "y@contoso.com")]),
+              ([ex("z@contoso.com", is_dir_synced=True, is_cloud_managed=False, recipient_type_details=MISSING)], [(C, "z@contoso.com")])])
+
+SPECS["soa.inactive"] = Spec(
+    ["cloud:Mailbox/SoftDeletedMailbox", "cloud:Mailbox/InactiveMailboxOnly"],
+    violated=[([ex("s@contoso.com", listing="SoftDeletedMailbox", is_dir_synced=True, is_cloud_managed=False),
+                ex("i@contoso.com", listing="InactiveMailboxOnly", is_dir_synced=True, is_cloud_managed=False)],
+               [(C, "i@contoso.com"), (C, "s@contoso.com")])],
+    clean={"alive": [ex("a@contoso.com", is_dir_synced=True, is_cloud_managed=False)],
+           "was cloud-managed": [ex("m@contoso.com", listing="SoftDeletedMailbox", is_dir_synced=True, is_cloud_managed=True)],
+           "never synchronised": [ex("c@contoso.com", listing="InactiveMailboxOnly", is_dir_synced=False)]},
+    unjudged=[([ex("x@contoso.com", listing="SoftDeletedMailbox", is_dir_synced=True, is_cloud_managed=MISSING)], [(C, "x@contoso.com")])])
+
+FLAG = "BlockExchangeProvisioningFromOnPremEnabled"
+SPECS["soa.default"] = Spec(
+    ["cloud:OrganizationConfig"],
+    violated=[([org(**{FLAG: False})], [ORG]), ([org(**{FLAG: "False"})], [ORG])],
+    clean={"on": [org(**{FLAG: True})]},
+    unjudged=[([org(**{FLAG: MISSING})], [ORG])])
+EARLY_NEEDS = ["cloud:OrganizationConfig", RECIPIENT, "cloud:MigrationBatch", "cloud:MoveRequest"]
+SPECS["soa.default-early"] = Spec(
+    EARLY_NEEDS,
+    violated=[([org(**{FLAG: True}), ad("u@contoso.com", recipient_type_details=1, home_mdb=DB)], [ORG]),
+              ([org(**{FLAG: True}), cloud("MigrationBatch", "Wave", {"Status": "Syncing"})], [ORG]),
+              ([org(**{FLAG: True}), cloud("MoveRequest", "Ada", {"Status": "InProgress"})], [ORG]),
+              ([org(**{FLAG: True}), local("e@contoso.com")], [ORG])],
+    clean={"on, nothing left": [org(**{FLAG: True}), ad("r@contoso.com", recipient_type_details=REMOTE), cloud("MigrationBatch", "Wave", {"Status": "Completed"}),
+                                cloud("MoveRequest", "Ada", {"Status": {"Value": "Completed"}})]},
+    unjudged=[([org(**{FLAG: MISSING}), ad("u@contoso.com", recipient_type_details=1)], [ORG]),
+              ([org(**{FLAG: True}), ad("u@contoso.com", recipient_type_details=MISSING)], [ORG]),
+              ([org(**{FLAG: True}), cloud("MigrationBatch", "Wave", {"Status": MISSING})], [ORG])])
+
+
+def synced(kind, types, other):
+    return Spec(
+        ["cloud:Recipient"],
+        violated=[([ex(f"{t}@contoso.com", "Recipient", recipient_type_details=t, is_dir_synced=True) for t in types], [(C, f"{t}@contoso.com") for t in types]),
+                  ([ex("e@contoso.com", kind, recipient_type_details={"answer": "not-asked"}, is_dir_synced=True)], [(C, "e@contoso.com")])],
+        clean={"made in the cloud": [ex(f"{t}@contoso.com", "Recipient", recipient_type_details=t, is_dir_synced=False) for t in types],
+               "other kinds": [ex(f"{t}@contoso.com", "Recipient", recipient_type_details=t, is_dir_synced=True) for t in other],
+               "on premises": [local(f"{t}@contoso.com", "Recipient", recipient_type_details=t, is_dir_synced=True) for t in types],
+               "unknown kind, not synchronised": [ex("n@contoso.com", "Recipient", recipient_type_details={"answer": "refused"}, is_dir_synced=False)]},
+        unjudged=[([ex("x@contoso.com", "Recipient", recipient_type_details=types[0], is_dir_synced=MISSING)], [(C, "x@contoso.com")]),
+                  ([ex("y@contoso.com", "Recipient", recipient_type_details=MISSING, is_dir_synced=True)], [(C, "y@contoso.com")]),
+                  ([ex("z@contoso.com", "Recipient", recipient_type_details=MISSING, is_dir_synced=MISSING)], [(C, "z@contoso.com")])])
+
+
+GROUPS = ["MailUniversalDistributionGroup", "MailUniversalSecurityGroup", "MailNonUniversalGroup", "RoomList"]
+SPECS["soa.group"] = synced("DistributionGroup", GROUPS, ["GroupMailbox", "MailContact", "MailUser", "DynamicDistributionGroup"])
+SPECS["soa.contact"] = synced("MailContact", ["MailContact"], [*GROUPS, "MailUser", "GroupMailbox"])
+SPECS["soa.mail-user"] = synced("MailUser", ["MailUser"], [*GROUPS, "MailContact", "GroupMailbox"])
+SPECS["soa.dynamic-group"] = Spec(
+    [RECIPIENT],
+    violated=[([ad("all@contoso.com", class_="msExchDynamicDistributionList", recipient_type_details=2048)], [(P, "all@contoso.com")]),
+              ([local("e@contoso.com", "DynamicDistributionGroup", recipient_type_details="DynamicDistributionGroup")], [(P, "e@contoso.com")])],
+    clean={"Exchange's own group": [ad("pf@contoso.com", class_="msExchDynamicDistributionList", name="PublicFolderMailboxes.7b1f4c2e9d3a4e5f8a6b0c1d2e3f4a5b",
+                                       recipient_type_details=2048),
+                                    local("pfe@contoso.com", "DynamicDistributionGroup", name="PublicFolderMailboxes.7b1f4c2e9d3a4e5f8a6b0c1d2e3f4a5b")],
+           "ordinary group": [ad("g@contoso.com", class_="group", recipient_type_details=256)],
+           "in the cloud": [ex("c@contoso.com", "Recipient", recipient_type_details="DynamicDistributionGroup")]},
+    unjudged=[([ad("x@contoso.com", class_=MISSING, recipient_type_details=MISSING)], [(P, "x@contoso.com")])])
+
+# ---- DNS ----
+
+BOTH = ["dns:public", "dns:internal"]
+NETWORKS = setting("mail_flow.onprem_networks", "203.0.113.0/24", "2001:db8:5::/48", "10.0.0.0/8")
+GATEWAYS = setting("mail_flow.gateways", "*.pphosted.com", "mx.filter.example")
+EOP = "contoso-com.mail.protection.outlook.com"
+
+
+def mx(*hosts, domain="contoso.com", view="public", outcome=None, addresses=()):
+    rows = [dns(domain, "mx", domain, "MX", hosts, outcome, view)]
+    for name, address in addresses:
+        rows.append(dns(domain, "exchanger", name, "AAAA" if ":" in address else "A", [address], None, view))
+    return rows
+
+
+def own(*addresses, domain="contoso.com", view="public", outcome=None):
+    return [dns(domain, "root", domain, "A", [a for a in addresses if ":" not in a], outcome, view),
+            dns(domain, "root", domain, "AAAA", [a for a in addresses if ":" in a], outcome, view)]
+
+
+DOMAIN = (D, "contoso.com")
+SPECS["dns.mx"] = Spec(
+    BOTH, also=[NETWORKS, GATEWAYS],
+    violated=[([mx("mail.contoso.com", addresses=[("mail.contoso.com", "203.0.113.10")])], [DOMAIN]),
+              ([mx("mail.contoso.com", view="internal", addresses=[("mail.contoso.com", "10.0.0.11")])], [DOMAIN]),
+              ([mx("six.contoso.com", addresses=[("six.contoso.com", "2001:db8:5::25")])], [DOMAIN]),
+              ([mx("elsewhere.example", addresses=[("elsewhere.example", "198.51.100.9")])], [DOMAIN]),
+              ([mx("elsewhere.example")], [DOMAIN]),
+              # One wrong exchanger among right ones; its answer came with a failure of another question.
+              ([mx(EOP, "mail.contoso.com"), dns("contoso.com", "exchanger", "mail.contoso.com", "A", [], "servfail")], [DOMAIN]),
+              # A gateway's or the cloud's name with our own address is our server.
+              ([mx("in.pphosted.com", addresses=[("in.pphosted.com", "203.0.113.25")])], [DOMAIN]),
+              ([mx(EOP, view="internal", addresses=[(EOP, "10.0.0.11")])], [DOMAIN]),
+              # A name that only begins like the cloud's.
+              ([mx("contoso-com.mail.protection.outlook.com.attacker.example")], [DOMAIN]),
+              # Without an MX record mail goes to the domain's address.
+              ([mx(), own("203.0.113.10")], [DOMAIN]), ([mx(), own("198.51.100.80")], [DOMAIN]), ([mx(), own("2001:db8:5::1")], [DOMAIN])],
+    clean={"Exchange Online": [mx(EOP, addresses=[(EOP, "52.101.68.10")])],
+           "written in capitals": [mx("CONTOSO-COM.MAIL.PROTECTION.OUTLOOK.COM")],
+           "DANE": [mx("contoso-com.r-v1.mx.microsoft")],
+           "sovereign clouds": [mx("contoso-us.mail.protection.office365.us"), mx("contoso-cn.mail.protection.partner.outlook.cn", domain="contoso.cn")],
+           "gateway": [mx("mxa-1.gslb.pphosted.com", addresses=[("mxa-1.gslb.pphosted.com", "198.51.100.20")]), mx("MX.filter.example", domain="contoso.org")],
+           "null MX": [mx("."), mx("", domain="contoso.org")],
+           "no MX, no address": [mx(), own()],
+           "no such domain": [mx(outcome="nxdomain")],
+           "internal zone without MX": [mx(view="internal"), own("10.0.0.10", view="internal"), mx(view="internal", domain="contoso.org", outcome="nxdomain")],
+           "the tenant's own name": [mx("elsewhere.example", domain="contoso.onmicrosoft.com")]},
+    unjudged=[([mx(outcome=MISSING)], [DOMAIN]), ([mx(outcome=MISSING, view="internal")], [DOMAIN]), ([mx(), own(outcome=MISSING)], [DOMAIN]),
+              ([mx()], [DOMAIN])])
+SPECS["dns.mx-gateway"] = Spec(
+    BOTH, also=[NETWORKS, GATEWAYS],
+    violated=[([mx("mxa-1.gslb.pphosted.com")], [DOMAIN]), ([mx("mx.FILTER.example", view="internal")], [DOMAIN]), ([mx(EOP, "in.pphosted.com")], [DOMAIN])],
+    clean={"Exchange Online": [mx(EOP)], "neither": [mx("mail.contoso.com")], "not the gateway's domain": [mx("pphosted.com.example")], "none": [mx(), own()]},
+    unjudged=[([mx(outcome=MISSING)], [DOMAIN])])
+
+
+def auto(*answers, domain="contoso.com", view="public", outcome=None, type_="A"):
+    return dns(domain, "autodiscover", f"autodiscover.{domain}", type_, answers, outcome, view)
+
+
+def srv(*targets, domain="contoso.com", view="public", outcome=None):
+    return dns(domain, "autodiscover-srv", f"_autodiscover._tcp.{domain}", "SRV", targets, outcome, view)
+
+
+OUTLOOK = ("CNAME", "autodiscover.outlook.com")
+SPECS["autodiscover.dns"] = Spec(
+    BOTH, also=[NETWORKS],
+    violated=[([auto("203.0.113.10")], [DOMAIN]), ([auto("2001:db8:5::10", type_="AAAA")], [DOMAIN]),
+              ([auto("198.51.100.80")], [DOMAIN]),
+              ([auto(("CNAME", "ex01.contoso.com"), "10.0.0.11", view="internal")], [DOMAIN]),
+              # The alias leads nowhere any more, and still not to Exchange Online.
+              ([auto(("CNAME", "gone.contoso.com"), outcome="nxdomain")], [DOMAIN]),
+              ([auto(OUTLOOK), srv("mail.contoso.com")], [DOMAIN]),
+              ([srv("mail.contoso.com"), auto(outcome="servfail")], [DOMAIN]),
+              ([auto(), own("203.0.113.10")], [DOMAIN]),
+              ([auto(("CNAME", "autodiscover.outlook.com.attacker.example"))], [DOMAIN])],
+    clean={"Exchange Online": [auto(OUTLOOK, type_="CNAME"), auto(OUTLOOK, ("CNAME", "autod.ha-autod.office.com"), "52.96.222.8"), srv(outcome="nxdomain")],
+           "a chain that ends there": [auto(("CNAME", "autodiscover.contoso.net"), OUTLOOK, "52.96.222.8")],
+           "sovereign clouds": [auto(("CNAME", "autodiscover-s.office365.us")), auto(("CNAME", "autodiscover.partner.outlook.cn"), domain="contoso.cn")],
+           "nothing published": [auto(outcome="nxdomain"), auto(type_="AAAA"), srv(), own("198.51.100.80")],
+           "SRV to Exchange Online": [srv("autodiscover.outlook.com"), srv(".", domain="contoso.org")],
+           "a domain controller's zone": [auto(OUTLOOK, view="internal"), own("10.0.0.10", view="internal")],
+           "alias known, address not": [auto(OUTLOOK, type_="CNAME"), auto(outcome="timeout")]},
+    unjudged=[([auto(outcome=MISSING)], [DOMAIN]), ([auto(OUTLOOK), srv(outcome=MISSING)], [DOMAIN]), ([auto(), own(outcome=MISSING)], [DOMAIN])])
+
+
+def scp(name, url, kind="AutodiscoverServiceConnectionPoint"):
+    return obj(kind, name, {"ServiceBindingInformation": url} if kind.startswith("Auto") else {"AutoDiscoverServiceInternalUri": url})
+
+
+SPECS["autodiscover.scp"] = Spec(
+    ["on-premises:AutodiscoverServiceConnectionPoint"],
+    violated=[([scp("EX01", ["https://mail.contoso.com/autodiscover/autodiscover.xml"])], [(P, "EX01")]),
+              ([scp("EX02", ["https://autodiscover.outlook.com.contoso.com/autodiscover/autodiscover.xml"])], [(P, "EX02")]),
+              ([scp("EX03", "https://ex03.contoso.com/autodiscover/autodiscover.xml", "ClientAccessService")], [(P, "EX03")]),
+              # Two sources show one server once.
+              ([scp("EX01", ["https://mail.contoso.com/a"]), scp("EX01", "https://mail.contoso.com/a", "ClientAccessService")], [(P, "EX01")])],
+    clean={"cleared": [scp("EX01", None), scp("EX02", []), scp("EX03", None, "ClientAccessService")],
+           "pointer to Exchange Online": [scp("Microsoft Exchange Online", ["https://autodiscover-s.outlook.com/autodiscover/autodiscover.xml"])],
+           "pointer to a forest": [scp("fabrikam.com", ["LDAP://fabrikam.com"])],
+           "with a port": [scp("EX01", ["https://autodiscover.outlook.com:443/autodiscover/autodiscover.xml"])]},
+    unjudged=[([scp("EX01", MISSING)], [(P, "EX01")]), ([scp("EX02", MISSING, "ClientAccessService")], [(P, "EX02")])])
+
+GOOD_SPF = "v=spf1 include:spf.protection.outlook.com -all"
+
+
+def spf(*texts, role="spf", name="contoso.com", outcome=None):
+    return dns("contoso.com", role, name, "TXT", texts, outcome)
+
+
+SPECS["dns.spf"] = Spec(
+    ["dns:public"], also=[NETWORKS],
+    violated=[([mx(EOP), spf("v=spf1 ip4:203.0.113.0/24 -all")], [DOMAIN]),
+              ([mx(EOP), spf("v=spf1 a:mail.contoso.com -all")], [DOMAIN]),
+              ([mx(EOP), spf(GOOD_SPF, "v=spf1 -all")], [DOMAIN]),
+              ([mx(EOP), spf("MS=ms12345678")], [DOMAIN]),
+              ([mx(EOP), spf("v=spf1 include:spf.protection.outlook.com ip4:203.0.113.7 -all")], [DOMAIN]),
+              ([mx(EOP), spf("v=spf1 include:spf.protection.outlook.com IP6:2001:db8:5::1 -all")], [DOMAIN]),
+              # The mechanism is wider than the network that lies in it.
+              ([mx(EOP), spf("v=spf1 include:spf.protection.outlook.com ip4:203.0.0.0/16 -all")], [DOMAIN]),
+              ([mx(EOP), spf("v=spf1 include:_spf.contoso.com -all"), spf("v=spf1 include:spf.protection.outlook.com ip4:203.0.113.9 -all", role="spf-include", name="_spf.contoso.com")], [DOMAIN]),
+              ([mx(EOP), spf("v=spf1 include:notspf.protection.outlook.com -all")], [DOMAIN])],
+    clean={"good": [mx(EOP), spf(GOOD_SPF, "MS=ms12345678")],
+           "in capitals": [mx(EOP), spf("V=SPF1 +INCLUDE:SPF.PROTECTION.OUTLOOK.COM ~ALL")],
+           "by another record": [mx(EOP), spf("v=spf1 include:_spf.contoso.com -all"), spf("v=spf1 include:spf.protection.outlook.com -all", role="spf-include", name="_spf.contoso.com")],
+           "redirect": [mx(EOP), spf("v=spf1 redirect=spf.protection.outlook.com")],
+           "sends nothing, says so": [mx(EOP), spf("v=spf1 -all")],
+           "sends nothing, has no MX": [mx("."), spf()],
+           "the inside is no matter": [mx(EOP), spf(GOOD_SPF), dns("contoso.com", "spf", "contoso.com", "TXT", ["v=spf1 ip4:10.0.0.1 -all"], None, "internal")],
+           "hostile text": [mx(EOP), spf('v=spf1 "],[" \\ include:spf.protection.outlook.com \u202e -all')]},
+    unjudged=[([mx(EOP), spf(outcome=MISSING)], [DOMAIN]),
+              ([mx(EOP), spf("v=spf1 include:_spf.contoso.com -all"), spf(role="spf-include", name="_spf.contoso.com", outcome=MISSING)], [DOMAIN]),
+              ([mx(outcome=MISSING), spf()], [DOMAIN])])
+
+
+def dkim(n, *targets, outcome=None):
+    return dns("contoso.com", f"dkim{n}", f"selector{n}._domainkey.contoso.com", "CNAME", targets, outcome)
+
+
+KEY1, KEY2 = (f"selector{n}-contoso-com._domainkey.contoso.onmicrosoft.com" for n in (1, 2))
+SPECS["dns.dkim"] = Spec(
+    ["dns:public", "cloud:DkimSigningConfig"],
+    violated=[([mx(EOP), dkim(1, outcome="nxdomain"), dkim(2, outcome="nxdomain")], [DOMAIN]),
+              ([mx(EOP), dkim(1, KEY1), dkim(2)], [DOMAIN]),
+              ([mx(EOP), dkim(1, "s1.dkim.example"), dkim(2, KEY2)], [DOMAIN]),
+              ([mx(EOP), dkim(1, KEY1), dkim(2, KEY2), cloud("DkimSigningConfig", "contoso.com", {"Domain": "contoso.com", "Enabled": False})], [DOMAIN])],
+    clean={"enabled": [mx(EOP), dkim(1, KEY1), dkim(2, KEY2), cloud("DkimSigningConfig", "contoso.com", {"Domain": "contoso.com", "Enabled": True})],
+           "the new zone": [mx(EOP), dkim(1, "selector1-contoso-com._domainkey.contoso.n-v1.dkim.mail.microsoft"), dkim(2, "selector2-contoso-com._domainkey.contoso.n-v1.dkim.mail.microsoft")],
+           "takes no mail": [mx("."), dkim(1), dkim(2)],
+           "the tenant's own name": [cloud("DkimSigningConfig", "contoso.onmicrosoft.com", {"Domain": "contoso.onmicrosoft.com", "Enabled": False})]},
+    unjudged=[([mx(EOP), dkim(1, outcome=MISSING), dkim(2, KEY2)], [DOMAIN]),
+              ([mx(outcome=MISSING), dkim(1), dkim(2)], [DOMAIN]),
+              ([cloud("DkimSigningConfig", "contoso.com", {"Domain": "contoso.com", "Enabled": MISSING})], [DOMAIN])])
+
+
+def sts(*texts, outcome=None):
+    return dns("contoso.com", "mta-sts", "_mta-sts.contoso.com", "TXT", texts, outcome)
+
+
+SPECS["dns.policy"] = Spec(
+    ["dns:public"],
+    violated=[([sts("v=STSv1; id=20260301T000000")], [DOMAIN])],
+    clean={"none": [sts(outcome="nxdomain")], "something else": [sts("v=DMARC1; p=none")]},
+    unjudged=[([sts(outcome=MISSING)], [DOMAIN])])
+
+# ---- routing ----
+
+
+def outbound(name, **properties):
+    values = {"Enabled": True, "ConnectorType": "OnPremises", "RouteAllMessagesViaOnPremises": False, "SmartHosts": ["mail.contoso.com"]}
+    values.update(properties)
+    return cloud("OutboundConnector", name, values, listing="IncludeTestModeConnectors")
+
+
+SPECS["routing.centralized"] = Spec(
+    ["on-premises:HybridConfiguration", "cloud:OutboundConnector"],
+    violated=[([outbound("Outbound to x", RouteAllMessagesViaOnPremises=True)], [(C, "Outbound to x")]),
+              ([obj("HybridConfiguration", "Hybrid Configuration", {"Features": ["FreeBusy", "Centralized"]})], [(P, "Hybrid Configuration")]),
+              ([obj("HybridConfiguration", "Hybrid Configuration", {"Features": "FreeBusy, CentralizedTransport"})], [(P, "Hybrid Configuration")])],
+    clean={"off": [outbound("Outbound to x"), obj("HybridConfiguration", "Hybrid Configuration", {"Features": ["FreeBusy", "SecureMail"]})],
+           "disabled": [outbound("Old", Enabled=False, RouteAllMessagesViaOnPremises=True)],
+           "no features": [obj("HybridConfiguration", "Hybrid Configuration", {"Features": None})]},
+    unjudged=[([outbound("x", RouteAllMessagesViaOnPremises=MISSING)], [(C, "x")]), ([outbound("y", RouteAllMessagesViaOnPremises=True, Enabled=MISSING)], [(C, "y")]),
+              ([obj("HybridConfiguration", "Hybrid Configuration", {"Features": MISSING})], [(P, "Hybrid Configuration")])])
+
+
+def rule(name, target, state="Enabled"):
+    return cloud("TransportRule", name, {"RouteMessageOutboundConnector": target, "State": state})
+
+
+SPECS["routing.outbound-connector"] = Spec(
+    ["cloud:TransportRule", "cloud:OutboundConnector"],
+    violated=[([rule("Copy", "To office"), outbound("To office", IsTransportRuleScoped=True)], [(C, "Copy")]),
+              ([rule("Copy", "TO OFFICE"), outbound("To office", ConnectorType="onpremises"), outbound("To office", ConnectorType="OnPremises")], [(C, "Copy")])],
+    clean={"partner": [rule("Adatum", "To Adatum"), outbound("To Adatum", ConnectorType="Partner")],
+           "routes nothing": [rule("Disclaimer", None), outbound("To office")],
+           "disabled": [rule("Old", "To office", "Disabled"), outbound("To office")]},
+    unjudged=[([rule("x", MISSING)], [(C, "x")]), ([rule("y", "To office"), outbound("To office", ConnectorType=MISSING)], [(C, "y")]),
+              ([rule("z", "Never read")], [(C, "z")]), ([rule("s", "To office", MISSING), outbound("To office")], [(C, "s")])])
+
+
+def domain(name, type_="Authoritative", side=C, label=None):
+    return obj("AcceptedDomain", label or name, {"DomainName": name, "DomainType": type_}, side)
+
+
+SPECS["routing.accepted-domain"] = Spec(
+    ["cloud:AcceptedDomain"],
+    violated=[([domain("legacy.contoso.com", "InternalRelay", label="Old branch")], [(C, "legacy.contoso.com")])],
+    clean={"authoritative": [domain("contoso.com"), domain("legacy.contoso.com", "ExternalRelay")], "on premises": [domain("legacy.contoso.com", "InternalRelay", P)]},
+    unjudged=[([domain("contoso.com", MISSING)], [(C, "contoso.com")])])
+
+RELAYED = domain("legacy.contoso.com", "InternalRelay")
+SPECS["routing.relay-recipients"] = Spec(
+    [RECIPIENT, "cloud:AcceptedDomain"], absence=["cloud:Mailbox", "cloud:Recipient"],
+    violated=[([RELAYED, ad("depot@legacy.contoso.com", recipient_type_details=1)], [(P, "depot@legacy.contoso.com")]),
+              # The primary address is elsewhere, the missing one is a second one.
+              ([RELAYED, ad("info@contoso.com", addresses=["SMTP:info@contoso.com", "smtp:info@legacy.contoso.com"]), ex("info@contoso.com")], [(P, "info@contoso.com")]),
+              ([RELAYED, ad("all@legacy.contoso.com", class_="msExchDynamicDistributionList", recipient_type_details=2048)], [(P, "all@legacy.contoso.com")]),
+              # In the cloud it was deleted.
+              ([RELAYED, ad("gone@legacy.contoso.com", recipient_type_details=REMOTE), ex("gone@legacy.contoso.com", listing="SoftDeletedMailbox")], [(P, "gone@legacy.contoso.com")])],
+    clean={"there, written differently": [RELAYED, ad("Info@contoso.com", addresses=["SMTP:Info@contoso.com", "smtp:INFO@Legacy.Contoso.com"]),
+                                          ex("info@contoso.com", addresses=["SMTP:info@contoso.com", "SMTP:Info@LEGACY.contoso.COM"])],
+           "there as a contact": [RELAYED, ad("robot@legacy.contoso.com"), ex("robot@legacy.contoso.com", "Recipient", recipient_type_details="MailContact")],
+           "other domains": [RELAYED, ad("ada@contoso.com"), ad("sub@x.legacy.contoso.com")],
+           "Exchange's own": [RELAYED, *[ad(f"{n}@legacy.contoso.com", recipient_type_details=t) for t, n in {**SYSTEM_TYPES, 536870912: "discovery"}.items()],
+                              ad("h@legacy.contoso.com", dn="CN=HealthMailbox12,CN=Users,DC=contoso,DC=com")],
+           "X500 and others": [RELAYED, ad("ada@contoso.com", addresses=["SMTP:ada@contoso.com", "X500:/o=Contoso/cn=ada@legacy.contoso.com", "SIP:ada@contoso.com"])]},
+    unjudged=[([RELAYED, ad("x@legacy.contoso.com", addresses=MISSING)], [(P, "x@legacy.contoso.com")]),
+              ([RELAYED, ad("y@legacy.contoso.com"), ex("z@contoso.com", addresses=MISSING)], [(P, "y@legacy.contoso.com")])])
+
+SPECS["routing.unverified-domain"] = Spec(
+    ["on-premises:AcceptedDomain"], absence=["cloud:AcceptedDomain"],
+    violated=[([domain("events.example", side=P), domain("contoso.com")], [(P, "events.example")]),
+              ([domain("*.events.example", side=P), domain("contoso.com")], [(P, "*.events.example")])],
+    clean={"verified": [domain("Contoso.COM", side=P, label="Default"), domain("contoso.com")], "wildcard of a verified one": [domain("*.contoso.com", side=P), domain("contoso.com")],
+           "everything": [domain("*", side=P), domain("contoso.com")], "IDN": [domain("bücher.example", side=P), domain("xn--bcher-kva.example")]},
+    unjudged=[])
+
+
+def send(name, spaces, kind="SendConnector", **properties):
+    values = {"Enabled": True, "AddressSpaces": spaces, "CloudServicesMailEnabled": False, "TlsDomain": None, "SmartHosts": []}
+    values.update(properties)
+    return obj(kind, name, values)
+
+
+TENANT_SPACE = "smtp:contoso.mail.onmicrosoft.com;1"
+HYBRID = {"CloudServicesMailEnabled": True, "TlsDomain": "mail.protection.outlook.com"}
+SEND_NEEDS = [f"on-premises:{k}" for k in ("SendConnector", "ForeignConnector", "DeliveryAgentConnector")]
+SPECS["routing.send-connector"] = Spec(
+    SEND_NEEDS,
+    violated=[([send("Internet", ["SMTP:*;1"], SmartHosts=["smtp.isp.example"])], [(P, "Internet")]),
+              # The wizard's name makes no wizard's connector, and one with a further address space is shared.
+              ([send("Outbound to Office 365 - 5d0f1c3a-8e7b-4d2a-b1c6-0c0000000003", ["SMTP:*;1"])], [(P, "Outbound to Office 365 - 5d0f1c3a-8e7b-4d2a-b1c6-0c0000000003")]),
+              ([send("Outbound to Office 365", [TENANT_SPACE, "smtp:groups.contoso.com;1"], **HYBRID)], [(P, "Outbound to Office 365")]),
+              ([send("Plain", [TENANT_SPACE])], [(P, "Plain")]),
+              ([send("Fax", ["FAX:*;1"], "ForeignConnector"), send("Agent", ["X400:*;1"], "DeliveryAgentConnector")], [(P, "Agent"), (P, "Fax")])],
+    clean={"the wizard's, under another name": [send("Nach Office 365", ["SMTP:contoso.mail.onmicrosoft.com;1"], **HYBRID)], "disabled": [send("Old", ["SMTP:*;1"], Enabled=False)],
+           "text messages": [send("Text Messaging Delivery Agent Connector", ["MOBILE:*;1"], "DeliveryAgentConnector")]},
+    unjudged=[([send("x", ["SMTP:*;1"], Enabled=MISSING)], [(P, "x")]), ([send("y", MISSING)], [(P, "y")]),
+              ([send("z", [TENANT_SPACE], CloudServicesMailEnabled=MISSING)], [(P, "z")])])
+
+TENANT = domain("contoso.mail.onmicrosoft.com")
+SPECS["routing.address"] = Spec(
+    [RECIPIENT, "cloud:AcceptedDomain"],
+    violated=[([TENANT, ad("m@contoso.com", recipient_type_details=REMOTE, target_address="SMTP:m@legacy.contoso.com")], [(P, "m@contoso.com")]),
+              ([TENANT, ad("o@contoso.com", recipient_type_details=REMOTE, target_address="SMTP:o@contoso-old.mail.onmicrosoft.com")], [(P, "o@contoso.com")]),
+              ([TENANT, ad("n@contoso.com", recipient_type_details=REMOTE)], [(P, "n@contoso.com")]),
+              ([TENANT, local("e@contoso.com", "RemoteMailbox", remote_routing_address="SMTP:e@contoso.com")], [(P, "e@contoso.com")])],
+    clean={"in the tenant": [TENANT, ad("a@contoso.com", recipient_type_details=REMOTE, target_address="SMTP:a@Contoso.mail.onmicrosoft.com"),
+                             local("b@contoso.com", "RemoteMailbox", remote_routing_address="b@contoso.mail.onmicrosoft.com")],
+           "no remote mailbox": [TENANT, ad("c@contoso.com", class_="contact", recipient_type_details=64, target_address="SMTP:c@adatum.example")]},
+    unjudged=[([TENANT, ad("x@contoso.com", recipient_type_details=REMOTE, target_address=MISSING)], [(P, "x@contoso.com")]),
+              ([TENANT, ad("y@contoso.com", recipient_type_details=MISSING, target_address="SMTP:y@contoso.com")], [(P, "y@contoso.com")])])
+
+# ---- relay ----
+
+ALL4, ALL6 = "0.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+AUTH31 = "Tls, Integrated, BasicAuth, BasicAuthRequireTLS, ExchangeServer"
+AUTH15 = "Tls, Integrated, BasicAuth, BasicAuthRequireTLS"
+
+
+def receive(name, port=25, role="FrontendTransport", auth=AUTH31, ranges=(ALL4, ALL6), bindings=None, **properties):
+    values = {"Enabled": True, "TransportRole": role, "AuthMechanism": auth, "RemoteIPRanges": list(ranges) if not isinstance(ranges, Missing) else ranges,
+              "Bindings": bindings or [f"[::]:{port}", f"0.0.0.0:{port}"], "AnyRecipientFor": ["S-1-5-11"], "PermissionGroups": "AnonymousUsers, ExchangeServers"}
+    values.update(properties)
+    return obj("ReceiveConnector", name, values)
+
+
+FACTORY = [receive("Default EX01", 2525, "HubTransport"), receive("Client Proxy EX01", 465, "HubTransport"), receive("Standard-Frontend EX01", 25),
+           receive("Outbound Proxy Frontend EX01", 717), receive("Client Frontend EX01", 587, auth=AUTH15)]
+HCW = receive("Default Frontend EX01", 25, TlsDomainCapabilities=["mail.protection.outlook.com:AcceptCloudServicesMail"], TlsCertificateName="<I>CN=CA<S>CN=mail.contoso.com")
+SPECS["relay.receive-connector"] = Spec(
+    ["on-premises:ReceiveConnector"],
+    violated=[([receive("Anonymous", auth="Tls", ranges=["10.10.0.21"], AnyRecipientFor=["S-1-5-11", "S-1-5-7"])], [(P, "Anonymous")]),
+              ([receive("ERP", auth="ExternalAuthoritative", ranges=["10.10.9.14"], AnyRecipientFor=[])], [(P, "ERP")]),
+              ([receive("Default Frontend EX01", AnyRecipientFor=["s-1-5-7"])], [(P, "Default Frontend EX01")]),
+              ([receive("Six", ranges=["2001:db8:5::/64"], AnyRecipientFor=["S-1-5-7"], AuthMechanism=MISSING)], [(P, "Six")])],
+    clean={"factory": FACTORY, "as the wizard left it": [HCW], "disabled": [receive("Old", AnyRecipientFor=["S-1-5-7"], Enabled=False)],
+           "users who logged on": [receive("Users", AnyRecipientFor=["S-1-5-11", "S-1-5-21-1-2-3-500"])]},
+    unjudged=[([receive("x", AnyRecipientFor=MISSING)], [(P, "x")]), ([receive("y", AuthMechanism=MISSING)], [(P, "y")]),
+              ([receive("z", AnyRecipientFor=["S-1-5-7"], Enabled=MISSING)], [(P, "z")])])
+SPECS["relay.custom-connector"] = Spec(
+    ["on-premises:ReceiveConnector"],
+    violated=[([receive("Printers", 25, auth="Tls", ranges=["10.10.0.21"])], [(P, "Printers")]),
+              ([receive("Ports", 2587)], [(P, "Ports")]),
+              ([receive("Client Proxy EX02", 465, "HubTransport", ranges=["10.20.0.0/24"])], [(P, "Client Proxy EX02")]),
+              ([receive("Narrow six", ranges=[ALL4, "2001:db8:5::/64"])], [(P, "Narrow six")]),
+              ([receive("Only six", ranges=[ALL6])], [(P, "Only six")]),
+              ([receive("Default Frontend EX01", bindings=["10.0.0.11:25"])], [(P, "Default Frontend EX01")]),
+              ([receive("No factory port", 2588, AuthMechanism=MISSING)], [(P, "No factory port")]),
+              ([receive("Wrong role", 25, "HubTransport")], [(P, "Wrong role")]),
+              ([receive("More ways", 25, auth=AUTH31 + ", ExternalAuthoritative")], [(P, "More ways")]),
+              ([receive("Fewer ways", 587, auth="Tls, BasicAuth")], [(P, "Fewer ways")])],
+    clean={"factory, whatever its name": FACTORY, "as the wizard left it": [HCW], "disabled": [receive("Old", 2588, Enabled=False)],
+           "written as networks": [receive("Default Frontend EX01", ranges=["0.0.0.0/0", "::/0"])],
+           "lists for texts": [receive("Default Frontend EX01", auth=AUTH31.split(", "), role=["FrontendTransport"])]},
+    unjudged=[([receive("x", ranges=MISSING)], [(P, "x")]), ([receive("y", AuthMechanism=MISSING)], [(P, "y")]), ([receive("z", TransportRole=MISSING)], [(P, "z")]),
+              ([receive("b", Bindings=MISSING)], [(P, "b")]), ([receive("e", 2587, Enabled=MISSING)], [(P, "e")])])
+
+
+def inbound(name, **properties):
+    values = {"Enabled": True, "ConnectorType": "OnPremises", "ConnectorSource": "HybridWizard", "SenderIPAddresses": [], "TlsSenderCertificateName": "CN=mail.contoso.com"}
+    values.update(properties)
+    return cloud("InboundConnector", name, values)
+
+
+SPECS["relay.inbound-connector"] = Spec(
+    ["cloud:InboundConnector"],
+    violated=[([inbound("Branch", ConnectorSource="AdminUI", SenderIPAddresses=["203.0.113.40"])], [(C, "Branch")]),
+              ([inbound("ERP", ConnectorSource="AdminUI", TlsSenderCertificateName="erp.contoso.com")], [(C, "ERP")]),
+              ([inbound("Inbound from 5d0f1c3a-8e7b-4d2a-b1c6-0c0000000003", SenderIPAddresses=["203.0.113.40"])], [(C, "Inbound from 5d0f1c3a-8e7b-4d2a-b1c6-0c0000000003")]),
+              ([inbound("Inbound from 5d0f1c3a-8e7b-4d2a-b1c6-0c0000000003", ConnectorSource="Default")], [(C, "Inbound from 5d0f1c3a-8e7b-4d2a-b1c6-0c0000000003")])],
+    clean={"the wizard's": [inbound("Anything", ConnectorSource="hybridwizard")], "disabled": [inbound("Old", ConnectorSource="AdminUI", Enabled=False)],
+           "partner": [inbound("Adatum", ConnectorType="Partner", ConnectorSource="AdminUI", SenderIPAddresses=["198.51.100.1"])]},
+    unjudged=[([inbound("x", ConnectorSource=MISSING)], [(C, "x")]), ([inbound("y", SenderIPAddresses=MISSING)], [(C, "y")]),
+              ([inbound("z", ConnectorType=MISSING, ConnectorSource="AdminUI")], [(C, "z")])])
+
+# ---- migrations ----
+
+SPECS["migration.move-request"] = Spec(
+    ["on-premises:MoveRequest", RECIPIENT],
+    violated=[([obj("MoveRequest", "Import HR", {"Status": "Completed"}), obj("MoveRequest", "Ada", {"Status": {"@answer": "refused"}})], [(P, "Ada"), (P, "Import HR")]),
+              ([ad("g@contoso.com", recipient_type_details=1, move_status=2, move_batch="MigrationService:Wave 2"), ad("d@contoso.com", recipient_type_details=REMOTE, move_status=10)],
+               [(P, "d@contoso.com"), (P, "g@contoso.com")])],
+    clean={"no move": [ad("n@contoso.com", recipient_type_details=1)], "in the cloud": [cloud("MoveRequest", "Ada", {"Status": "InProgress"})]},
+    unjudged=[([ad("x@contoso.com", recipient_type_details=1, move_status=MISSING)], [(P, "x@contoso.com")])])
+SPECS["migration.batch"] = Spec(
+    ["cloud:MigrationBatch", "cloud:MoveRequest"],
+    violated=[([cloud("MigrationBatch", s, {"Status": s}) for s in ("Syncing", "Synced", "Failed", "Stopped", "Created", "Completing", "CompletionInProgress")],
+               [(C, s) for s in ("Completing", "CompletionInProgress", "Created", "Failed", "Stopped", "Synced", "Syncing")]),
+              ([cloud("MoveRequest", "Ada", {"Status": "InProgress"}), cloud("MoveRequest", "Bob", {"Status": {"Value": "Queued"}})], [(C, "Ada"), (C, "Bob")])],
+    clean={"finished": [cloud("MigrationBatch", "W1", {"Status": "Completed"}), cloud("MigrationBatch", "W2", {"Status": {"Value": "Completed"}}), cloud("MigrationBatch", "W3", {"Status": "Removing"}),
+                        cloud("MoveRequest", "Ada", {"Status": "CompletedWithWarning"}), cloud("MoveRequest", "Bob", {"MoveStatus": "Completed"})],
+           "on premises": [obj("MoveRequest", "Ada", {"Status": "InProgress"})]},
+    unjudged=[([cloud("MigrationBatch", "x", {"Status": MISSING})], [(C, "x")]), ([cloud("MoveRequest", "y", {"Status": MISSING})], [(C, "y")])])
+SPECS["migration.mrs-proxy"] = Spec(
+    ["on-premises:WebServicesVirtualDirectory"],
+    violated=[([obj("WebServicesVirtualDirectory", "EWS (Default Web Site)", {"MRSProxyEnabled": True}, identity="EX01\\EWS (Default Web Site)")], [(P, "EWS (Default Web Site)")])],
+    clean={"off": [obj("WebServicesVirtualDirectory", "EWS (Default Web Site)", {"MRSProxyEnabled": False})]},
+    unjudged=[([obj("WebServicesVirtualDirectory", "EWS (Default Web Site)", {"MRSProxyEnabled": MISSING})], [(P, "EWS (Default Web Site)")])])
+
+# ---- servers ----
+
+
+def server(name, role="Mailbox, ClientAccess, HubTransport, FrontendTransport", fqdn=None, **properties):
+    values = {"ServerRole": role, "Fqdn": fqdn or f"{name}.contoso.com"}
+    values.update(properties)
+    return obj("ExchangeServer", name, values)
+
+
+def computer(name):
+    return obj("ExchangeComputer", name, {"DNSHostName": f"{name.lower()}.contoso.com"})
+
+
+SERVER_NEEDS = ["on-premises:ExchangeServer"]
+LOOKED = a_set("on-premises:ExchangeComputer")
+SPECS["server.last"] = Spec(
+    SERVER_NEEDS, also=[LOOKED],
+    violated=[([server("EX01"), server("EX02"), computer("EX01"), computer("EX02")], [(P, "EX01"), (P, "EX02")]),
+              ([server("EX01"), server("EDGE1", "Edge"), computer("EX01")], [(P, "EDGE1"), (P, "EX01")]),
+              ([server("HUB1", "HubTransport"), computer("HUB1")], [(P, "HUB1")]),
+              ([server("EX09")], [(P, "contoso")]),
+              ([], [(P, "contoso")])],
+    clean={"one": [server("EX01"), computer("EX01")], "one, and a ghost": [server("EX01"), server("EX09"), computer("EX01")],
+           "one, seen twice": [server("EX01"), obj("ExchangeServer", "ex01", {"ServerRole": "Mailbox", "Fqdn": "EX01.contoso.com"}, source="exchange-export"), computer("EX01")],
+           "role as a number": [server("EX01", 16423), computer("EX01")]},
+    unjudged=[([server("EX01", MISSING), computer("EX01")], [(P, "EX01")])])
+SPECS["server.ghost"] = Spec(
+    SERVER_NEEDS, absence=["on-premises:ExchangeComputer"],
+    violated=[([server("EX01"), computer("EX01"), server("EX09")], [(P, "EX09")])],
+    clean={"account there": [server("EX01"), computer("EX01")], "written differently": [server("ex01", fqdn="EX01.CONTOSO.COM."), computer("EX01")], "an Edge server": [server("EDGE1", "Edge")]},
+    unjudged=[([server("EX01", Fqdn=MISSING)], [(P, "EX01")])])
+SPECS["server.dag"] = Spec(
+    ["on-premises:DatabaseAvailabilityGroup"],
+    violated=[([obj("DatabaseAvailabilityGroup", "DAG01", {"Servers": ["EX01", "EX02"]})], [(P, "DAG01")]), ([obj("DatabaseAvailabilityGroup", "DAG02", {"Servers": "EX01"})], [(P, "DAG02")])],
+    clean={"empty": [obj("DatabaseAvailabilityGroup", "DAG01", {"Servers": []})]},
+    unjudged=[([obj("DatabaseAvailabilityGroup", "DAG01", {"Servers": MISSING})], [(P, "DAG01")])])
+
+# ---- the tests ----
+
+VIOLATED = [(c, i) for c, s in SPECS.items() for i in range(len(s.violated))]
+CLEAN = [(c, n) for c, s in SPECS.items() for n in s.clean]
+UNJUDGED = [(c, i, w) for c, s in SPECS.items() for i in range(len(s.unjudged)) for w in WAYS]
+INCOMPLETE = [(c, n) for c, s in SPECS.items() for n in s.needs]
+ABSENCE = [(c, n) for c, s in SPECS.items() for n in s.absence]
+
+
+@pytest.mark.parametrize("check,index", VIOLATED)
+def test_violation_is_found(tmp_path, check, index):
+    """What the guide calls a violation is a finding, and nothing else is; each says what is wrong and proves it."""
+    spec = SPECS[check]
+    rows, expected = spec.violated[index]
+    rows = list(flat(rows))
+    for way in WAYS if fill(rows, "refused") != fill(rows, "timeout") else WAYS[:1]:
+        result = judge(tmp_path, check, [spec.sets(), spec.also, fill(rows, way)])
+        assert result.status == "fail", result
+        assert result.found == sorted(expected), result
+        for f in result.findings:
+            assert f["message"].endswith(".") and len(f["message"]) > 20, f
+            assert "NULL" not in f["message"] and "  " not in f["message"], f
+            assert isinstance(f["evidence"], dict) and f["evidence"], f
+            assert f["key"] and f["kind"], f
+
+
+@pytest.mark.parametrize("check,name", CLEAN)
+def test_decoy_is_not_found(tmp_path, check, name):
+    """What looks like a violation and is none passes."""
+    spec = SPECS[check]
+    result = judge(tmp_path, check, [spec.sets(), spec.also, spec.clean[name]])
+    assert result.found == [], result
+    assert result.unjudged == [], result
+    assert result.status in ("pass", "not-applicable"), result
+    assert result.complete, result
+
+
+@pytest.mark.parametrize("check,index,way", UNJUDGED)
+def test_unknown_value_is_unknown(tmp_path, check, index, way):
+    """A value that was refused, timed out or never asked for is neither a violation nor none."""
+    spec = SPECS[check]
+    rows, expected = spec.unjudged[index]
+    result = judge(tmp_path, check, [spec.sets(), spec.also, fill(list(flat(rows)), way)])
+    assert result.status == "unknown", result
+    assert result.found == [], result
+    assert result.unjudged == sorted(expected), result
+
+
+@pytest.mark.parametrize("check,name", INCOMPLETE)
+@pytest.mark.parametrize("state", ["partial", "failed"])
+def test_incomplete_set_is_no_pass(tmp_path, check, name, state):
+    """Without a complete set nothing passes, and what was seen in it stays a finding."""
+    spec = SPECS[check]
+    clean = next(iter(spec.clean.values()))
+    result = judge(tmp_path, check, [spec.sets(name, state), spec.also, clean])
+    assert result.status == "unknown", result
+    assert name in result.lacking, result
+    rows, expected = next((r, e) for r, e in spec.violated if list(flat(r)))
+    result = judge(tmp_path, check, [spec.sets(name, state), spec.also, fill(list(flat(rows)), "refused")])
+    assert result.status == "fail", result
+    assert result.found == sorted(expected), result
+    assert not result.complete, result
+
+
+@pytest.mark.parametrize("check,name", INCOMPLETE)
+def test_missing_set_is_no_pass(tmp_path, check, name):
+    """A set that no source read, or that nobody configured, or that is too old, is as good as none."""
+    spec = SPECS[check]
+    clean = next(iter(spec.clean.values()))
+    without = [s for s in spec.sets() if f"{s['row']['side']}:{s['row']['name']}" != name]
+    for extra in ([], [a_set(name, "not-configured")], [a_set(name, at=NOW - 2 * DAY)]):
+        result = judge(tmp_path, check, [without, extra, spec.also, clean])
+        assert result.status == "unknown", result
+        assert name in result.lacking, result
+
+
+@pytest.mark.parametrize("check,name", ABSENCE)
+def test_absence_needs_the_whole_set(tmp_path, check, name):
+    """"Not found" counts only where all of it was searched."""
+    spec = SPECS[check]
+    rows, expected = spec.violated[0]
+    result = judge(tmp_path, check, [spec.sets(name), spec.also, rows])
+    assert result.status == "unknown", result
+    assert result.found == [], result
+    assert result.unjudged == sorted(expected), result
+
+
+def test_every_check_is_tested(tmp_path):
+    """No check comes without a violation, a decoy, a value that is missing and a set that is not complete."""
+    path = tmp_path / "facts.db"
+    subprocess.run([DRIVERS / "facts_make", path], input=json.dumps(observation()).encode() + b"\n", check=True)
+    out = subprocess.run([DRIVERS / "facts_judge", path], capture_output=True, check=True).stdout
+    ids = {line["id"] for line in map(json.loads, out.splitlines()) if "id" in line and not line["id"].startswith("requirement.")}
+    own = {"relay.traffic", "freshness.observation", "freshness.completeness"}
+    assert ids - own == set(SPECS)
+    for check, spec in SPECS.items():
+        assert spec.violated and spec.clean and (spec.unjudged or check == "routing.unverified-domain") and spec.needs, check
+
+
+# ---- what one table cannot say ----
+
+def test_commands_quote_names(tmp_path):
+    """A name from a directory reaches PowerShell quoted, or not at all."""
+    hostile = "O’Brien'; Remove-Mailbox ada; '@contoso.com"
+    result = judge(tmp_path, "soa.mailbox", [a_set("cloud:Mailbox"), ex(hostile, is_dir_synced=True, is_cloud_managed=False)])
+    assert result.findings[0]["command"] == "Set-Mailbox -Identity 'O’’Brien''; Remove-Mailbox ada; ''@contoso.com' -IsExchangeCloudManaged $true"
+    hidden = ex("a\u202eb@contoso.com", is_dir_synced=True, is_cloud_managed=False)
+    result = judge(tmp_path, "soa.mailbox", [a_set("cloud:Mailbox"), hidden])
+    assert result.findings[0]["command"] == f"Set-Mailbox -Identity '{hidden['row']['guid']}' -IsExchangeCloudManaged $true"
+
+
+@pytest.mark.parametrize("state", ["complete", "partial"])
+def test_traffic_never_passes(tmp_path, state):
+    """No configuration shows who sends through the default connectors."""
+    result = judge(tmp_path, "relay.traffic", [a_set("on-premises:ReceiveConnector", state), FACTORY])
+    assert result.status == "unknown" and "default connectors" in result.line["unknown"][0]["why"]
+
+
+def test_two_sources_show_one_mailbox(tmp_path):
+    """A violation seen by one source counts once; what one cannot tell gives way to what the other tells."""
+    one = ad("a@contoso.com", recipient_type_details=1, home_mdb=DB)
+    result = judge(tmp_path, "mailbox.on-premises", [a_set(RECIPIENT), one, local("a@contoso.com", guid=one["row"]["guid"])])
+    assert result.found == [(P, "a@contoso.com")]
+    untold = ad("b@contoso.com", recipient_type_details={"answer": "refused"})
+    rows = [a_set(RECIPIENT), untold]
+    assert judge(tmp_path, "mailbox.on-premises", rows).status == "unknown"
+    rows.append(local("b@contoso.com", "RemoteMailbox", recipient_type_details="RemoteUserMailbox", guid=untold["row"]["guid"]))
+    assert judge(tmp_path, "mailbox.on-premises", rows).status == "pass"
+
+
+def test_an_export_stands_in_for_the_directory(tmp_path):
+    """One complete alternative is enough."""
+    for check, name in (("mailbox.on-premises", "on-premises:Mailbox"), ("mailbox.site", "on-premises:SiteMailbox"), ("autodiscover.scp", "on-premises:ClientAccessService"),
+                        ("soa.dynamic-group", "on-premises:DynamicDistributionGroup")):
+        assert judge(tmp_path, check, [a_set(RECIPIENT, "failed"), a_set(name, source="exchange-export")]).status == "pass"
+    # Get-Mailbox alone says nothing about references that it does not list.
+    assert judge(tmp_path, "mailbox.hidden-reference", [a_set("on-premises:Mailbox", source="exchange-export")]).status == "unknown"
+
+
+def test_default_flag_off_is_not_early(tmp_path):
+    """While the flag is off it cannot be too early, whatever else was not read."""
+    result = judge(tmp_path, "soa.default-early", [a_set("cloud:OrganizationConfig"), [a_set(n) for n in EARLY_NEEDS[1:]], org(**{FLAG: False}),
+                                                   ad("u@contoso.com", recipient_type_details=1)])
+    assert result.status == "not-applicable", result
+
+
+def test_relay_recipients_apply_to_relayed_domains_alone(tmp_path):
+    spec = SPECS["routing.relay-recipients"]
+    result = judge(tmp_path, "routing.relay-recipients", [spec.sets(), domain("contoso.com"), ad("only.here@contoso.com")])
+    assert result.status == "not-applicable", result
+    # Whether a domain relays is not known: nothing can be said.
+    result = judge(tmp_path, "routing.relay-recipients", [spec.sets("cloud:AcceptedDomain"), domain("contoso.com"), ad("only.here@contoso.com")])
+    assert result.status == "unknown", result
+    result = judge(tmp_path, "routing.relay-recipients", [spec.sets(), fill([domain("contoso.com", MISSING)], "refused")])
+    assert result.status == "unknown", result
+
+
+def test_remote_routing_without_known_tenant(tmp_path):
+    """While the tenant's domains are not known the shape of the address has to do, and the check does not pass."""
+    rows = [a_set(RECIPIENT), ad("a@contoso.com", recipient_type_details=REMOTE, target_address="SMTP:a@contoso.mail.onmicrosoft.com"),
+            ad("b@contoso.com", recipient_type_details=REMOTE, target_address="SMTP:b@contoso.com")]
+    result = judge(tmp_path, "routing.address", [*rows, a_set("cloud:AcceptedDomain", "failed")])
+    assert result.found == [(P, "b@contoso.com")] and not result.complete
+    result = judge(tmp_path, "routing.address", [a_set(RECIPIENT), TENANT, a_set("cloud:AcceptedDomain", "partial"),
+                                                 ad("o@contoso.com", recipient_type_details=REMOTE, target_address="SMTP:o@other.mail.onmicrosoft.com")])
+    assert result.status == "unknown" and result.unjudged == [(P, "o@contoso.com")], result
+
+
+def test_listed_server_counts_while_accounts_were_not_searched(tmp_path):
+    """A server is called a ghost only where all computer accounts were searched."""
+    rows = [a_set("on-premises:ExchangeServer"), server("EX01"), server("EX09"), computer("EX01")]
+    for extra in ([], [a_set("on-premises:ExchangeComputer", "partial")]):
+        assert judge(tmp_path, "server.last", [rows, extra]).found == [(P, "EX01"), (P, "EX09")]
+        assert judge(tmp_path, "server.ghost", [rows, extra]).status == "unknown"
+    # No server seen proves nothing while the list was not read.
+    result = judge(tmp_path, "server.last", [a_set("on-premises:ExchangeServer", "partial"), LOOKED])
+    assert result.status == "unknown" and result.found == [], result
+
+
+def test_mx_of_both_views_are_two_findings(tmp_path):
+    rows = [a_set(n) for n in BOTH] + list(flat([NETWORKS, mx("mail.contoso.com"), mx("mail.contoso.com", view="internal")]))
+    result = judge(tmp_path, "dns.mx", rows)
+    assert sorted(f["key"] for f in result.findings) == ["dns.mx/dns/internal:contoso.com", "dns.mx/dns/public:contoso.com"]
+
+
+def test_second_server_answers_for_the_first(tmp_path):
+    """One server of a view that answers makes up for one that does not; a wrong answer of either counts."""
+    for check, bad, good, wrong in (("dns.mx", mx(outcome="servfail"), mx(EOP), mx("mail.contoso.com")),):
+        assert judge(tmp_path, check, [[a_set(n) for n in BOTH], NETWORKS, bad, good]).status == "pass"
+        assert judge(tmp_path, check, [[a_set(n) for n in BOTH], NETWORKS, good, wrong]).status == "fail"
+
+
+def test_freshness(tmp_path):
+    """Old, cut off and interrupted observations do not count; a report judges as of the observation."""
+    check = "freshness.observation"
+    assert judge(tmp_path, check, [observation()]).status == "pass"
+    assert judge(tmp_path, check, [observation(started_at=NOW - 2 * DAY, ended_at=NOW - 2 * DAY + 60)]).status == "fail"
+    assert judge(tmp_path, check, [observation(started_at=NOW - 2 * DAY, ended_at=NOW - 2 * DAY + 60)], now=0).status == "pass"
+    assert judge(tmp_path, check, [observation(ended_at=0)]).status == "fail"
+    assert judge(tmp_path, check, [observation(interrupted=1)]).status == "fail"
+    assert judge(tmp_path, check, [observation(started_at=NOW + DAY, ended_at=NOW + DAY + 60)]).status == "unknown"
+    found = judge(tmp_path, check, [observation(interrupted=1)]).findings[0]
+    assert found["evidence"]["started_at"] == "2027-01-15T07:58:00Z" and found["object"] == "observation"
+
+
+def test_completeness(tmp_path):
+    """What was not read is unknown, not a fault; another source that read it makes up for it."""
+    check = "freshness.completeness"
+
+    def source(name, state):
+        return {"table": "source", "row": dict(id=name, state=state, answer=0, error_class=0, objects=0, requests=0, milliseconds=0, cpu_milliseconds=0, detail="no answer")}
+
+    good = [a_set("cloud:Mailbox"), source("lab", "complete")]
+    assert judge(tmp_path, check, good).status == "pass"
+    assert judge(tmp_path, check, [*good, a_set("dns:public", "not-configured", "dns"), source("dns", "not-configured")]).status == "pass"
+    result = judge(tmp_path, check, [*good, a_set("cloud:Recipient", "partial", "exchange-online", why="page 4 of 9 failed")])
+    assert result.status == "unknown" and result.unjudged == [("cloud", "cloud:Recipient")], result
+    assert "page 4 of 9 failed" in result.line["unjudged"][0]["why"]
+    # One part of a set decides for the whole.
+    result = judge(tmp_path, check, [*good, a_set("on-premises:Recipient", part="DC=a"), a_set("on-premises:Recipient", "failed", part="DC=b")])
+    assert result.status == "unknown", result
+    result = judge(tmp_path, check, [*good, a_set("cloud:Recipient", "failed", "exchange-online"), a_set("cloud:Recipient", source="exchange-online-export")])
+    assert result.status == "pass", result
+    assert judge(tmp_path, check, [*good, source("graph", "failed")]).unjudged == [("logs", "graph")]
+    assert judge(tmp_path, check, []).status == "unknown"
+
+
+def test_exit_of_a_broken_check_is_unknown(tmp_path):
+    """Damaged JSON in the facts stops no judging and never makes a pass."""
+    bad = cloud("OrganizationConfig", "contoso.onmicrosoft.com")
+    bad["row"]["json"] = "{broken"
+    result = judge(tmp_path, "public-folder.remote", [a_set("cloud:OrganizationConfig"), bad])
+    assert result.status == "unknown", result
