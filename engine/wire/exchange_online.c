@@ -247,8 +247,9 @@ static enum uh_http_verdict page_judge(void *user, const struct uh_http_reply *r
     case UH_EXO_THROTTLED: return UH_HTTP_THROTTLED;
     case UH_EXO_TRANSIENT: return uh_http_header(reply, "Retry-After") ? UH_HTTP_THROTTLED : UH_HTTP_AGAIN;
     case UH_EXO_TOKEN:
-      if (l->token_renewed) return UH_HTTP_ACCEPT;
-      l->token_renewed = true;
+      /* Once; a token that another listing has replaced meanwhile does not count. */
+      if (l->token_renewed && uh_oauth_serial(l->exo->options.oauth, l->exo->resource) == l->token_serial) return UH_HTTP_ACCEPT;
+      l->token_renewed = l->token_renewed || uh_oauth_serial(l->exo->options.oauth, l->exo->resource) == l->token_serial;
       uh_oauth_drop(l->exo->options.oauth, l->exo->resource, l->token_serial);
       return UH_HTTP_AT_ONCE;
     default: return UH_HTTP_ACCEPT;

@@ -224,10 +224,23 @@ static enum uh_http_verdict judge_token(void *user, const struct uh_http_reply *
   return text && uh_oauth_refused(reply->status, text, NULL) == UH_OAUTH_TRANSIENT ? UH_HTTP_AGAIN : v;
 }
 
-/* One form post. 0 with a body (any status in *ret_status), -1. */
-static int post(struct uh_oauth *a, const char *path, const struct uh_str *form, long *ret_status, struct uh_str *body,
-                struct uh_err *err) {
+static enum uh_http_verdict judge_once(void *user, const struct uh_http_reply *reply) {
+  (void)user;
+  (void)reply;
+  return UH_HTTP_ACCEPT;
+}
+
+struct answer {
+  long status;
+  enum uh_http_failure failure;
+  int64_t told; /* Retry-After in milliseconds, -1: none */
+};
+
+/* One form post; once: it is not repeated here. 0 with a body (any status), -1. */
+static int post(struct uh_oauth *a, const char *path, const struct uh_str *form, bool once, struct answer *ret,
+                struct uh_str *body, struct uh_err *err) {
   struct uh_str url UH_CLEANUP(uh_str_clear) = {0};
+  *ret = (struct answer){.told = -1, .failure = UH_HTTP_NOT_SENT};
   uh_str_addf(&url, "%s/", a->login);
   uh_http_percent(&url, a->tenant ? a->tenant : "organizations");
   uh_str_addf(&url, "/oauth2/v2.0/%s", path);
@@ -235,10 +248,14 @@ static int post(struct uh_oauth *a, const char *path, const struct uh_str *form,
   const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", "Accept: application/json", NULL};
   struct asked asked = {body};
   struct uh_http_request q = {.intent = UH_HTTP_READ, .method = "POST", .url = url.s, .headers = headers, .body = form->s,
-                              .body_size = form->len, .max_body = 1024 * 1024, .user = &asked, .judge = judge_token};
+                              .body_size = form->len, .max_body = 1024 * 1024, .user = &asked,
+                              .judge = once ? judge_once : judge_token};
   struct uh_http_reply reply = {.err = UH_ERR_INIT};
   int r = uh_http_fetch(a->http, &q, &reply, body, err);
-  *ret_status = reply.status;
+  ret->status = reply.status;
+  ret->failure = reply.failure;
+  const char *told = uh_http_header(&reply, "Retry-After");
+  if (told && !uh_http_retry_after(told, (int64_t)time(NULL), &ret->told)) ret->told = -1;
   if (r == 0 && reply.status != 200) {
     char origin[UH_HTTP_ORIGIN_MAX];
     if (uh_http_origin(a->login, origin)) uh_err_where(err, "%s", strstr(origin, "//") + 2);
@@ -286,26 +303,46 @@ static int scope_add(struct uh_str *form, const char *resource, bool offline) {
   return 0;
 }
 
+/* One try. What is to be done next stands in *ret_what; 0: there is a token. */
+static int try_credentials(struct uh_oauth *a, struct cached *c, enum uh_oauth_refusal *ret_what, int64_t *ret_told,
+                           struct uh_err *err) {
+  struct uh_str form UH_CLEANUP(uh_http_str_wipe) = {0}, body UH_CLEANUP(uh_http_str_wipe) = {0};
+  struct answer answer;
+  *ret_what = UH_OAUTH_FINAL;
+  uh_http_form_add(&form, "client_id", a->client_id);
+  uh_http_form_add(&form, "grant_type", "client_credentials");
+  if (scope_add(&form, c->resource, false) != 0) return uh_fail_nomem(err);
+  if (add_proof(a, &form, err) != 0) return -1;
+  int r = post(a, "token", &form, true, &answer, &body, err);
+  *ret_told = answer.told;
+  if (r != 0) {
+    if (answer.failure != UH_HTTP_TLS && answer.failure != UH_HTTP_STOPPED && answer.failure != UH_HTTP_NOT_SENT)
+      *ret_what = UH_OAUTH_TRANSIENT;
+    return -1;
+  }
+  if (answer.status == 200) {
+    *ret_what = UH_OAUTH_TRANSIENT;
+    return keep_token(c, body.s, err);
+  }
+  *ret_what = uh_oauth_refused(answer.status, body.s, err);
+  return -1;
+}
+
+/* An assertion serves once, so each repetition is made anew here and not by the HTTP client. */
 static int by_client_credentials(struct uh_oauth *a, struct cached *c, struct uh_err *err) {
-  unsigned pause = a->options.rotation_pause_ms ? a->options.rotation_pause_ms : UH_OAUTH_ROTATION_PAUSE_MS;
-  for (unsigned attempt = 0;; attempt++) {
-    struct uh_str form UH_CLEANUP(uh_http_str_wipe) = {0}, body UH_CLEANUP(uh_http_str_wipe) = {0};
-    long status = 0;
-    uh_http_form_add(&form, "client_id", a->client_id);
-    uh_http_form_add(&form, "grant_type", "client_credentials");
-    if (scope_add(&form, c->resource, false) != 0) return uh_fail_nomem(err);
-    if (add_proof(a, &form, err) != 0) return -1;
-    if (post(a, "token", &form, &status, &body, err) != 0) return -1;
-    if (status == 200) return keep_token(c, body.s, err);
+  unsigned rotation_pause = a->options.rotation_pause_ms ? a->options.rotation_pause_ms : UH_OAUTH_ROTATION_PAUSE_MS;
+  unsigned backoff = a->options.http.backoff_ms ? a->options.http.backoff_ms : UH_HTTP_BACKOFF_MS;
+  unsigned rotations = 0, transients = 0;
+  for (;;) {
     struct uh_err why = UH_ERR_INIT;
-    enum uh_oauth_refusal what = uh_oauth_refused(status, body.s, &why);
-    if (what == UH_OAUTH_ROTATION && attempt < UH_OAUTH_ROTATION_TRIES && wait_ms(a, pause)) continue;
-    if (err && err->cls == UH_ERR_NONE) {
-      char where[sizeof err->where];
-      (void)snprintf(where, sizeof where, "%s", err->where);
-      *err = why;
-      uh_err_where(err, "%s", where);
-    }
+    enum uh_oauth_refusal what;
+    int64_t told = -1, pause = -1;
+    if (try_credentials(a, c, &what, &told, &why) == 0) return 0;
+    if (what == UH_OAUTH_ROTATION && rotations++ < UH_OAUTH_ROTATION_TRIES) pause = rotation_pause;
+    if (what == UH_OAUTH_TRANSIENT && transients < UH_HTTP_TRANSIENT_MAX) pause = (int64_t)backoff << transients++;
+    if (pause >= 0 && told > pause) pause = told + 10;
+    if (pause >= 0 && told <= UH_HTTP_RETRY_AFTER_MAX_MS && wait_ms(a, pause)) continue;
+    if (err && err->cls == UH_ERR_NONE) *err = why;
     return -1;
   }
 }
@@ -315,13 +352,13 @@ static int by_refresh(struct uh_oauth *a, struct cached *c, struct uh_err *err) 
   const char *refresh = c->refresh;
   for (size_t i = 0; !refresh && i < a->n_cached; i++) refresh = a->cached[i].refresh; /* it serves every resource */
   if (!refresh) return 1;
-  long status = 0;
+  struct answer answer;
   uh_http_form_add(&form, "client_id", a->client_id);
   uh_http_form_add(&form, "grant_type", "refresh_token");
   uh_http_form_add(&form, "refresh_token", refresh);
   if (scope_add(&form, c->resource, true) != 0) return uh_fail_nomem(err);
-  if (post(a, "token", &form, &status, &body, err) != 0) return -1;
-  return status == 200 ? keep_token(c, body.s, err) : 1;
+  if (post(a, "token", &form, false, &answer, &body, err) != 0) return -1;
+  return answer.status == 200 ? keep_token(c, body.s, err) : 1;
 }
 
 static int poll_device(struct uh_oauth *a, struct cached *c, const char *device_code, int64_t interval, int64_t ends,
@@ -331,14 +368,14 @@ static int poll_device(struct uh_oauth *a, struct cached *c, const char *device_
     if (!wait_ms(a, interval * 10 * percent)) return uh_fail(err, UH_ERR_INTERRUPTED, "the sign-in was stopped");
     if (now_s() > ends) return uh_fail(err, UH_ERR_DENIED, "the code has expired before anybody signed in");
     struct uh_str form UH_CLEANUP(uh_http_str_wipe) = {0}, body UH_CLEANUP(uh_http_str_wipe) = {0};
-    long status = 0;
+    struct answer answer;
     uh_http_form_add(&form, "grant_type", "urn:ietf:params:oauth:grant-type:device_code");
     uh_http_form_add(&form, "client_id", a->client_id);
     uh_http_form_add(&form, "device_code", device_code);
-    if (post(a, "token", &form, &status, &body, err) != 0) return -1;
-    if (status == 200) return keep_token(c, body.s, err);
+    if (post(a, "token", &form, false, &answer, &body, err) != 0) return -1;
+    if (answer.status == 200) return keep_token(c, body.s, err);
     struct uh_err why = UH_ERR_INIT;
-    enum uh_oauth_refusal what = uh_oauth_refused(status, body.s, &why);
+    enum uh_oauth_refusal what = uh_oauth_refused(answer.status, body.s, &why);
     if (what == UH_OAUTH_SLOW_DOWN) interval = interval + 5 > DEVICE_POLL_MAX_S ? DEVICE_POLL_MAX_S : interval + 5;
     if (what == UH_OAUTH_PENDING || what == UH_OAUTH_SLOW_DOWN) continue;
     if (err && err->cls == UH_ERR_NONE) *err = why;
@@ -355,13 +392,13 @@ static int by_device_code(struct uh_oauth *a, struct cached *c, struct uh_err *e
     return -1;
   }
   struct uh_str form UH_CLEANUP(uh_http_str_wipe) = {0}, body UH_CLEANUP(uh_http_str_wipe) = {0};
-  long status = 0;
+  struct answer answer;
   uh_http_form_add(&form, "client_id", a->client_id);
   if (scope_add(&form, c->resource, true) != 0) return uh_fail_nomem(err);
-  if (post(a, "devicecode", &form, &status, &body, err) != 0) return -1;
-  if (status != 200) {
+  if (post(a, "devicecode", &form, false, &answer, &body, err) != 0) return -1;
+  if (answer.status != 200) {
     struct uh_err why = UH_ERR_INIT;
-    (void)uh_oauth_refused(status, body.s, &why);
+    (void)uh_oauth_refused(answer.status, body.s, &why);
     if (err && err->cls == UH_ERR_NONE) *err = why;
     return -1;
   }
