@@ -430,13 +430,22 @@ def test_a_disturbance_that_stays(tenant, fault, args):
     assert len(facts.addresses()) >= 1000
 
 
-def test_tokens_end_during_a_long_listing(tenant):
-    """B13"""
+def test_tokens_are_refused_during_a_long_listing(tenant):
+    """B13: dropped once, asked again once."""
     t = tenant(mailboxes=MAILBOXES)
-    t.faults([{"match": {"cmdlet": "Get-Mailbox", "every": 5}, "fault": "unauthorized"}])
+    t.faults([{"match": {"cmdlet": "Get-Mailbox", "parameters": {"Filter": f"Alias -like '{letter}*'"}, "nth": 1},
+               "fault": "unauthorized", "args": {"revoke": False}} for letter in "abx9"])
     facts = t.observe("cloud:Mailbox")
     assert facts.state("Mailbox") == "complete", facts.set("Mailbox")
     assert facts.addresses() == everyone(MAILBOXES)
+
+
+def test_tokens_are_renewed_before_they_end(tenant):
+    t = tenant(mailboxes=MAILBOXES, token_lifetime=200)     # below the five minutes that must be left
+    facts = t.observe("cloud:Mailbox")
+    assert facts.state("Mailbox") == "complete", facts.set("Mailbox")
+    pages = sum("InvokeCommand" in r["path"] for r in entries(t))
+    assert sum(r["path"].endswith("/token") for r in entries(t)) >= pages
 
 
 def test_single_items_of_a_batch(tenant):
