@@ -34,6 +34,7 @@
 
 #include <pthread.h>
 #include "sources/dns_answers.h"
+#include "sources/dns_domains.h"
 #include "sources/dns_spf.h"
 #include "sources/source.h"
 #include "wire/dns.h"
@@ -613,48 +614,6 @@ static void *view_run(void *user) {
 
 /* ---- the source ---- */
 
-static bool is_under(const char *domain, const char *parent) {
-  size_t n = strlen(domain), m = strlen(parent);
-  return n >= m && !strcmp(domain + n - m, parent) && (n == m || domain[n - m - 1] == '.');
-}
-
-/* Domains that Microsoft gives a tenant; their records are Microsoft's. */
-static bool is_given(const char *domain) {
-  return is_under(domain, "onmicrosoft.com") || is_under(domain, "onmicrosoft.us") ||
-         is_under(domain, "partner.onmschina.cn");
-}
-
-static int by_text(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Leaves in domains what is to be asked, sorted and unique, and returns how many; the others are freed. */
-static size_t domains_to_ask(struct uh_observe *observe, char **domains, size_t n) {
-  size_t kept = 0;
-  for (size_t i = 0; i < n; i++) {
-    char *d = domains[i];
-    if (!strncmp(d, "*.", 2)) {
-      uh_observe_notice(observe, "accepted domain %s was asked in DNS as %s", d, d + 2);
-      memmove(d, d + 2, strlen(d + 2) + 1);
-    }
-    if (!strcmp(d, "*"))
-      uh_observe_notice(observe, "accepted domain * stands for every domain; DNS cannot be asked for it");
-    if (!strcmp(d, "*") || !*d || is_given(d))
-      free(d);
-    else
-      domains[kept++] = d;
-  }
-  if (kept > 1) qsort(domains, kept, sizeof *domains, by_text);
-  size_t unique = 0;
-  for (size_t i = 0; i < kept; i++) {
-    if (unique && !strcmp(domains[i], domains[unique - 1]))
-      free(domains[i]);
-    else
-      domains[unique++] = domains[i];
-  }
-  return unique;
-}
-
 static int views_run(struct view *views, size_t n, struct uh_err *err) {
   bool started[2] = {false};
   int rc = 0;
@@ -681,7 +640,7 @@ static int observe_dns(struct uh_observe *observe, struct uh_err *err) {
   size_t n = 0, n_views = 0;
   bool complete = false;
   if (uh_observe_accepted_domains(observe, &domains, &n, &complete, err) < 0) return -1;
-  n = domains_to_ask(observe, domains, n);
+  n = uh_dns_domains_to_ask(observe, domains, n);
   struct view *views = calloc(2, sizeof *views);
   int rc = views ? 0 : uh_fail_nomem(err);
   for (size_t i = 0; i < 2 && rc == 0; i++) {

@@ -651,7 +651,6 @@ int uh_dns_run(struct uh_dns *dns, size_t below, bool (*stopped)(void *user), vo
   int64_t asked_ms = 0;
   for (;;) {
     dns->now_ms = clock_ms();
-    if (dns->now_ms - dns->tick_ms >= TICK_MS) tick(dns);
     pump(dns);
     if (stopped && dns->now_ms - asked_ms >= 2 * TICK_MS) {
       asked_ms = dns->now_ms;
@@ -662,5 +661,7 @@ int uh_dns_run(struct uh_dns *dns, size_t below, bool (*stopped)(void *user), vo
     if (n < 0 && errno != EINTR) return uh_fail(err, UH_ERR_INTERNAL, "epoll: %s", strerror(errno));
     dns->now_ms = clock_ms();
     for (int i = 0; i < n; i++) handle(dns, &events[i]);
+    /* What has arrived is read before anything counts as late: a callback may have kept us waiting. */
+    if (dns->now_ms - dns->tick_ms >= TICK_MS) tick(dns);
   }
 }

@@ -33,13 +33,14 @@ def zones():
     for i in range(DOMAINS):
         key = f"d{i}-example"
         all_zones[f"d{i}.example"] = [
-            f"@ MX 10 {key}.mail.protection.outlook.com.", "@ A 192.0.2.80", "autodiscover CNAME autodiscover.outlook.com.",
+            f"@ MX 10 {key}.mail.protection.outlook.com.", "@ A 192.0.2.80",
+            "autodiscover CNAME autodiscover.outlook.com.",
             '@ TXT "v=spf1 include:spf.protection.outlook.com -all"', '@ TXT "MS=ms12345678"',
             f"selector1._domainkey CNAME selector1-{key}._domainkey.keys.onmicrosoft.com.",
             f"selector2._domainkey CNAME selector2-{key}._domainkey.keys.onmicrosoft.com.",
             '_dmarc TXT "v=DMARC1; p=reject; rua=mailto:dmarc@example"']
         hosts.append(f"{key}.mail.protection A 192.0.2.77")
-        keys += [f'selector{n}-{key}._domainkey TXT "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQ"' for n in (1, 2)]
+        keys += [f'selector{n}-{key}._domainkey TXT "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNAD"' for n in (1, 2)]
     all_zones |= {"outlook.com": hosts, "keys.onmicrosoft.com": keys, ".": []}
     return all_zones
 
@@ -60,7 +61,8 @@ def source(address, run_dir, count):
 
 def resolver(address, questions):
     with open(questions, "rb") as lines:
-        done = subprocess.run([os.path.join(DRIVERS, "dns_ask"), "-q", address], stdin=lines, capture_output=True, check=True)
+        done = subprocess.run([os.path.join(DRIVERS, "dns_ask"), "-q", address], stdin=lines, capture_output=True,
+                              check=True)
     return json.loads(done.stdout.splitlines()[-1])["stats"]
 
 
@@ -104,7 +106,8 @@ def main():
         yardstick = statistics.median(perf)
         tell("resolver_rate", statistics.median(ask), "questions/s", yardstick, 0.5, questions=len(asked), lost=sum(lost))
         tell("source_rate", statistics.median(observe), "questions/s", yardstick, 0.5, outcomes=outcomes)
-        tell("source_peak_memory", max(peak), "KiB", MEMORY_KIB, 1.0, half_the_domains=small["peak_kib"])
+        tell("source_peak_memory", max(peak), "KiB", MEMORY_KIB, 1.0,
+             half_the_domains=small["peak_kib"])
     finally:
         nsd.stop(run_dir)
         shutil.rmtree(run_dir, ignore_errors=True)

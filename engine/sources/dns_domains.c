@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sources/dns_domains.h"
+
+static bool is_under(const char *domain, const char *parent) {
+  size_t n = strlen(domain), m = strlen(parent);
+  return n >= m && !strcmp(domain + n - m, parent) && (n == m || domain[n - m - 1] == '.');
+}
+
+/* Domains that Microsoft gives a tenant; their records are Microsoft's. */
+static bool is_given(const char *domain) {
+  return is_under(domain, "onmicrosoft.com") || is_under(domain, "onmicrosoft.us") ||
+         is_under(domain, "partner.onmschina.cn");
+}
+
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* *.x is asked as x. false: the domain is not asked at all. */
+static bool domain_to_ask(struct uh_observe *observe, char *domain) {
+  size_t n = strlen(domain);
+  if (n > 2 && domain[0] == '*' && domain[1] == '.') {
+    uh_observe_notice(observe, "accepted domain %s was asked in DNS as %s", domain, domain + 2);
+    memmove(domain, domain + 2, n - 1);
+  } else if (n == 1 && domain[0] == '*') {
+    uh_observe_notice(observe, "accepted domain * stands for every domain; DNS cannot be asked for it");
+    return false;
+  }
+  return n && !is_given(domain);
+}
+
+size_t uh_dns_domains_to_ask(struct uh_observe *observe, char **domains, size_t n) {
+  size_t kept = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (domain_to_ask(observe, domains[i]))
+      domains[kept++] = domains[i];
+    else
+      free(domains[i]);
+  }
+  if (kept > 1) qsort(domains, kept, sizeof *domains, by_text);
+  size_t unique = 0;
+  for (size_t i = 0; i < kept; i++) {
+    if (unique && !strcmp(domains[i], domains[unique - 1]))
+      free(domains[i]);
+    else
+      domains[unique++] = domains[i];
+  }
+  return unique;
+}
