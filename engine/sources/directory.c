@@ -63,8 +63,7 @@ int uh_directory_search(struct uh_directory *d, const struct uh_ldap_search *sea
   int64_t before = uh_ldap_requests(d->ldap);
   int result = uh_ldap_search(d->ldap, search, ret_outcome, &local);
   uh_observe_counted(d->observe, 0, uh_ldap_requests(d->ldap) - before);
-  /* After a timeout or a broken answer nobody knows what still comes on this connection. */
-  if (result < 0 && local.cls == UH_ERR_UNAVAILABLE && local.answer == UH_TIMEOUT) d->ldap = uh_ldap_free(d->ldap);
+  if (uh_ldap_is_broken(d->ldap)) d->ldap = uh_ldap_free(d->ldap);
   if (result < 0 && err && err->cls == UH_ERR_NONE) *err = local;
   return result;
 }

@@ -140,6 +140,7 @@ static void report_recipients(struct part *p, int result, const struct uh_err *e
   struct uh_directory *d = p->d;
   const char *nc = p->domain->nc;
   int64_t n = p->reader.written;
+  char text[900];
   if (result < 0 || p->reader.unreadable > 0) {
     uh_directory_report(d, "Recipient", nc, result, n, p->reader.unreadable, err);
   } else if (result == UH_LDAP_NO_OBJECT) {
@@ -155,7 +156,8 @@ static void report_recipients(struct part *p, int result, const struct uh_err *e
                    "read from a global catalogue, which holds neither archives nor moves nor holds: objects that have "
                    "nothing else were "
                    "not listed%s%s",
-                   err->what[0] ? "; the domain itself: " : "", err->what);
+                   err->what[0] ? "; the domain itself: " : "",
+                   err->what[0] ? uh_err_text(err, text, sizeof text) : "");
   } else {
     uh_observe_set(d->observe, "on-premises", "Recipient", nc, "complete", UH_VALUE, n, "%s", "");
   }
@@ -291,8 +293,12 @@ static int read_domain(struct uh_directory *d, const struct uh_directory_domain 
     report_recipients(&p, result, &why);
   }
   if (computers && !broken_off(d)) {
+    if (p.ldap && uh_ldap_is_broken(p.ldap)) {
+      p.ldap = uh_ldap_free(p.ldap);
+      connected = connect_part(&p, &computers_why);
+    }
     if (connected < 0)
-      report_computers(&p, -1, &why);
+      report_computers(&p, -1, computers_why.cls != UH_ERR_NONE ? &computers_why : &why);
     else {
       result = read_computers(&p, &computers_why);
       report_computers(&p, result, &computers_why);

@@ -293,7 +293,11 @@ int uh_ldap_options_check(const struct uh_ldap_options *options, struct uh_err *
 }
 
 static int on_connected(LDAP *ld, Sockbuf *sb, LDAPURLDesc *srv, struct sockaddr *addr, struct ldap_conncb *ctx) {
-  (void)ld, (void)srv, (void)addr, (void)ctx;
+  (void)ld, (void)srv, (void)addr;
+  const struct uh_ldap *l = ctx->lc_arg;
+  /* libldap would connect again by itself when a connection is lost, without a login. To an anonymous client AD looks
+   * empty: that must never pass for an answer. */
+  if (l->bound) return -1;
   int fd = -1, ahead = READ_AHEAD;
   ber_len_t max = UH_LDAP_MAX_MESSAGE;
   (void)ber_sockbuf_ctrl(sb, LBER_SB_OPT_SET_MAX_INCOMING, &max);
@@ -316,7 +320,7 @@ static int set_options(struct uh_ldap *l, const struct uh_ldap_options *o, struc
   int version = LDAP_VERSION3, zero = 0, never = LDAP_DEREF_NEVER, idle = 60, probes = 3, interval = 10;
   struct timeval network = {.tv_sec = o->connect_seconds > 0 ? o->connect_seconds : UH_LDAP_CONNECT_SECONDS};
   struct timeval operation = {.tv_sec = UH_LDAP_OPERATION_SECONDS};
-  l->callbacks = (struct ldap_conncb){.lc_add = on_connected, .lc_del = on_closed};
+  l->callbacks = (struct ldap_conncb){.lc_add = on_connected, .lc_del = on_closed, .lc_arg = l};
   bool ok = ldap_set_option(l->ld, LDAP_OPT_PROTOCOL_VERSION, &version) == 0 &&
             ldap_set_option(l->ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == 0 &&
             ldap_set_option(l->ld, LDAP_OPT_RESTART, LDAP_OPT_ON) == 0 &&
@@ -443,6 +447,7 @@ int uh_ldap_connect(const struct uh_ldap_options *o, struct uh_ldap **ret_ldap, 
   if (uh_ldap_is_stopped(l)) return uh_ldap_interrupted(l, err);
   if (open_connection(l, o, &u, err) < 0) return -1;
   if ((o->gssapi ? bind_gssapi(l, o, err) : bind_simple(l, o, err)) < 0) return -1;
+  l->bound = true;
   *ret_ldap = UH_TAKE(l);
   return 0;
 }

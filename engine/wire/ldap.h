@@ -53,6 +53,8 @@ struct uh_ldap *uh_ldap_free(struct uh_ldap *UH_NULLABLE ldap); /* returns NULL 
 void uh_ldap_freep(struct uh_ldap **ldap);
 const char *uh_ldap_host(const struct uh_ldap *ldap); /* "dc01.contoso.com:636" */
 int64_t uh_ldap_requests(const struct uh_ldap *ldap); /* requests sent so far */
+/* The connection was lost, or fell silent: every further search fails. Free it and connect again. */
+bool uh_ldap_is_broken(const struct uh_ldap *ldap);
 /* Checks url, protection and bind without connecting; what uh_ldap_connect would refuse as UH_ERR_CONFIG. */
 int uh_ldap_options_check(const struct uh_ldap_options *options, struct uh_err *err);
 /* "ldaps://host:port" with scheme and port of url and another host; a host that brings a port keeps it. Free it. */

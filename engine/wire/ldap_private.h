@@ -13,6 +13,8 @@ struct uh_ldap {
   struct ldap_conncb callbacks;
   char host[272]; /* host:port, for messages */
   int64_t requests;
+  bool bound;  /* from here on a new TCP connection would be an anonymous one: it is refused */
+  bool broken; /* nobody knows what still comes on it: no more requests */
   int silence_seconds;
   bool (*stopped)(void *user);
   void *stopped_user;

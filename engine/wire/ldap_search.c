@@ -194,6 +194,7 @@ static int read_entry(struct run *r, BerElement *ber, const char *dn, struct uh_
 static int send_search(struct run *r, const char *base, int scope, const char *filter, const char *const *attributes,
                        bool paged, int *ret_msgid, struct uh_err *err) {
   const struct uh_ldap_search *q = r->search;
+  if (r->ldap->broken) return uh_ldap_result_error(r->ldap->host, "search", LDAP_SERVER_DOWN, NULL, err);
   LDAPControl *controls[3] = {NULL};
   unsigned n = 0;
   LDAPControl *page = NULL;
@@ -210,6 +211,7 @@ static int send_search(struct run *r, const char *base, int scope, const char *f
                            LDAP_NO_LIMIT, ret_msgid);
   if (page) ldap_control_free(page);
   if (rc == LDAP_SUCCESS) return 0;
+  if (rc == LDAP_SERVER_DOWN) r->ldap->broken = true;
   if (rc == LDAP_FILTER_ERROR) return uh_fail(err, UH_ERR_INTERNAL, "the search filter is malformed: %.300s", filter);
   return uh_ldap_local_error(r->ldap, "search", rc, err);
 }
@@ -226,9 +228,15 @@ static int next_message(struct run *r, int msgid, double page_deadline, LDAPMess
       *ret_message = m;
       return 0;
     }
-    if (type < 0) return uh_ldap_local_error(r->ldap, "search", 0, err);
+    if (type < 0) {
+      r->ldap->broken = true;
+      return uh_ldap_local_error(r->ldap, "search", 0, err);
+    }
     if (uh_ldap_is_stopped(r->ldap)) return uh_ldap_interrupted(r->ldap, err);
-    if (uh_ldap_clock() >= deadline) return uh_ldap_result_error(r->ldap->host, "search", LDAP_TIMEOUT, NULL, err);
+    if (uh_ldap_clock() >= deadline) {
+      r->ldap->broken = true;
+      return uh_ldap_result_error(r->ldap->host, "search", LDAP_TIMEOUT, NULL, err);
+    }
   }
 }
 
@@ -477,7 +485,7 @@ int uh_ldap_search(struct uh_ldap *ldap, const struct uh_ldap_search *search, st
   if (!ldap->scratch && !(ldap->scratch = calloc(1, sizeof *ldap->scratch))) return uh_fail_nomem(err);
   struct run r = {.ldap = ldap, .search = search, .outcome = ret_outcome, .scratch = ldap->scratch, .msgid = -1};
   int result = read_pages(&r, err);
-  if (r.msgid >= 0) (void)ldap_abandon_ext(ldap->ld, r.msgid, NULL, NULL);
+  if (r.msgid >= 0 && !ldap->broken) (void)ldap_abandon_ext(ldap->ld, r.msgid, NULL, NULL);
   drop_held(r.scratch);
   ldap_memfree(r.cookie.bv_val);
   if (result == 0 && ret_outcome->damaged > 0) {
@@ -490,6 +498,10 @@ int uh_ldap_search(struct uh_ldap *ldap, const struct uh_ldap_search *search, st
 }
 
 /* ---- looking into an entry ---- */
+
+bool uh_ldap_is_broken(const struct uh_ldap *ldap) {
+  return ldap->broken;
+}
 
 const struct uh_ldap_attribute *uh_ldap_get(const struct uh_ldap_entry *entry, const char *name) {
   for (size_t i = 0; i < entry->n; i++)
