@@ -14,7 +14,8 @@ enum {
   WIDTH_MAX = 120, /* longer lines are hard to read */
   TEXT_MAX = 600,  /* columns of one text; the JSON report has all of it */
   NAME_MAX_COLUMNS = 150,
-  SHOWN = 5,    /* findings of a check, unless verbose */
+  SHOWN = 5, /* findings of a check, unless verbose */
+  SHOWN_OF_INFO = 2,
   EXAMPLES = 3, /* objects that could not be judged */
 };
 
@@ -248,18 +249,18 @@ static int each_lacking_source(void *user, const struct uh_result_source *src) {
 static int each_absent_source(void *user, const struct uh_result_source *src) {
   struct absent *a = user;
   if (strcmp(src->state, "not-configured") != 0) return 0;
-  uh_str_addf(&a->names, "%s%s", a->names.len ? ", " : "not configured: ", src->id);
+  uh_str_addf(&a->names, "%s%s", a->names.len ? ", " : "Not configured, so not asked: ", src->id);
   return 0;
 }
 
+/* No lack by itself: export files stand in for live services, and the checks that miss a source say so. */
 static int absent_sources(struct screen *s) {
   struct absent a = {0};
   int r = uh_results_sources(s->results, each_absent_source, &a, s->err);
-  if (a.names.len) {
-    once_heading(s);
-    put_line(s, 2, 2, &a.names);
-  }
-  uh_str_clear(&a.names);
+  if (a.names.len) uh_str_addc(&a.names, '.');
+  color(s, DIM);
+  put_line(s, 0, 2, &a.names);
+  color(s, PLAIN);
   return r;
 }
 
@@ -284,7 +285,7 @@ static int sources(struct screen *s) {
     uh_str_add(&line, "The observation was cut off: what is missing may hold more.");
     put_line(s, 2, 2, &line);
   }
-  if (uh_results_sources(s->results, each_lacking_source, s, s->err) < 0 || absent_sources(s) < 0) return -1;
+  if (uh_results_sources(s->results, each_lacking_source, s, s->err) < 0) return -1;
   if (!s->options->verbose) return 0;
   s->heading = "Observed";
   s->matched = 0;
@@ -394,7 +395,8 @@ static void check_title(struct screen *s, const struct uh_result_check *c) {
 }
 
 static int show_findings(struct screen *s, const struct uh_result_check *c) {
-  int64_t limit = s->options->limit > 0 ? s->options->limit : s->options->verbose ? 0 : SHOWN;
+  int64_t shown = strcmp(c->severity, "info") == 0 ? SHOWN_OF_INFO : SHOWN;
+  int64_t limit = s->options->limit > 0 ? s->options->limit : s->options->verbose ? 0 : shown;
   if (uh_results_findings(s->results, c->index, limit, each_finding, s, s->err) < 0) return -1;
   if (limit && c->findings > limit) uh_str_addf(&s->out, "    - and %lld more\n", (long long)(c->findings - limit));
   return 0;
@@ -509,7 +511,7 @@ static void summary(struct screen *s) {
   struct uh_str line = {0};
   int64_t checks = 0;
   for (int i = 0; i < 5; i++) checks += h->count[i];
-  uh_str_addf(&line, "%lld checks:", (long long)checks);
+  uh_str_addf(&line, "Verdict: %s. %lld checks:", uh_verdict_name(h->verdict), (long long)checks);
   const char *separator = " ";
   for (int i = 0; i < 5; i++) {
     if (!h->count[i]) continue;
@@ -535,7 +537,7 @@ static int render(struct uh_results *results, const struct uh_report_options *op
   if (verdict_line(&s) < 0) return -1;
   if (options->quiet) return flush(&s, 0);
   when_line(&s);
-  if (sources(&s) < 0 || all_checks(&s) < 0 || notices(&s) < 0) return -1;
+  if (absent_sources(&s) < 0 || sources(&s) < 0 || all_checks(&s) < 0 || notices(&s) < 0) return -1;
   summary(&s);
   return flush(&s, 0);
 }
