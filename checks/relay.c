@@ -41,15 +41,16 @@ static const struct uh_rule receive[] = {{"on-premises", "on-premises:ReceiveCon
  * Role and port, every address of the server, all of IPv4 and IPv6 allowed, these ways to log on and no other.
  */
 #define ROLE(name) "has_word(prop(json,'TransportRole'), '" name "')"
-#define EVERY_BINDING(port)                                                                                        \
-  "(prop_list(json,'Bindings') <> '[]' AND NOT EXISTS (SELECT 1 FROM json_each(prop_list(object.json,'Bindings')) WHERE " \
+#define EVERY_BINDING(port)                                                                                         \
+  "(prop_list(json,'Bindings') <> '[]' AND NOT EXISTS (SELECT 1 FROM json_each(prop_list(object.json,'Bindings')) " \
+  "WHERE "                                                                                                          \
   "value NOT IN ('0.0.0.0:" port "', '[::]:" port "')))"
 #define COMMON_AUTH                                                                    \
   "(has_word(" AUTH ", 'Tls') AND has_word(" AUTH ", 'Integrated') AND has_word(" AUTH \
   ", 'BasicAuth') AND has_word(" AUTH                                                  \
   ", 'BasicAuthRequireTLS')"                                                           \
   " AND NOT has_word(" AUTH ", 'ExternalAuthoritative'))"
-#define SHAPE                                                                                                         \
+#define SHAPE \
   "(" COMMON_AUTH " AND ((has_word(" AUTH ", 'ExchangeServer') AND ((" ROLE("HubTransport")                           \
       " AND (" EVERY_BINDING("2525") " OR " EVERY_BINDING("465") ")) OR (" ROLE("FrontendTransport") " AND ("         \
   EVERY_BINDING("25") " OR " EVERY_BINDING("717") ")))) OR (NOT has_word(" AUTH ", 'ExchangeServer') AND "            \

@@ -60,47 +60,41 @@ static const char default_sql[] =
     " FROM object WHERE side = 'cloud' AND kind = 'OrganizationConfig'";
 static const struct uh_rule default_rules[] = {{"cloud", "cloud:OrganizationConfig", default_sql}, {0}};
 
-/* User mailboxes on premises: the same bits as in mailbox.on-premises. Violated by one that is seen, unknown by one
- * that cannot be told. */
-#define LEFT_IN_AD "EXISTS (SELECT 1 FROM directory_recipient WHERE recipient_type_details & 161628209283135)"
-#define LEFT_IN_EXPORT                                                                                 \
-  "EXISTS (SELECT 1 FROM exchange_recipient WHERE side = 'on-premises' AND kind = 'Mailbox' AND "      \
-  "lower(recipient_type_details) IN"                                                                   \
-  " ('usermailbox','linkedmailbox','sharedmailbox','legacymailbox','roommailbox','equipmentmailbox','" \
-  "linkedroommailbox'))"
-#define STATUS                                                                                         \
-  "(CASE WHEN json_valid(prop(b.json,'Status')) AND json_type(prop(b.json,'Status')) = 'object' THEN " \
-  "json_extract(prop(b.json,'Status'),'$.Value') ELSE coalesce(prop(b.json,'Status'), prop(b.json,'MoveStatus')) END)"
-#define OPEN_MIGRATION                                                                                    \
-  "EXISTS (SELECT 1 FROM object b WHERE b.side = 'cloud' AND b.kind IN ('MigrationBatch', 'MoveRequest')" \
-  " AND " STATUS " NOT LIKE 'Completed%' AND " STATUS " NOT LIKE 'Remov%')"
-#define UNTOLD                                                                                                     \
-  "(EXISTS (SELECT 1 FROM directory_recipient WHERE recipient_type_details IS NULL AND (class IS NULL OR "         \
-  "lower(class) NOT IN"                                                                                            \
-  " ('group','contact','publicfolder','msexchdynamicdistributionlist'))) OR EXISTS (SELECT 1 FROM object b WHERE " \
-  "b.side = 'cloud'"                                                                                               \
-  " AND b.kind IN ('MigrationBatch', 'MoveRequest') AND " STATUS " IS NULL))"
+/*
+ * left: what stands against setting the flag, in one row. User mailboxes by the same bits as in mailbox.on-premises.
+ * One that is seen decides; else one that cannot be told makes it unknown. Nothing is searched while the flag is off.
+ */
+#define STATUS                                                                                   \
+  "CASE WHEN json_valid(prop(json,'Status')) AND json_type(prop(json,'Status')) = 'object' THEN" \
+  " json_extract(prop(json,'Status'),'$.Value') ELSE coalesce(prop(json,'Status'), prop(json,'MoveStatus')) END"
 static const char early_sql[] =
-    "SELECT CASE WHEN " FLAG_OFF " THEN 0 WHEN NOT (" LEFT_IN_AD " OR " LEFT_IN_EXPORT " OR " OPEN_MIGRATION
-    ") THEN CASE WHEN NOT " UNTOLD
-    " THEN 0 END"
-    "  WHEN " FLAG_ON " THEN 1 END AS violated," OBJECT_WHO
+    "WITH config AS MATERIALIZED (SELECT name, guid, " FLAG " AS flag, " FLAG_OFF
+    " AS off FROM object WHERE side = 'cloud' AND kind = 'OrganizationConfig'),"
+    " mailbox AS MATERIALIZED (SELECT total(recipient_type_details & 161628209283135 <> 0) AS seen,"
+    "  total(recipient_type_details IS NULL AND coalesce(lower(class) NOT IN"
+    "   ('group','contact','publicfolder','msexchdynamicdistributionlist'), 1)) AS untold FROM directory_recipient"
+    "  WHERE EXISTS (SELECT 1 FROM config WHERE off IS NOT 1)),"
+    " exported AS MATERIALIZED (SELECT count(*) AS seen FROM exchange_recipient WHERE side = 'on-premises'"
+    "  AND kind = 'Mailbox' AND lower(recipient_type_details) IN ('usermailbox','linkedmailbox','sharedmailbox',"
+    "   'legacymailbox','roommailbox','equipmentmailbox','linkedroommailbox')),"
+    " migration AS MATERIALIZED (SELECT total(status NOT LIKE 'Completed%' AND status NOT LIKE 'Remov%') AS seen,"
+    "  total(status IS NULL) AS untold FROM (SELECT " STATUS
+    " AS status FROM object WHERE side = 'cloud' AND kind IN ('MigrationBatch', 'MoveRequest'))),"
+    " against AS (SELECT config.*, CAST(max(mailbox.seen, exported.seen) AS INTEGER) AS mailboxes,"
+    "  CAST(migration.seen AS INTEGER) AS migrations, mailbox.untold + migration.untold AS untold"
+    "  FROM config, mailbox, exported, migration)"
+    " SELECT CASE WHEN off THEN 0 WHEN mailboxes OR migrations THEN iif(off = 0, 1, NULL) WHEN untold = 0 THEN 0 END"
+    " AS violated," OBJECT_WHO
     " 'organization configuration' AS kind,"
-    " CASE WHEN " FLAG
-    " IS NULL THEN 'Whether new synchronised mailboxes are managed in the cloud is not known: "
-    "BlockExchangeProvisioningFromOnPremEnabled was not obtained.'"
-    "  WHEN " OPEN_MIGRATION
-    " THEN 'New synchronised objects are managed in the cloud although a migration is still open, which blocks moving "
-    "their mailboxes.'"
-    "  WHEN " LEFT_IN_AD " OR " LEFT_IN_EXPORT
-    " THEN 'New synchronised objects are managed in the cloud although mailboxes are still on premises, which blocks "
-    "moving them.'"
-    "  ELSE 'Whether a mailbox or a migration is left is not known.' END AS message,"
-    " json_object('BlockExchangeProvisioningFromOnPremEnabled', " FLAG ", 'mailboxes on premises', " LEFT_IN_AD
-    " OR " LEFT_IN_EXPORT ", 'open migrations', " OPEN_MIGRATION
-    ") AS evidence,"
-    " 'Set-OrganizationConfig -ExchangeAttributesServerManagedByDefault' AS command"
-    " FROM object WHERE side = 'cloud' AND kind = 'OrganizationConfig'";
+    " 'New synchronised objects are managed in the cloud, which blocks moving mailboxes, while ' || CASE WHEN mailboxes"
+    "  THEN mailboxes || iif(mailboxes = 1, ' mailbox is', ' mailboxes are') || ' on premises'"
+    "  ELSE migrations || iif(migrations = 1, ' migration is', ' migrations are') || ' open' END || '.' AS message,"
+    " CASE WHEN flag IS NULL THEN json_object('BlockExchangeProvisioningFromOnPremEnabled', NULL)"
+    "  WHEN NOT mailboxes AND NOT migrations THEN json_object('the recipient type of every object, the status of every"
+    " migration', NULL)"
+    "  ELSE json_object('BlockExchangeProvisioningFromOnPremEnabled', flag, 'mailboxes on premises', mailboxes,"
+    "   'open migrations', migrations) END AS evidence,"
+    " 'Set-OrganizationConfig -ExchangeAttributesServerManagedByDefault' AS command FROM against";
 static const struct uh_rule early[] = {
     {"cloud",
      "cloud:OrganizationConfig,on-premises:Recipient|on-premises:Mailbox,cloud:MigrationBatch,cloud:MoveRequest",

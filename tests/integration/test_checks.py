@@ -13,10 +13,10 @@ import subprocess
 
 import pytest
 
-BUILD = os.environ.get("UNHYBRID_BUILD") or os.environ.get("MESON_BUILD_ROOT") or "build"
+BUILD = os.environ.get("BUILD_DIR") or pathlib.Path(__file__).resolve().parents[2] / "build"
 DRIVERS = pathlib.Path(BUILD) / "tests" / "integration" / "drivers"
 pytestmark = pytest.mark.skipif(not (DRIVERS / "facts_judge").exists(),
-                                reason="build the drivers and name the build directory in UNHYBRID_BUILD")
+                                reason="build the drivers and name the build directory in BUILD_DIR")
 
 NOW = 1_800_000_000
 DAY = 86400
