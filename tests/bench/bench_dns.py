@@ -104,7 +104,8 @@ def main():
             observe.append(last["requests"] / last["seconds"])
             peak.append(last["peak_kib"])
         yardstick = statistics.median(perf)
-        tell("resolver_rate", statistics.median(ask), "questions/s", yardstick, 0.5, questions=len(asked), lost=sum(lost))
+        tell("resolver_rate", statistics.median(ask), "questions/s", yardstick, 0.5,
+             questions=len(asked), lost=sum(lost))
         tell("source_rate", statistics.median(observe), "questions/s", yardstick, 0.5, outcomes=outcomes)
         tell("source_peak_memory", max(peak), "KiB", MEMORY_KIB, 1.0,
              half_the_domains=small["peak_kib"])

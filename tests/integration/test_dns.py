@@ -314,7 +314,8 @@ def test_source_shared_questions_once(tmp_path):
         count = len(server.seen)
         assert len(set(server.seen)) == count, "no question twice"
     assert len(pick(rows, role="exchanger")) == 10
-    zones = {f"s{i}.test": ["@ MX 10 mx.shared.test.", '@ TXT "v=spf1 include:spf.shared.test -all"'] for i in range(40)}
+    zones = {f"s{i}.test": ["@ MX 10 mx.shared.test.",
+                            '@ TXT "v=spf1 include:spf.shared.test -all"'] for i in range(40)}
     zones["shared.test"] = ["mx A 192.0.2.1", 'spf TXT "v=spf1 -all"']
     run = tmp_path / "run"
     try:
