@@ -159,15 +159,8 @@ static char *copy(struct view *v, const char *text) {
 /* ---- domains in progress ---- */
 
 static void domain_free(struct domain *d) {
-  struct view *v = d->view;
-  if (d->prev)
-    d->prev->next = d->next;
-  else
-    v->active = d->next;
-  if (d->next) d->next->prev = d->prev;
-  while (d->asks) {
-    struct ask *ask = d->asks;
-    d->asks = ask->next;
+  for (struct ask *ask = d->asks, *next; ask; ask = next) {
+    next = ask->next;
     free(ask);
   }
   for (int i = 0; i < d->spf.n; i++) free(d->spf.node[i]);
@@ -177,8 +170,17 @@ static void domain_free(struct domain *d) {
   free(d);
 }
 
+static void domain_end(struct domain *d) {
+  if (d->prev)
+    d->prev->next = d->next;
+  else
+    d->view->active = d->next;
+  if (d->next) d->next->prev = d->prev;
+  domain_free(d);
+}
+
 static void domain_release(struct domain *d) {
-  if (!--d->waiting) domain_free(d);
+  if (!--d->waiting) domain_end(d);
 }
 
 /* ---- questions that domains share ---- */
@@ -211,9 +213,8 @@ static void shared_link(struct view *v, struct shared *s) {
 }
 
 static void shared_free(struct shared *s) {
-  while (s->waiters) {
-    struct waiter *w = s->waiters;
-    s->waiters = w->next;
+  for (struct waiter *w = s->waiters, *next; w; w = next) {
+    next = w->next;
     free(w);
   }
   free(s->server);
@@ -561,11 +562,13 @@ static int view_ask(struct view *v) {
 
 static void view_clear(struct view *v) {
   v->dns = uh_dns_free(v->dns);
-  while (v->active) domain_free(v->active);
-  while (v->oldest) {
-    struct shared *s = v->oldest;
-    shared_unlink(v, s);
-    shared_free(s);
+  for (struct domain *d = v->active, *next; d; d = next) {
+    next = d->next;
+    domain_free(d);
+  }
+  for (struct shared *entry = v->oldest, *newer; entry; entry = newer) {
+    newer = entry->newer;
+    shared_free(entry);
   }
   uh_str_clear(&v->json);
 }
@@ -642,8 +645,7 @@ static int observe_dns(struct uh_observe *observe, struct uh_err *err) {
   if (uh_observe_accepted_domains(observe, &domains, &n, &complete, err) < 0) return -1;
   n = uh_dns_domains_to_ask(observe, domains, n);
   struct view *views = calloc(2, sizeof *views);
-  int rc = views ? 0 : uh_fail_nomem(err);
-  for (size_t i = 0; i < 2 && rc == 0; i++) {
+  for (size_t i = 0; i < 2 && views; i++) {
     if (!uh_observe_wants(observe, "dns", all[i].name)) continue;
     if (!all[i].servers->n) {
       uh_observe_set(observe, "dns", all[i].name, "", "not-configured", UH_NOT_ASKED, 0,
@@ -658,7 +660,7 @@ static int observe_dns(struct uh_observe *observe, struct uh_err *err) {
                                      .list_complete = complete,
                                      .err = UH_ERR_INIT};
   }
-  if (rc == 0) rc = views_run(views, n_views, err);
+  int rc = views ? views_run(views, n_views, err) : uh_fail_nomem(err);
   free(views);
   for (size_t i = 0; i < n; i++) free(domains[i]);
   free(domains);

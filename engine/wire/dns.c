@@ -27,7 +27,7 @@
 #define EVENTS 32
 #define CARES_UDP_SIZE 4096 /* c-ares cuts what is longer; we offer less: room for servers that overdo it */
 #define PLAIN_UDP_SIZE 512
-#define IDS 512
+#define IDS 128 /* 256 bytes: getrandom gives them whole */
 
 struct alias {
   char *owner, *target;
@@ -233,10 +233,14 @@ static int channel_open(struct uh_dns *dns, struct server *s, unsigned which, st
 
 int uh_dns_open(const struct uh_dns_options *options, struct uh_dns **ret_dns, struct uh_err *err) {
   (void)pthread_once(&library_once, library_init);
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll < 0) return uh_fail(err, UH_ERR_INTERNAL, "epoll: %s", strerror(errno));
   UH_CLEANUP(uh_dns_freep) struct uh_dns *dns = calloc(1, sizeof *dns);
-  if (!dns) return uh_fail_nomem(err);
-  dns->epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (dns->epoll < 0) return uh_fail(err, UH_ERR_INTERNAL, "epoll: %s", strerror(errno));
+  if (!dns) {
+    (void)close(epoll);
+    return uh_fail_nomem(err);
+  }
+  dns->epoll = epoll;
   if (!options->n_servers || options->n_servers > UH_DNS_SERVERS_MAX)
     return uh_fail(err, UH_ERR_CONFIG, "%zu name servers, where 1 to %d are possible", options->n_servers,
                    UH_DNS_SERVERS_MAX);
@@ -270,7 +274,7 @@ struct uh_dns *uh_dns_free(struct uh_dns *dns) {
   }
   list_free(&dns->orphans);
   uh_dns_message_clear(&dns->message);
-  if (dns->epoll >= 0) (void)close(dns->epoll);
+  (void)close(dns->epoll);
   free(dns);
   return NULL;
 }
@@ -383,7 +387,7 @@ static void finish_without(struct question *q, enum uh_dns_outcome outcome, cons
 static uint16_t next_id(struct uh_dns *dns) {
   if (!dns->n_ids) {
     if (getrandom(dns->ids, sizeof dns->ids, 0) != (ssize_t)sizeof dns->ids)
-      for (unsigned i = 0; i < IDS; i++) dns->ids[i] = (uint16_t)(clock_ms() * 31 + i * 7919);
+      for (unsigned i = 0; i < IDS; i++) dns->ids[i] = (uint16_t)((uint64_t)clock_ms() * 31 + (uint64_t)i * 7919);
     dns->n_ids = IDS;
   }
   return dns->ids[--dns->n_ids];
@@ -652,7 +656,7 @@ int uh_dns_run(struct uh_dns *dns, size_t below, bool (*stopped)(void *user), vo
   for (;;) {
     dns->now_ms = clock_ms();
     pump(dns);
-    if (stopped && dns->now_ms - asked_ms >= 2 * TICK_MS) {
+    if (stopped && dns->now_ms - asked_ms >= INT64_C(2) * TICK_MS) {
       asked_ms = dns->now_ms;
       if (stopped(user)) return 1;
     }
