@@ -51,6 +51,9 @@ int uh_cloud_open(struct uh_observe *observe, struct uh_cloud_session *s, struct
     o.rotation_pause_ms = percent(UH_OAUTH_ROTATION_PAUSE_MS, (unsigned)p);
     o.poll_percent = (unsigned)p;
   }
+  const char *chains = getenv(UH_CLOUD_CHAINS_VARIABLE);
+  unsigned long n = chains ? strtoul(chains, NULL, 10) : 0;
+  if (n >= 1 && n <= 8) s->chains = (unsigned)n;
   o.http = s->http;
   return uh_oauth_open(&o, &s->oauth, err);
 }

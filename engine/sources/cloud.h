@@ -13,12 +13,16 @@
 /* Percent of our own pauses (backoff, waiting for a new certificate) that are kept: for tests of a simulator whose time
  * runs faster. What a service asks for with Retry-After is never shortened. */
 #define UH_CLOUD_PAUSE_VARIABLE "UNHYBRID_PAUSE_PERCENT"
+/* Listings in flight at the same time, 1 to 8; for tenants that are known to bear more, or less, than the usual three.
+ */
+#define UH_CLOUD_CHAINS_VARIABLE "UNHYBRID_CHAINS"
 
 struct uh_cloud_session {
   struct uh_oauth *oauth;
   struct uh_oauth_hosts hosts; /* as asked: endpoints of the configuration, else the cloud's own */
   const char *graph_resource, *exchange_online_resource; /* of the tokens: the cloud's own, always */
   struct uh_http_options http;
+  unsigned chains; /* 0: the usual */
 };
 /* NULL: configured; else what is missing. */
 const char *uh_cloud_not_configured(const struct uh_config *config);

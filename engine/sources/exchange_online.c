@@ -31,9 +31,12 @@ static const struct cmdlet {
     /* Alias is a property that is documented to take wildcards in a filter. */
     {"Mailbox", "Mailbox", "", UNLIMITED, RECIPIENTS, NULL, "Alias", "abcdefghijklmnopqrstuvwxyz0123456789"},
     /* What Get-Mailbox lists is not asked for again. */
-    {"Recipient", "Recipient", "", UNLIMITED, RECIPIENTS, "RecipientType -ne 'UserMailbox'", "Alias", "abcdefgjklmprst"},
-    {"Mailbox", "Mailbox/SoftDeletedMailbox", "SoftDeletedMailbox", UNLIMITED ",\"SoftDeletedMailbox\":true", RECIPIENTS},
-    {"Mailbox", "Mailbox/InactiveMailboxOnly", "InactiveMailboxOnly", UNLIMITED ",\"InactiveMailboxOnly\":true", RECIPIENTS},
+    {"Recipient", "Recipient", "", UNLIMITED, RECIPIENTS, "RecipientType -ne 'UserMailbox'", "Alias",
+     "abcdefgjklmprst"},
+    {"Mailbox", "Mailbox/SoftDeletedMailbox", "SoftDeletedMailbox", UNLIMITED ",\"SoftDeletedMailbox\":true",
+     RECIPIENTS},
+    {"Mailbox", "Mailbox/InactiveMailboxOnly", "InactiveMailboxOnly", UNLIMITED ",\"InactiveMailboxOnly\":true",
+     RECIPIENTS},
     {"MailPublicFolder", "MailPublicFolder", "", UNLIMITED, RECIPIENTS},
     {"OrganizationConfig", "OrganizationConfig", "", "", ORGANIZATION},
     {"AcceptedDomain", "AcceptedDomain", "", UNLIMITED, CONFIGURATION},
@@ -196,14 +199,16 @@ static void refused_why(const struct call *c, const struct uh_exo_result *r, str
   uh_str_add(why, r->err.what);
   int may = uh_exo_may_run(c->source->exo, name);
   if (may == 0)
-    uh_str_addf(why, "; the account has no role for it: assign Global Reader, or the Exchange role \"%s\"", c->cmdlet->role);
+    uh_str_addf(why, "; the account has no role for it: assign Global Reader, or the Exchange role \"%s\"",
+                c->cmdlet->role);
   else if (may == 1)
     uh_str_add(why, "; the account has a role for it: a new assignment can take hours to arrive everywhere");
   else
-    uh_str_addf(why,
-                "; the right Exchange.ManageAsApp, the role Global Reader (or the Exchange role \"%s\") is missing, or was "
-                "assigned a short while ago",
-                c->cmdlet->role);
+    uh_str_addf(
+        why,
+        "; the right Exchange.ManageAsApp, the role Global Reader (or the Exchange role \"%s\") is missing, or was "
+        "assigned a short while ago",
+        c->cmdlet->role);
 }
 
 static void on_done(void *user, const struct uh_exo_result *r) {
@@ -211,7 +216,8 @@ static void on_done(void *user, const struct uh_exo_result *r) {
   const struct cmdlet *m = c->cmdlet;
   on_page(c);
   /* The prefilter is a convenience: where the service does not take it, the rows are told apart here. */
-  if (r->state != UH_EXO_COMPLETE && r->problem.cls == UH_EXO_BAD_PARAMETER && m->filter && !c->repeated_without_filter) {
+  if (r->state != UH_EXO_COMPLETE && r->problem.cls == UH_EXO_BAD_PARAMETER && m->filter &&
+      !c->repeated_without_filter) {
     c->repeated_without_filter = true;
     struct uh_err err = UH_ERR_INIT;
     if (ask(c, false, &err) == 0) return;
@@ -235,8 +241,9 @@ static int ask(struct call *c, bool with_filter, struct uh_err *err) {
   (void)snprintf(name, sizeof name, "Get-%s", m->noun);
   struct uh_str select UH_CLEANUP(uh_str_clear) = {0};
   const char *properties = uh_record_select(m->noun);
-  if (properties) uh_str_addf(&select, "%s%s%s", properties, strstr(properties, "Identity") ? "" : ",Identity",
-                              strcmp(m->noun, "Recipient") == 0 ? ",RecipientType" : "");
+  if (properties)
+    uh_str_addf(&select, "%s%s%s", properties, strstr(properties, "Identity") ? "" : ",Identity",
+                strcmp(m->noun, "Recipient") == 0 ? ",RecipientType" : "");
   c->drop_mailboxes = strcmp(m->noun, "Recipient") == 0;
   struct uh_exo_query q = {.cmdlet = name,
                            .parameters = m->parameters,
@@ -259,7 +266,8 @@ static void explain_token(struct source *s, const char *resource) {
   if (uh_oauth_claim_count(s->oauth, resource, "roles", &roles) != 0 ||
       uh_oauth_claim_count(s->oauth, resource, "scp", &scopes) != 0 || roles || scopes)
     return;
-  uh_observe_notice(s->observe, "the token carries no right on Exchange Online: grant the app Exchange.ManageAsApp and consent");
+  uh_observe_notice(s->observe,
+                    "the token carries no right on Exchange Online: grant the app Exchange.ManageAsApp and consent");
 }
 
 static int run(struct source *s, struct uh_err *err) {
@@ -271,7 +279,8 @@ static int run(struct source *s, struct uh_err *err) {
     for (size_t k = 0; k < i; k++)
       if (strcmp(cmdlets[k].set, cmdlets[i].set) == 0) c->seen = s->calls[k].seen;
     if (!uh_observe_wants(s->observe, SIDE, cmdlets[i].set)) continue;
-    if (uh_record_writer_open(s->observe, SIDE, "exchange-online", cmdlets[i].noun, cmdlets[i].listing, &c->writer, err) != 0)
+    if (uh_record_writer_open(s->observe, SIDE, "exchange-online", cmdlets[i].noun, cmdlets[i].listing, &c->writer,
+                              err) != 0)
       return -1;
     if (ask(c, true, err) != 0) return -1;
   }
@@ -289,7 +298,8 @@ static int observe(struct uh_observe *observe_run, struct uh_err *err) {
     struct uh_exo_options options = {.base = session.hosts.exchange_online,
                                      .resource = session.exchange_online_resource,
                                      .oauth = session.oauth,
-                                     .http = session.http};
+                                     .http = session.http,
+                                     .chains = session.chains};
     r = uh_exo_open(&options, &s->exo, err);
     if (r == 0) {
       explain_token(s, session.exchange_online_resource);
@@ -312,13 +322,14 @@ static int observe(struct uh_observe *observe_run, struct uh_err *err) {
 const struct uh_source uh_source_exchange_online = {
     .id = "exchange-online",
     .not_configured = uh_cloud_not_configured,
-    .sets = "cloud:Mailbox cloud:Recipient cloud:Mailbox/SoftDeletedMailbox cloud:Mailbox/InactiveMailboxOnly "
-            "cloud:MailPublicFolder cloud:OrganizationConfig cloud:AcceptedDomain cloud:InboundConnector "
-            "cloud:OutboundConnector cloud:TransportRule cloud:MigrationBatch cloud:MigrationEndpoint cloud:MoveRequest "
-            "cloud:OnPremisesOrganization cloud:OrganizationRelationship cloud:IntraOrganizationConnector "
-            "cloud:RemoteDomain cloud:JournalRule cloud:TransportConfig cloud:DkimSigningConfig "
-            "cloud:FederatedOrganizationIdentifier cloud:FederationTrust cloud:AvailabilityAddressSpace "
-            "cloud:PartnerApplication cloud:SharingPolicy",
+    .sets =
+        "cloud:Mailbox cloud:Recipient cloud:Mailbox/SoftDeletedMailbox cloud:Mailbox/InactiveMailboxOnly "
+        "cloud:MailPublicFolder cloud:OrganizationConfig cloud:AcceptedDomain cloud:InboundConnector "
+        "cloud:OutboundConnector cloud:TransportRule cloud:MigrationBatch cloud:MigrationEndpoint cloud:MoveRequest "
+        "cloud:OnPremisesOrganization cloud:OrganizationRelationship cloud:IntraOrganizationConnector "
+        "cloud:RemoteDomain cloud:JournalRule cloud:TransportConfig cloud:DkimSigningConfig "
+        "cloud:FederatedOrganizationIdentifier cloud:FederationTrust cloud:AvailabilityAddressSpace "
+        "cloud:PartnerApplication cloud:SharingPolicy",
     .after = "",
     .observe = observe,
 };

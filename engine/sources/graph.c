@@ -15,8 +15,8 @@
 
 #define SIDE "cloud"
 #define EXCHANGE_ONLINE "00000002-0000-0ff1-ce00-000000000000" /* appId of its service principal in every tenant */
-#define USER_SELECT                                                                                              \
-  "$select=id,displayName,userPrincipalName,mail,onPremisesSyncEnabled,onPremisesImmutableId,"                   \
+#define USER_SELECT                                                                            \
+  "$select=id,displayName,userPrincipalName,mail,onPremisesSyncEnabled,onPremisesImmutableId," \
   "onPremisesProvisioningErrors,serviceProvisioningErrors&$top=999"
 
 static const struct reading {
@@ -47,7 +47,7 @@ struct reader {
   const char *kind, *permission;
   struct uh_seen seen;
   int64_t written, told;
-  unsigned queries; /* not done yet */
+  unsigned queries;          /* not done yet */
   bool filtered, everything; /* provisioning errors: by filter, or all users looked at here */
   bool only_failed;
   char *principal;
@@ -147,14 +147,18 @@ static int on_object(void *user, const char *json, size_t n, struct uh_err *err)
     return uh_fail(err, UH_ERR_UNAVAILABLE, "an element of the answer is not JSON");
   }
   int result = 0;
-  if (!r->only_failed || list_filled(object, "onPremisesProvisioningErrors") || list_filled(object, "serviceProvisioningErrors"))
+  if (!r->only_failed || list_filled(object, "onPremisesProvisioningErrors") ||
+      list_filled(object, "serviceProvisioningErrors"))
     result = write_object(r, object, err);
   json_decref(object);
   return result;
 }
 
 static void report(struct reader *r, bool complete, bool any, enum uh_answer answer, const char *why) {
-  uh_observe_set(r->source->observe, SIDE, r->kind, "", complete ? "complete" : any && r->written ? "partial" : "failed",
+  uh_observe_set(r->source->observe, SIDE, r->kind, "",
+                 complete            ? "complete"
+                 : any && r->written ? "partial"
+                                     : "failed",
                  complete ? UH_VALUE : answer, r->written, "%s", why);
 }
 
@@ -185,7 +189,8 @@ static void on_errors_done(void *user, const struct uh_graph_result *result) {
   struct reader *r = user;
   count(r);
   r->queries--;
-  bool filter_refused = !result->complete && (result->cls == UH_GRAPH_UNSUPPORTED || result->cls == UH_GRAPH_NO_SEGMENT);
+  bool filter_refused =
+      !result->complete && (result->cls == UH_GRAPH_UNSUPPORTED || result->cls == UH_GRAPH_NO_SEGMENT);
   if (filter_refused && r->filtered && !r->everything) {
     /* Some tenants' Graph does not filter on these: look at all users, in pages, and keep those with errors. */
     struct uh_err err = UH_ERR_INIT;
@@ -234,8 +239,8 @@ static int take_values(struct reader *r, const json_t *body, struct uh_err *err)
 static int take_item(struct reader *r, const struct uh_graph_item *item, struct uh_err *err) {
   char code[64], message[256], why[600];
   json_t *body = item->body ? json_loads(item->body, 0, NULL) : NULL;
-  enum uh_graph_class cls = uh_graph_classify(item->status, item->body ? item->body : "", item->body ? strlen(item->body) : 0,
-                                              code, message);
+  enum uh_graph_class cls =
+      uh_graph_classify(item->status, item->body ? item->body : "", item->body ? strlen(item->body) : 0, code, message);
   int result = 0;
   if (item->status == 0) {
     report(r, false, false, UH_TIMEOUT, "it never came back from the batch");
@@ -257,9 +262,9 @@ static int take_item(struct reader *r, const struct uh_graph_item *item, struct 
     enum uh_answer answer = cls == UH_GRAPH_REFUSED || cls == UH_GRAPH_TOKEN         ? UH_REFUSED
                             : cls == UH_GRAPH_THROTTLED || cls == UH_GRAPH_TRANSIENT ? UH_TIMEOUT
                                                                                      : UH_NOT_ASKED;
-    (void)snprintf(why, sizeof why, "%s (HTTP %ld %s)%s%s",
-                   cls == UH_GRAPH_REFUSED ? "refused" : "the reading failed", item->status, code,
-                   cls == UH_GRAPH_REFUSED ? "; permission needed: " : "", cls == UH_GRAPH_REFUSED ? r->permission : "");
+    (void)snprintf(why, sizeof why, "%s (HTTP %ld %s)%s%s", cls == UH_GRAPH_REFUSED ? "refused" : "the reading failed",
+                   item->status, code, cls == UH_GRAPH_REFUSED ? "; permission needed: " : "",
+                   cls == UH_GRAPH_REFUSED ? r->permission : "");
     report(r, false, false, answer, why);
   }
   json_decref(body);
@@ -299,7 +304,8 @@ static int read_small(struct source *s, struct reader *readers, struct uh_err *e
       if (wanted[i] != PRINCIPAL) r = list(&readers[wanted[i]], readings[wanted[i]].path, false, on_done, err);
     if (r == 0 && uh_observe_wants(s->observe, SIDE, readings[PRINCIPAL].kind))
       r = list(&readers[PRINCIPAL],
-               "servicePrincipals(appId='" EXCHANGE_ONLINE "')?$select=id,appId,displayName,accountEnabled,keyCredentials",
+               "servicePrincipals(appId='" EXCHANGE_ONLINE
+               "')?$select=id,appId,displayName,accountEnabled,keyCredentials",
                false, on_done, err);
   } else {
     for (size_t i = 0; r == 0 && i < n; i++) r = take_item(&readers[wanted[i]], &items[i], err);
@@ -345,8 +351,9 @@ static int observe(struct uh_observe *observe_run, struct uh_err *err) {
 const struct uh_source uh_source_graph = {
     .id = "graph",
     .not_configured = uh_cloud_not_configured,
-    .sets = "cloud:GraphOrganization cloud:GraphDomain cloud:GraphDirectorySynchronization cloud:GraphProvisioningError "
-            "cloud:GraphServicePrincipal",
+    .sets =
+        "cloud:GraphOrganization cloud:GraphDomain cloud:GraphDirectorySynchronization cloud:GraphProvisioningError "
+        "cloud:GraphServicePrincipal",
     .after = "",
     .observe = observe,
 };

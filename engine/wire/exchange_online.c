@@ -18,12 +18,12 @@ struct listing {
   struct listing *next; /* in the queue */
   struct uh_exo *exo;
   struct listing *parent;
-  unsigned children; /* not finished yet */
+  unsigned children;                                                                /* not finished yet */
   char *cmdlet, *parameters, *filter, *select, *split_by, *split_characters, *part; /* part: the prefix of its values */
   unsigned depth;
   struct uh_exo_query call; /* callbacks */
   char *body;
-  char *link; /* where the page is asked from; NULL: the first */
+  char *link;      /* where the page is asked from; NULL: the first */
   uint64_t *links; /* hashes of links that were followed */
   size_t n_links;
   struct uh_json_stream *stream;
@@ -54,8 +54,8 @@ static void finish(struct listing *l);
 
 static void listing_free(struct listing *l) {
   if (!l) return;
-  char **strings[] = {&l->cmdlet, &l->parameters, &l->filter, &l->select, &l->split_by, &l->split_characters,
-                      &l->part,   &l->body,       &l->link};
+  char **strings[] = {&l->cmdlet,           &l->parameters, &l->filter, &l->select, &l->split_by,
+                      &l->split_characters, &l->part,       &l->body,   &l->link};
   for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(*strings[i]);
   free(l->links);
   uh_json_stream_free(l->stream);
@@ -76,8 +76,12 @@ struct uh_exo *uh_exo_free(struct uh_exo *exo) {
   free(exo);
   return NULL;
 }
-void uh_exo_freep(struct uh_exo **exo) { *exo = uh_exo_free(*exo); }
-int64_t uh_exo_requests(const struct uh_exo *exo) { return uh_http_requests(exo->http); }
+void uh_exo_freep(struct uh_exo **exo) {
+  *exo = uh_exo_free(*exo);
+}
+int64_t uh_exo_requests(const struct uh_exo *exo) {
+  return uh_http_requests(exo->http);
+}
 
 /* ---- opening: tenant, regional host, the account's cmdlets ---- */
 
@@ -124,11 +128,18 @@ static int read_module_file(struct uh_exo *exo, struct uh_err *err) {
     const char *const headers[] = {"Accept: application/json", "CommandName: *", anchor, NULL};
     struct uh_str body UH_CLEANUP(uh_str_clear) = {0};
     struct uh_http_reply reply UH_CLEANUP(uh_http_reply_clear) = {.err = UH_ERR_INIT};
-    struct uh_http_request q = {.intent = UH_HTTP_READ, .method = "GET", .url = url, .headers = headers, .user = exo,
-                                .prepare = authorize, .judge = judge_module, .max_body = MODULE_FILE_MAX};
+    struct uh_http_request q = {.intent = UH_HTTP_READ,
+                                .method = "GET",
+                                .url = url,
+                                .headers = headers,
+                                .user = exo,
+                                .prepare = authorize,
+                                .judge = judge_module,
+                                .max_body = MODULE_FILE_MAX};
     struct uh_err why = UH_ERR_INIT;
     if (uh_http_fetch(exo->http, &q, &reply, &body, &why) != 0) {
-      if (reply.failure == UH_HTTP_FINE || reply.failure == UH_HTTP_TOO_LARGE || reply.failure == UH_HTTP_BROKEN) return 0;
+      if (reply.failure == UH_HTTP_FINE || reply.failure == UH_HTTP_TOO_LARGE || reply.failure == UH_HTTP_BROKEN)
+        return 0;
       if (err && err->cls == UH_ERR_NONE) *err = why;
       return -1; /* no token, or nobody there: nothing else would work */
     }
@@ -248,8 +259,10 @@ static enum uh_http_verdict page_judge(void *user, const struct uh_http_reply *r
     case UH_EXO_TRANSIENT: return uh_http_header(reply, "Retry-After") ? UH_HTTP_THROTTLED : UH_HTTP_AGAIN;
     case UH_EXO_TOKEN:
       /* Once; a token that another listing has replaced meanwhile does not count. */
-      if (l->token_renewed && uh_oauth_serial(l->exo->options.oauth, l->exo->resource) == l->token_serial) return UH_HTTP_ACCEPT;
-      l->token_renewed = l->token_renewed || uh_oauth_serial(l->exo->options.oauth, l->exo->resource) == l->token_serial;
+      if (l->token_renewed && uh_oauth_serial(l->exo->options.oauth, l->exo->resource) == l->token_serial)
+        return UH_HTTP_ACCEPT;
+      l->token_renewed =
+          l->token_renewed || uh_oauth_serial(l->exo->options.oauth, l->exo->resource) == l->token_serial;
       uh_oauth_drop(l->exo->options.oauth, l->exo->resource, l->token_serial);
       return UH_HTTP_AT_ONCE;
     default: return UH_HTTP_ACCEPT;
@@ -257,7 +270,8 @@ static enum uh_http_verdict page_judge(void *user, const struct uh_http_reply *r
 }
 
 /* The first reason stays. */
-static void lacking(struct listing *l, enum uh_answer answer, const struct uh_exo_problem *p, const struct uh_err *err) {
+static void lacking(struct listing *l, enum uh_answer answer, const struct uh_exo_problem *p,
+                    const struct uh_err *err) {
   l->cut = true;
   if (l->result.err.cls != UH_ERR_NONE) return;
   l->result.err = *err;
@@ -280,12 +294,13 @@ static void lacking_problem(struct listing *l, const struct uh_exo_problem *p) {
     case UH_EXO_REFUSED:
     case UH_EXO_TOKEN:
       answer = UH_REFUSED;
-      (void)uh_fail(&err, UH_ERR_DENIED, "%s was refused (HTTP %ld)%s%s", l->cmdlet, p->status, *said ? ": " : "", said);
+      (void)uh_fail(&err, UH_ERR_DENIED, "%s was refused (HTTP %ld)%s%s", l->cmdlet, p->status, *said ? ": " : "",
+                    said);
       break;
     case UH_EXO_THROTTLED:
     case UH_EXO_TRANSIENT:
-      (void)uh_fail(&err, UH_ERR_UNAVAILABLE, "%s: Exchange Online is %s (HTTP %ld)%s%s", l->cmdlet, uh_exo_class_name(p->cls),
-                    p->status, *said ? ": " : "", said);
+      (void)uh_fail(&err, UH_ERR_UNAVAILABLE, "%s: Exchange Online is %s (HTTP %ld)%s%s", l->cmdlet,
+                    uh_exo_class_name(p->cls), p->status, *said ? ": " : "", said);
       break;
     case UH_EXO_CURSOR:
       (void)uh_fail(&err, UH_ERR_UNAVAILABLE, "%s: the next page was refused, the listing is cut off", l->cmdlet);
@@ -604,16 +619,30 @@ static void ask_page(struct listing *l) {
   (void)snprintf(anchor, sizeof anchor, "X-AnchorMailbox: " ANCHOR "%s", exo->tenant);
   (void)snprintf(prefer, sizeof prefer, "Prefer: odata.maxpagesize=%u", exo->options.page);
   (void)snprintf(session, sizeof session, "connection-id: %s", exo->session);
-  const char *const headers[] = {"Content-Type: application/json; charset=utf-8", "Accept: application/json",
-                                 "Accept-Language: en-US", anchor, session, prefer, NULL};
+  const char *const headers[] = {"Content-Type: application/json; charset=utf-8",
+                                 "Accept: application/json",
+                                 "Accept-Language: en-US",
+                                 anchor,
+                                 session,
+                                 prefer,
+                                 NULL};
   struct uh_err err = UH_ERR_INIT;
   int r = uh_str_text(&url) ? 0 : uh_fail_nomem(&err);
   if (r == 0 && !l->stream) r = uh_json_stream_open(page_object, l, &l->stream, &err);
   if (r == 0 && !l->body) r = build_body(l, &err);
   l->token_renewed = false;
-  struct uh_http_request q = {.intent = UH_HTTP_READ, .method = "POST", .url = url.s, .headers = headers, .body = l->body,
-                              .body_size = l->body ? strlen(l->body) : 0, .user = l, .prepare = page_prepare,
-                              .begin = page_begin, .body_chunk = page_chunk, .judge = page_judge, .done = page_done};
+  struct uh_http_request q = {.intent = UH_HTTP_READ,
+                              .method = "POST",
+                              .url = url.s,
+                              .headers = headers,
+                              .body = l->body,
+                              .body_size = l->body ? strlen(l->body) : 0,
+                              .user = l,
+                              .prepare = page_prepare,
+                              .begin = page_begin,
+                              .body_chunk = page_chunk,
+                              .judge = page_judge,
+                              .done = page_done};
   if (r == 0) r = uh_http_start(exo->http, &q, &err);
   if (r == 0) return;
   lacking(l, UH_NOT_ASKED, NULL, &err);

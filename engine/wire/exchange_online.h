@@ -17,23 +17,23 @@
 #include "wire/oauth.h"
 
 #define UH_EXO_PAGE 1000
-#define UH_EXO_PAGES_MAX 100000  /* of one listing */
-#define UH_EXO_CHAINS 3          /* listings in flight; the service refuses many at once */
-#define UH_EXO_PROBE_PAGES 2     /* pages of a listing before it is split */
+#define UH_EXO_PAGES_MAX 100000 /* of one listing */
+#define UH_EXO_CHAINS 3         /* listings in flight; the service refuses many at once */
+#define UH_EXO_PROBE_PAGES 2    /* pages of a listing before it is split */
 #define UH_EXO_SPLIT_DEPTH 3
 #define UH_EXO_WARNINGS_MAX 50
 
 enum uh_exo_class {
   UH_EXO_FINE = 0,
-  UH_EXO_NOT_FOUND,     /* typed: the object does not exist */
-  UH_EXO_REFUSED,       /* cmdlet unknown or a right is missing: the service does not say which */
+  UH_EXO_NOT_FOUND, /* typed: the object does not exist */
+  UH_EXO_REFUSED,   /* cmdlet unknown or a right is missing: the service does not say which */
   UH_EXO_BAD_PARAMETER,
   UH_EXO_THROTTLED,
-  UH_EXO_TRANSIENT,     /* comes with any status, 400 included */
-  UH_EXO_CURSOR,        /* the next page is refused */
+  UH_EXO_TRANSIENT, /* comes with any status, 400 included */
+  UH_EXO_CURSOR,    /* the next page is refused */
   UH_EXO_DEHYDRATED,
   UH_EXO_TOKEN,
-  UH_EXO_NOT_DONE,      /* 200, but the service asks for a confirmation or reports errors beside */
+  UH_EXO_NOT_DONE, /* 200, but the service asks for a confirmation or reports errors beside */
   UH_EXO_FAILED,
 };
 struct uh_exo_problem {
@@ -54,8 +54,8 @@ struct uh_exo_options {
   const char *resource; /* of the token; its own, since base may be replaced */
   struct uh_oauth *oauth;
   struct uh_http_options http;
-  unsigned chains;      /* 0: UH_EXO_CHAINS */
-  unsigned page;        /* 0: UH_EXO_PAGE */
+  unsigned chains; /* 0: UH_EXO_CHAINS */
+  unsigned page;   /* 0: UH_EXO_PAGE */
 };
 struct uh_exo; /* one thread */
 /* Learns the tenant's id, and from EXOModuleFile the tenant's regional host and the cmdlets that this account may run
@@ -69,24 +69,24 @@ int64_t uh_exo_requests(const struct uh_exo *exo);
 
 enum uh_exo_state { UH_EXO_COMPLETE, UH_EXO_PARTIAL, UH_EXO_NOTHING };
 struct uh_exo_result {
-  enum uh_exo_state state; /* NOTHING: failed before the first row */
-  enum uh_answer answer;   /* VALUE when complete */
+  enum uh_exo_state state;       /* NOTHING: failed before the first row */
+  enum uh_answer answer;         /* VALUE when complete */
   struct uh_exo_problem problem; /* the first one; cls FINE where the reason is not an error reply */
-  struct uh_err err;       /* why it is not complete */
+  struct uh_err err;             /* why it is not complete */
   int64_t pages;
 };
 struct uh_exo_query {
-  const char *cmdlet;                /* "Get-Mailbox" */
-  const char *UH_NULLABLE parameters; /* JSON members without braces: "ResultSize":"Unlimited" */
-  const char *UH_NULLABLE filter;     /* OPATH, joined with those of the parts */
-  const char *UH_NULLABLE select;     /* a,b,c */
-  const char *UH_NULLABLE split_by;   /* property for parts; NULL: never split */
+  const char *cmdlet;                       /* "Get-Mailbox" */
+  const char *UH_NULLABLE parameters;       /* JSON members without braces: "ResultSize":"Unlimited" */
+  const char *UH_NULLABLE filter;           /* OPATH, joined with those of the parts */
+  const char *UH_NULLABLE select;           /* a,b,c */
+  const char *UH_NULLABLE split_by;         /* property for parts; NULL: never split */
   const char *UH_NULLABLE split_characters; /* first characters of the parts */
   void *user;
   /* One object as JSON text. -1 stops everything (the facts cannot be written). */
   int (*object)(void *user, const char *json, size_t n, struct uh_err *err);
-  void (*page)(void *user);                                    /* a page is through; may be NULL */
-  void (*warning)(void *user, const char *text);               /* may be NULL */
+  void (*page)(void *user);                                     /* a page is through; may be NULL */
+  void (*warning)(void *user, const char *text);                /* may be NULL */
   void (*done)(void *user, const struct uh_exo_result *result); /* may queue further listings */
 };
 /* Queues; everything is copied. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Exchange Online's error replies mean. The status does not say it: the exception's type does, wherever it stands. */
+/* What Exchange Online's error replies mean. The status does not say it: the exception's type does, wherever it stands.
+ */
 #include "wire/exchange_online.h"
 
 #include <jansson.h>
@@ -35,8 +36,8 @@ static const struct sign {
 };
 
 const char *uh_exo_class_name(enum uh_exo_class cls) {
-  static const char *const names[] = {"fine",   "not found", "refused", "parameter refused", "throttled", "disturbed",
-                                      "cursor", "dehydrated", "token",  "not done",          "failed"};
+  static const char *const names[] = {"fine",   "not found",  "refused", "parameter refused", "throttled", "disturbed",
+                                      "cursor", "dehydrated", "token",   "not done",          "failed"};
   return (unsigned)cls < sizeof names / sizeof *names ? names[cls] : "failed";
 }
 
@@ -83,7 +84,8 @@ static void take_levels(struct uh_exo_problem *p, const json_t *error) {
   const json_t *inner = json_object_get(error, "innererror");
   const json_t *deep = json_object_get(inner, "internalexception");
   const char *type = json_string_value(json_object_get(deep, "type"));
-  const char *texts[] = {json_string_value(json_object_get(deep, "message")), json_string_value(json_object_get(inner, "message")),
+  const char *texts[] = {json_string_value(json_object_get(deep, "message")),
+                         json_string_value(json_object_get(inner, "message")),
                          json_string_value(json_object_get(error, "message"))};
   for (size_t k = 0; k < 3; k++)
     if (!generic(texts[k])) take_detail(p, texts[k]);
@@ -145,7 +147,8 @@ void uh_exo_classify(long status, const char *body, size_t n, const char *diagno
     ret->cls = sign ? sign->cls : by_status(status);
 }
 
-void uh_exo_part_filter(struct uh_str *out, const char *property, const char *prefix, const char *characters, size_t i) {
+void uh_exo_part_filter(struct uh_str *out, const char *property, const char *prefix, const char *characters,
+                        size_t i) {
   size_t n = strlen(characters);
   if (i < n) {
     uh_str_addf(out, "%s -like '%s%c*'", property, prefix, characters[i]);
@@ -154,7 +157,8 @@ void uh_exo_part_filter(struct uh_str *out, const char *property, const char *pr
   /* The complement. Below a prefix it stays within that prefix; at the top a missing value belongs to it too. */
   if (*prefix) uh_str_addf(out, "(%s -like '%s*') -and ", property, prefix);
   uh_str_add(out, *prefix ? "(-not (" : "((-not (");
-  for (size_t k = 0; k < n; k++) uh_str_addf(out, "%s(%s -like '%s%c*')", k ? " -or " : "", property, prefix, characters[k]);
+  for (size_t k = 0; k < n; k++)
+    uh_str_addf(out, "%s(%s -like '%s%c*')", k ? " -or " : "", property, prefix, characters[k]);
   uh_str_add(out, "))");
   if (!*prefix) uh_str_addf(out, " -or (%s -eq $null))", property);
 }
@@ -173,7 +177,8 @@ bool uh_exo_redirect(const char *base, const char *location, char ret_base[UH_HT
   char ours[UH_HTTP_ORIGIN_MAX], theirs[UH_HTTP_ORIGIN_MAX];
   const char *host, *port, *to_host, *to_port;
   size_t n, to_n;
-  if (!uh_http_origin(base, ours) || !uh_http_origin(location, theirs) || strncmp(theirs, "https:", 6) != 0) return false;
+  if (!uh_http_origin(base, ours) || !uh_http_origin(location, theirs) || strncmp(theirs, "https:", 6) != 0)
+    return false;
   if (!split_origin(ours, &host, &n, &port) || !split_origin(theirs, &to_host, &to_n, &to_port)) return false;
   bool same = to_n == n && memcmp(to_host, host, n) == 0;
   bool below = to_n > n + 1 && to_host[to_n - n - 1] == '.' && memcmp(to_host + to_n - n, host, n) == 0;

@@ -41,7 +41,8 @@ static void show(char *out, size_t size, const char *text) {
   (void)snprintf(out, size, "%s", uh_str_text(&shown) ? shown.s : "");
 }
 
-enum uh_graph_class uh_graph_classify(long status, const char *body, size_t n, char ret_code[64], char ret_message[256]) {
+enum uh_graph_class uh_graph_classify(long status, const char *body, size_t n, char ret_code[64],
+                                      char ret_message[256]) {
   json_t *j = n ? json_loadb(body, n, JSON_ALLOW_NUL, NULL) : NULL;
   const json_t *error = json_object_get(j, "error");
   const char *code = json_string_value(json_object_get(error, "code"));
@@ -63,8 +64,9 @@ enum uh_graph_class uh_graph_classify(long status, const char *body, size_t n, c
     cls = UH_GRAPH_NO_SEGMENT; /* the code is plain BadRequest: only this invariant text tells */
   else if (status == 404)
     cls = UH_GRAPH_NOT_FOUND;
-  else if (status == 400 && code && (strcmp(code, "Request_UnsupportedQuery") == 0 || strcmp(code, "Request_BadRequest") == 0 ||
-                                     strcmp(code, "BadRequest") == 0))
+  else if (status == 400 && code &&
+           (strcmp(code, "Request_UnsupportedQuery") == 0 || strcmp(code, "Request_BadRequest") == 0 ||
+            strcmp(code, "BadRequest") == 0))
     cls = UH_GRAPH_UNSUPPORTED;
   json_decref(j);
   return cls;
@@ -95,8 +97,12 @@ struct uh_graph *uh_graph_free(struct uh_graph *g) {
   free(g);
   return NULL;
 }
-void uh_graph_freep(struct uh_graph **graph) { *graph = uh_graph_free(*graph); }
-int64_t uh_graph_requests(const struct uh_graph *g) { return uh_http_requests(g->http); }
+void uh_graph_freep(struct uh_graph **graph) {
+  *graph = uh_graph_free(*graph);
+}
+int64_t uh_graph_requests(const struct uh_graph *g) {
+  return uh_http_requests(g->http);
+}
 
 static void listing_free(struct listing *l) {
   free(l->url);
@@ -166,8 +172,10 @@ static enum uh_http_verdict judge(void *user, const struct uh_http_reply *reply)
     case UH_GRAPH_TRANSIENT: return uh_http_header(reply, "Retry-After") ? UH_HTTP_THROTTLED : UH_HTTP_AGAIN;
     case UH_GRAPH_TOKEN:
       /* Once; a token that another listing has replaced meanwhile does not count. */
-      if (l->token_renewed && uh_oauth_serial(l->graph->options.oauth, l->graph->resource) == l->token_serial) return UH_HTTP_ACCEPT;
-      l->token_renewed = l->token_renewed || uh_oauth_serial(l->graph->options.oauth, l->graph->resource) == l->token_serial;
+      if (l->token_renewed && uh_oauth_serial(l->graph->options.oauth, l->graph->resource) == l->token_serial)
+        return UH_HTTP_ACCEPT;
+      l->token_renewed =
+          l->token_renewed || uh_oauth_serial(l->graph->options.oauth, l->graph->resource) == l->token_serial;
       uh_oauth_drop(l->graph->options.oauth, l->graph->resource, l->token_serial);
       return UH_HTTP_AT_ONCE;
     default: return UH_HTTP_ACCEPT;
@@ -248,7 +256,8 @@ static void refused(struct listing *l, const struct uh_http_reply *reply) {
   if (cls == UH_GRAPH_REFUSED || cls == UH_GRAPH_TOKEN) {
     answer = UH_REFUSED;
     (void)uh_fail(&err, UH_ERR_DENIED, "%.80s was refused (HTTP %ld %s)", l->path, reply->status, code);
-    uh_err_remedy(&err, "%s", cls == UH_GRAPH_TOKEN ? "check the credentials" : "grant the app the permission and consent to it");
+    uh_err_remedy(&err, "%s",
+                  cls == UH_GRAPH_TOKEN ? "check the credentials" : "grant the app the permission and consent to it");
   } else {
     if (cls == UH_GRAPH_THROTTLED || cls == UH_GRAPH_TRANSIENT) answer = UH_TIMEOUT;
     (void)uh_fail(&err, UH_ERR_UNAVAILABLE, "%.80s failed (HTTP %ld %s)%s%.150s", l->path, reply->status, code,
@@ -281,8 +290,16 @@ static void ask(struct listing *l) {
   l->token_renewed = false;
   const char *const headers[] = {"Accept: application/json", "Accept-Language: en-US",
                                  l->call.eventual ? "ConsistencyLevel: eventual" : NULL, NULL};
-  struct uh_http_request q = {.intent = UH_HTTP_READ, .method = "GET", .url = l->url, .headers = headers, .user = l,
-                              .prepare = prepare, .begin = begin, .body_chunk = chunk, .judge = judge, .done = done};
+  struct uh_http_request q = {.intent = UH_HTTP_READ,
+                              .method = "GET",
+                              .url = l->url,
+                              .headers = headers,
+                              .user = l,
+                              .prepare = prepare,
+                              .begin = begin,
+                              .body_chunk = chunk,
+                              .judge = judge,
+                              .done = done};
   if (uh_http_start(l->graph->http, &q, &err) != 0) finish(l, UH_NOT_ASKED, &err);
 }
 
@@ -355,7 +372,9 @@ static enum uh_http_verdict batch_judge(void *user, const struct uh_http_reply *
   return UH_HTTP_AT_ONCE;
 }
 
-static bool again(long status) { return status == 429 || status == 424 || status == 503 || status == 504 || status == 500; }
+static bool again(long status) {
+  return status == 429 || status == 424 || status == 503 || status == 504 || status == 500;
+}
 
 static void take_response(struct uh_graph_item *items, size_t n, const json_t *response, int64_t *wait) {
   const char *id = json_string_value(json_object_get(response, "id"));
@@ -381,7 +400,8 @@ static void take_response(struct uh_graph_item *items, size_t n, const json_t *r
 }
 
 /* One send of the items that have no final answer. 1: all have one now. */
-static int batch_round(struct uh_graph *g, struct uh_graph_item *items, size_t n, int64_t *ret_wait, struct uh_err *err) {
+static int batch_round(struct uh_graph *g, struct uh_graph_item *items, size_t n, int64_t *ret_wait,
+                       struct uh_err *err) {
   struct uh_str body UH_CLEANUP(uh_str_clear) = {0}, answer UH_CLEANUP(uh_str_clear) = {0};
   struct uh_http_reply reply UH_CLEANUP(uh_http_reply_clear) = {.err = UH_ERR_INIT};
   size_t asked = 0;
@@ -401,8 +421,15 @@ static int batch_round(struct uh_graph *g, struct uh_graph_item *items, size_t n
   const char *const headers[] = {"Content-Type: application/json", "Accept: application/json", NULL};
   struct batch b = {.graph = g};
   /* It only reads, whatever its method is called. */
-  struct uh_http_request q = {.intent = UH_HTTP_READ, .method = "POST", .url = url, .headers = headers, .body = body.s,
-                              .body_size = body.len, .user = &b, .prepare = batch_prepare, .judge = batch_judge,
+  struct uh_http_request q = {.intent = UH_HTTP_READ,
+                              .method = "POST",
+                              .url = url,
+                              .headers = headers,
+                              .body = body.s,
+                              .body_size = body.len,
+                              .user = &b,
+                              .prepare = batch_prepare,
+                              .judge = batch_judge,
                               .max_body = BATCH_BODY_MAX};
   if (uh_http_fetch(g->http, &q, &reply, &answer, err) != 0) return -1;
   json_t *j = answer.s ? json_loadb(answer.s, answer.len, 0, NULL) : NULL;

@@ -26,7 +26,8 @@ enum uh_graph_class {
   UH_GRAPH_FAILED,
 };
 /* By status and error.code. ret_code (64 bytes) and ret_message (256 bytes) are shown safely. */
-enum uh_graph_class uh_graph_classify(long status, const char *body, size_t n, char ret_code[64], char ret_message[256]);
+enum uh_graph_class uh_graph_classify(long status, const char *body, size_t n, char ret_code[64],
+                                      char ret_message[256]);
 
 struct uh_graph_options {
   const char *base;     /* https://graph.microsoft.com */
@@ -42,8 +43,8 @@ int64_t uh_graph_requests(const struct uh_graph *graph);
 
 struct uh_graph_result {
   bool complete;
-  bool any;               /* at least one object or page came */
-  enum uh_answer answer;  /* VALUE when complete */
+  bool any;              /* at least one object or page came */
+  enum uh_answer answer; /* VALUE when complete */
   enum uh_graph_class cls;
   struct uh_err err;
   int64_t pages;
@@ -58,8 +59,8 @@ struct uh_graph_query {
 int uh_graph_list(struct uh_graph *graph, const struct uh_graph_query *query, struct uh_err *err);
 int uh_graph_run(struct uh_graph *graph, struct uh_err *err);
 
-/* At most UH_GRAPH_BATCH_MAX reads in one request. An item that is throttled, or failed because another one was, is sent
- * again by itself; one that never came back keeps status 0: nothing is known of it. */
+/* At most UH_GRAPH_BATCH_MAX reads in one request. An item that is throttled, or failed because another one was, is
+ * sent again by itself; one that never came back keeps status 0: nothing is known of it. */
 struct uh_graph_item {
   const char *path; /* "/organization?$select=id" */
   long status;      /* out */

@@ -41,7 +41,9 @@ struct uh_http {
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-static void curl_begin(void) { (void)curl_global_init(CURL_GLOBAL_DEFAULT); }
+static void curl_begin(void) {
+  (void)curl_global_init(CURL_GLOBAL_DEFAULT);
+}
 
 static int64_t now_ms(void) {
   struct timespec t;
@@ -219,8 +221,12 @@ struct uh_http *uh_http_free(struct uh_http *http) {
   free(http);
   return NULL;
 }
-void uh_http_freep(struct uh_http **http) { *http = uh_http_free(*http); }
-int64_t uh_http_requests(const struct uh_http *http) { return http->requests; }
+void uh_http_freep(struct uh_http **http) {
+  *http = uh_http_free(*http);
+}
+int64_t uh_http_requests(const struct uh_http *http) {
+  return http->requests;
+}
 
 int uh_http_start(struct uh_http *http, const struct uh_http_request *request, struct uh_err *err) {
   size_t n = 0;
@@ -343,7 +349,8 @@ static void set_options(struct call *call) {
   if (q->local_plain) (void)curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
   (void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
   (void)curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, UH_HTTP_CONNECT_MS);
-  (void)curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, http->options.overall_ms ? http->options.overall_ms : UH_HTTP_OVERALL_MS);
+  (void)curl_easy_setopt(e, CURLOPT_TIMEOUT_MS,
+                         http->options.overall_ms ? http->options.overall_ms : UH_HTTP_OVERALL_MS);
   (void)curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
   (void)curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
                          http->options.low_speed_s ? http->options.low_speed_s : UH_HTTP_LOW_SPEED_S);
@@ -437,7 +444,9 @@ static void explain(struct call *call, CURLcode code) {
       break;
     case UH_HTTP_SLOW: (void)uh_fail(err, UH_ERR_UNAVAILABLE, "no answer in time: %s", text); break;
     case UH_HTTP_UNREACHED: (void)uh_fail(err, UH_ERR_UNAVAILABLE, "cannot be reached: %s", text); break;
-    case UH_HTTP_ENCODING: (void)uh_fail(err, UH_ERR_UNAVAILABLE, "the body is not encoded as announced: %s", text); break;
+    case UH_HTTP_ENCODING:
+      (void)uh_fail(err, UH_ERR_UNAVAILABLE, "the body is not encoded as announced: %s", text);
+      break;
     case UH_HTTP_TOO_LARGE: (void)uh_fail(err, UH_ERR_UNAVAILABLE, "the answer is larger than can be right"); break;
     case UH_HTTP_BAD_BODY: (void)uh_fail(err, UH_ERR_UNAVAILABLE, "the answer cannot be read"); break;
     default: (void)uh_fail(err, UH_ERR_UNAVAILABLE, "the connection broke off: %s", text); break;
@@ -497,8 +506,8 @@ static void arrived(struct call *call, CURLcode code) {
     finish(call);
     return;
   }
-  enum uh_http_verdict verdict = call->request.judge ? call->request.judge(call->request.user, &call->reply)
-                                                     : uh_http_judge(&call->reply);
+  enum uh_http_verdict verdict =
+      call->request.judge ? call->request.judge(call->request.user, &call->reply) : uh_http_judge(&call->reply);
   int64_t pause = verdict == UH_HTTP_ACCEPT ? -1 : pause_before_next(call, verdict);
   if (pause < 0) {
     finish(call);
@@ -507,7 +516,8 @@ static void arrived(struct call *call, CURLcode code) {
   /* Bodies that do not decode, or decode to nonsense, are asked for without encoding. */
   if (call->reply.failure == UH_HTTP_ENCODING || call->reply.failure == UH_HTTP_BAD_BODY) call->no_encoding = true;
   call->not_before = now_ms() + pause;
-  if (verdict == UH_HTTP_THROTTLED && call->http->hold_until < call->not_before) call->http->hold_until = call->not_before;
+  if (verdict == UH_HTTP_THROTTLED && call->http->hold_until < call->not_before)
+    call->http->hold_until = call->not_before;
   land(call);
 }
 

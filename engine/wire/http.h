@@ -15,28 +15,28 @@
 enum uh_http_intent { UH_HTTP_READ, UH_HTTP_WRITE };
 
 enum uh_http_failure {
-  UH_HTTP_FINE = 0,   /* a whole reply came, whatever its status */
-  UH_HTTP_UNREACHED,  /* no connection, name not resolved */
-  UH_HTTP_TLS,        /* the certificate or the handshake is not right */
-  UH_HTTP_SLOW,       /* a deadline passed */
-  UH_HTTP_BROKEN,     /* the connection broke off before the end */
-  UH_HTTP_ENCODING,   /* Content-Encoding and body do not agree */
-  UH_HTTP_TOO_LARGE,  /* body or headers above their bound */
-  UH_HTTP_BAD_BODY,   /* the body callback refused it */
-  UH_HTTP_STOPPED,    /* cancelled */
-  UH_HTTP_NOT_SENT,   /* prepare() failed: no token */
+  UH_HTTP_FINE = 0,  /* a whole reply came, whatever its status */
+  UH_HTTP_UNREACHED, /* no connection, name not resolved */
+  UH_HTTP_TLS,       /* the certificate or the handshake is not right */
+  UH_HTTP_SLOW,      /* a deadline passed */
+  UH_HTTP_BROKEN,    /* the connection broke off before the end */
+  UH_HTTP_ENCODING,  /* Content-Encoding and body do not agree */
+  UH_HTTP_TOO_LARGE, /* body or headers above their bound */
+  UH_HTTP_BAD_BODY,  /* the body callback refused it */
+  UH_HTTP_STOPPED,   /* cancelled */
+  UH_HTTP_NOT_SENT,  /* prepare() failed: no token */
 };
 
 /* Bounds and pauses. Seconds that a service asks for are kept; only our own pauses shrink with backoff_ms. */
 #define UH_HTTP_HEADERS_MAX (64u * 1024u)
 #define UH_HTTP_BODY_MAX ((size_t)512 * 1024 * 1024)
 #define UH_HTTP_CONNECT_MS 20000L
-#define UH_HTTP_OVERALL_MS 960000L      /* Exchange Online itself gives up after 15 minutes */
-#define UH_HTTP_LOW_SPEED_S 300L        /* no byte for so long: given up */
-#define UH_HTTP_BACKOFF_MS 1000u        /* first pause, doubled each time */
+#define UH_HTTP_OVERALL_MS 960000L /* Exchange Online itself gives up after 15 minutes */
+#define UH_HTTP_LOW_SPEED_S 300L   /* no byte for so long: given up */
+#define UH_HTTP_BACKOFF_MS 1000u   /* first pause, doubled each time */
 #define UH_HTTP_BACKOFF_CAP_MS 30000u
-#define UH_HTTP_TRANSIENT_MAX 5u        /* repetitions after transient failures */
-#define UH_HTTP_THROTTLE_MAX 200u       /* repetitions after throttling */
+#define UH_HTTP_TRANSIENT_MAX 5u          /* repetitions after transient failures */
+#define UH_HTTP_THROTTLE_MAX 200u         /* repetitions after throttling */
 #define UH_HTTP_RETRY_AFTER_MAX_MS 600000 /* told to wait longer: given up, never repeated earlier */
 #define UH_HTTP_WAIT_MAX_MS 1800000       /* all pauses of one call together */
 
@@ -44,9 +44,9 @@ struct uh_http_options {
   const char *UH_NULLABLE ca_file;
   bool (*UH_NULLABLE cancelled)(void *user); /* polled four times a second */
   void *cancel_user;
-  unsigned backoff_ms;  /* 0: UH_HTTP_BACKOFF_MS */
-  long low_speed_s;     /* 0: UH_HTTP_LOW_SPEED_S */
-  long overall_ms;      /* 0: UH_HTTP_OVERALL_MS */
+  unsigned backoff_ms; /* 0: UH_HTTP_BACKOFF_MS */
+  long low_speed_s;    /* 0: UH_HTTP_LOW_SPEED_S */
+  long overall_ms;     /* 0: UH_HTTP_OVERALL_MS */
 };
 
 struct uh_http_reply {
@@ -56,8 +56,8 @@ struct uh_http_reply {
   unsigned attempts;
   size_t body_bytes;
   char client_request_id[UH_GUID_TEXT]; /* ours, the same in all attempts */
-  struct uh_str headers; /* "Name: value" lines with NULs between */
-  struct uh_err err;     /* filled for every failure but FINE */
+  struct uh_str headers;                /* "Name: value" lines with NULs between */
+  struct uh_err err;                    /* filled for every failure but FINE */
 };
 const char *UH_NULLABLE uh_http_header(const struct uh_http_reply *reply, const char *name); /* first value */
 void uh_http_reply_clear(struct uh_http_reply *reply);
@@ -74,7 +74,7 @@ enum uh_http_verdict uh_http_judge(const struct uh_http_reply *reply);
 
 struct uh_http_request {
   enum uh_http_intent intent;
-  const char *method;               /* GET, POST.. */
+  const char *method; /* GET, POST.. */
   const char *url;
   const char *const *UH_NULLABLE headers; /* "Name: value", NULL at the end */
   const char *UH_NULLABLE body;

@@ -28,7 +28,8 @@ struct uh_json_stream {
   unsigned bom;
 };
 
-int uh_json_stream_open(uh_json_element_fn element, void *user, struct uh_json_stream **ret_stream, struct uh_err *err) {
+int uh_json_stream_open(uh_json_element_fn element, void *user, struct uh_json_stream **ret_stream,
+                        struct uh_err *err) {
   struct uh_json_stream *s = calloc(1, sizeof *s);
   if (!s) return uh_fail_nomem(err);
   s->element = element;
@@ -88,10 +89,16 @@ void uh_json_stream_rest(const struct uh_json_stream *s, struct uh_str *out) {
   uh_str_addc(out, '}');
 }
 
-bool uh_json_stream_listed(const struct uh_json_stream *s) { return s->listed; }
-int64_t uh_json_stream_elements(const struct uh_json_stream *s) { return s->elements; }
+bool uh_json_stream_listed(const struct uh_json_stream *s) {
+  return s->listed;
+}
+int64_t uh_json_stream_elements(const struct uh_json_stream *s) {
+  return s->elements;
+}
 
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+static bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 static int keep_member(struct uh_json_stream *s, struct uh_err *err) {
   if (uh_json_stream_member(s, s->key) || (s->listed && strcmp(s->key, "value") == 0))
@@ -314,7 +321,10 @@ static int hex4(const char *p) {
   int v = 0;
   for (int i = 0; i < 4; i++) {
     char c = p[i];
-    int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    int d = c >= '0' && c <= '9'   ? c - '0'
+            : c >= 'a' && c <= 'f' ? c - 'a' + 10
+            : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                   : -1;
     if (d < 0) return -1;
     v = v * 16 + d;
   }
@@ -482,8 +492,10 @@ static bool is_string_list(struct walk *w) {
   bool all = true;
   for (bool in = false; p < w->end; p++) {
     if (in) {
-      if (*p == '\\') p++;
-      else if (*p == '"') in = false;
+      if (*p == '\\')
+        p++;
+      else if (*p == '"')
+        in = false;
     } else if (*p == '"') {
       in = true;
     } else if (*p == ']') {

@@ -17,8 +17,8 @@
 #define UH_JSON_DEPTH_MAX 64
 
 struct uh_json_stream;
-/* The element's text, NUL-terminated, valid until it returns. Brackets are balanced; whether it is JSON throughout is for
- * uh_json_walk or json_loadb to say. -1 stops the reading. */
+/* The element's text, NUL-terminated, valid until it returns. Brackets are balanced; whether it is JSON throughout is
+ * for uh_json_walk or json_loadb to say. -1 stops the reading. */
 typedef int (*uh_json_element_fn)(void *user, const char *text, size_t n, struct uh_err *err);
 
 int uh_json_stream_open(uh_json_element_fn element, void *user, struct uh_json_stream **ret_stream, struct uh_err *err);
@@ -33,7 +33,7 @@ const char *UH_NULLABLE uh_json_stream_member(const struct uh_json_stream *strea
 bool uh_json_stream_string(const struct uh_json_stream *stream, const char *name, struct uh_str *ret_text);
 /* All members but the listing as one object: the whole of a body that is no listing. */
 void uh_json_stream_rest(const struct uh_json_stream *stream, struct uh_str *out);
-bool uh_json_stream_listed(const struct uh_json_stream *stream); /* the listing's array was seen */
+bool uh_json_stream_listed(const struct uh_json_stream *stream);      /* the listing's array was seen */
 int64_t uh_json_stream_elements(const struct uh_json_stream *stream); /* of this body */
 
 /* Walks the properties of one JSON object. Strings are decoded, NUL-terminated, n bytes; valid until the call returns.

@@ -42,9 +42,12 @@ void uh_oauth_set_prompt(uh_oauth_prompt_fn prompt, void *user) {
 
 struct uh_oauth_hosts uh_oauth_hosts(enum uh_oauth_cloud cloud) {
   static const struct uh_oauth_hosts hosts[] = {
-      [UH_OAUTH_WORLDWIDE] = {"https://login.microsoftonline.com", "https://graph.microsoft.com", "https://outlook.office365.com"},
-      [UH_OAUTH_GCC_HIGH] = {"https://login.microsoftonline.us", "https://graph.microsoft.us", "https://outlook.office365.us"},
-      [UH_OAUTH_DOD] = {"https://login.microsoftonline.us", "https://dod-graph.microsoft.us", "https://outlook-dod.office365.us"},
+      [UH_OAUTH_WORLDWIDE] = {"https://login.microsoftonline.com", "https://graph.microsoft.com",
+                              "https://outlook.office365.com"},
+      [UH_OAUTH_GCC_HIGH] = {"https://login.microsoftonline.us", "https://graph.microsoft.us",
+                             "https://outlook.office365.us"},
+      [UH_OAUTH_DOD] = {"https://login.microsoftonline.us", "https://dod-graph.microsoft.us",
+                        "https://outlook-dod.office365.us"},
       [UH_OAUTH_CHINA] = {"https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn",
                           "https://partner.outlook.cn"},
   };
@@ -108,7 +111,9 @@ struct uh_oauth *uh_oauth_free(struct uh_oauth *a) {
   free(a);
   return NULL;
 }
-void uh_oauth_freep(struct uh_oauth **oauth) { *oauth = uh_oauth_free(*oauth); }
+void uh_oauth_freep(struct uh_oauth **oauth) {
+  *oauth = uh_oauth_free(*oauth);
+}
 
 int64_t uh_oauth_requests(struct uh_oauth *a) {
   (void)pthread_mutex_lock(&a->lock);
@@ -142,8 +147,9 @@ static bool token_fine(const char *t) {
 }
 
 static int64_t seconds_of(const json_t *v) { /* managed identity writes numbers as strings */
-  int64_t n = json_is_integer(v) ? (int64_t)json_integer_value(v)
-                                 : json_is_string(v) ? strtoll(json_string_value(v), NULL, 10) : 0;
+  int64_t n = json_is_integer(v)  ? (int64_t)json_integer_value(v)
+              : json_is_string(v) ? strtoll(json_string_value(v), NULL, 10)
+                                  : 0;
   return n < 0 ? 0 : n > LIFE_MAX_S ? LIFE_MAX_S : n;
 }
 
@@ -247,8 +253,14 @@ static int post(struct uh_oauth *a, const char *path, const struct uh_str *form,
   if (!uh_str_text(&url) || !uh_str_text(form)) return uh_fail_nomem(err);
   const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", "Accept: application/json", NULL};
   struct asked asked = {body};
-  struct uh_http_request q = {.intent = UH_HTTP_READ, .method = "POST", .url = url.s, .headers = headers, .body = form->s,
-                              .body_size = form->len, .max_body = 1024 * 1024, .user = &asked,
+  struct uh_http_request q = {.intent = UH_HTTP_READ,
+                              .method = "POST",
+                              .url = url.s,
+                              .headers = headers,
+                              .body = form->s,
+                              .body_size = form->len,
+                              .max_body = 1024 * 1024,
+                              .user = &asked,
                               .judge = once ? judge_once : judge_token};
   struct uh_http_reply reply = {.err = UH_ERR_INIT};
   int r = uh_http_fetch(a->http, &q, &reply, body, err);
@@ -432,8 +444,13 @@ static enum uh_http_verdict judge_identity(void *user, const struct uh_http_repl
 
 static int identity_get(struct uh_oauth *a, const char *url, const char *const *headers, struct uh_http_reply *reply,
                         struct uh_str *body, struct uh_err *err) {
-  struct uh_http_request q = {.intent = UH_HTTP_READ, .method = "GET", .url = url, .headers = headers, .local_plain = true,
-                              .max_body = 1024 * 1024, .judge = judge_identity};
+  struct uh_http_request q = {.intent = UH_HTTP_READ,
+                              .method = "GET",
+                              .url = url,
+                              .headers = headers,
+                              .local_plain = true,
+                              .max_body = 1024 * 1024,
+                              .judge = judge_identity};
   if (uh_http_fetch(a->http, &q, reply, body, err) == 0) return uh_str_text(body) ? 0 : uh_fail_nomem(err);
   uh_err_remedy(err, "give this host a managed identity, or use another way of credentials");
   return -1;
@@ -472,7 +489,8 @@ static int by_managed_identity(struct uh_oauth *a, struct cached *c, struct uh_e
   if (app || arc)
     uh_str_addf(&url, "%s?api-version=%s&resource=", endpoint, app ? "2019-08-01" : "2020-06-01");
   else
-    uh_str_addf(&url, "%s/metadata/identity/oauth2/token?api-version=2018-02-01&resource=", imds ? imds : "http://169.254.169.254");
+    uh_str_addf(&url, "%s/metadata/identity/oauth2/token?api-version=2018-02-01&resource=",
+                imds ? imds : "http://169.254.169.254");
   uh_http_percent(&url, c->resource);
   if (a->client_id && !arc) {
     uh_str_add(&url, "&client_id=");
@@ -579,7 +597,7 @@ static int from_openid(struct uh_oauth *a, char ret_tenant[UH_GUID_TEXT], struct
   json_t *j = body.s ? json_loads(body.s, 0, NULL) : NULL;
   const char *issuer = json_string_value(json_object_get(j, "issuer"));
   bool found = false;
-  for (const char *p = issuer; p && !found && (p = strchr(p, '/')); ) {
+  for (const char *p = issuer; p && !found && (p = strchr(p, '/'));) {
     char id[UH_GUID_TEXT] = "";
     uint8_t guid[UH_GUID_SIZE];
     (void)snprintf(id, sizeof id, "%s", ++p);

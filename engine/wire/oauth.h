@@ -13,8 +13,8 @@
 
 #include "wire/http.h"
 
-#define UH_OAUTH_RENEW_S 300         /* less than this left: renewed, so that a long listing never meets an old token */
-#define UH_OAUTH_ROTATION_TRIES 3    /* AADSTS700027: a new certificate takes a while to arrive everywhere */
+#define UH_OAUTH_RENEW_S 300      /* less than this left: renewed, so that a long listing never meets an old token */
+#define UH_OAUTH_ROTATION_TRIES 3 /* AADSTS700027: a new certificate takes a while to arrive everywhere */
 #define UH_OAUTH_ROTATION_PAUSE_MS 10000u
 #define UH_OAUTH_TOKEN_MAX 65536u
 
@@ -69,7 +69,7 @@ int64_t uh_oauth_requests(struct uh_oauth *oauth);
 enum uh_oauth_refusal { UH_OAUTH_FINAL, UH_OAUTH_TRANSIENT, UH_OAUTH_ROTATION, UH_OAUTH_PENDING, UH_OAUTH_SLOW_DOWN };
 enum uh_oauth_refusal uh_oauth_refused(long status, const char *body, struct uh_err *err);
 /* A client assertion: PS256, x5t#S256, numeric dates. pem: certificate and private key. */
-int uh_oauth_assertion(const char *pem, const char *client_id, const char *audience, int64_t now, struct uh_str *ret_jwt,
-                       struct uh_err *err);
+int uh_oauth_assertion(const char *pem, const char *client_id, const char *audience, int64_t now,
+                       struct uh_str *ret_jwt, struct uh_err *err);
 void uh_oauth_base64url(struct uh_str *out, const void *data, size_t n);
 #endif

@@ -34,7 +34,9 @@ static int sign_ps256(EVP_PKEY *key, const char *data, size_t n, struct uh_str *
             EVP_DigestSign(ctx, signature, &size, (const unsigned char *)data, n) == 1;
   EVP_MD_CTX_free(ctx);
   ERR_clear_error();
-  if (!ok) return uh_fail(err, UH_ERR_CONFIG, "the certificate's private key cannot sign (RSA of at most 8192 bits is needed)");
+  if (!ok)
+    return uh_fail(err, UH_ERR_CONFIG,
+                   "the certificate's private key cannot sign (RSA of at most 8192 bits is needed)");
   uh_oauth_base64url(out, signature, size);
   return 0;
 }
@@ -55,7 +57,8 @@ static int read_pem(const char *pem, X509 **ret_certificate, EVP_PKEY **ret_key,
   BIO_free(b);
   ERR_clear_error();
   if (!*ret_certificate) return uh_fail(err, UH_ERR_CONFIG, "the certificate file holds no certificate in PEM form");
-  if (!*ret_key) return uh_fail(err, UH_ERR_CONFIG, "the certificate file holds no unencrypted private key in PEM form");
+  if (!*ret_key)
+    return uh_fail(err, UH_ERR_CONFIG, "the certificate file holds no unencrypted private key in PEM form");
   if (EVP_PKEY_get_base_id(*ret_key) != EVP_PKEY_RSA || EVP_PKEY_get_size(*ret_key) > 1024)
     return uh_fail(err, UH_ERR_CONFIG, "the certificate's key is not RSA");
   if (X509_check_private_key(*ret_certificate, *ret_key) != 1) {
@@ -97,8 +100,8 @@ static int assertion(X509 *certificate, EVP_PKEY *key, const char *client_id, co
   return jwt->failed || signature.failed ? uh_fail_nomem(err) : 0;
 }
 
-int uh_oauth_assertion(const char *pem, const char *client_id, const char *audience, int64_t now, struct uh_str *ret_jwt,
-                       struct uh_err *err) {
+int uh_oauth_assertion(const char *pem, const char *client_id, const char *audience, int64_t now,
+                       struct uh_str *ret_jwt, struct uh_err *err) {
   X509 *certificate = NULL;
   EVP_PKEY *key = NULL;
   int r = read_pem(pem, &certificate, &key, err);
@@ -123,7 +126,8 @@ static const struct refusal {
      "upload the certificate to the app registration; a new one takes some minutes to arrive"},
     {7000222, UH_OAUTH_FINAL, UH_ERR_DENIED, "the client secret has expired",
      "create a new secret, or better a certificate, in the app registration"},
-    {7000215, UH_OAUTH_FINAL, UH_ERR_DENIED, "the client secret is wrong", "the file must hold the secret's value, not its id"},
+    {7000215, UH_OAUTH_FINAL, UH_ERR_DENIED, "the client secret is wrong",
+     "the file must hold the secret's value, not its id"},
     {7000218, UH_OAUTH_FINAL, UH_ERR_DENIED, "the app needs a secret or certificate",
      "allow public client flows for device code sign-in, or give a certificate"},
     {7000112, UH_OAUTH_FINAL, UH_ERR_DENIED, "the app is disabled in this tenant", "enable the enterprise application"},
@@ -134,19 +138,23 @@ static const struct refusal {
     {90038, UH_OAUTH_FINAL, UH_ERR_CONFIG, "the tenant lives in another cloud", "check cloud"},
     {900382, UH_OAUTH_FINAL, UH_ERR_CONFIG, "the tenant lives in another cloud", "check cloud"},
     {900432, UH_OAUTH_FINAL, UH_ERR_CONFIG, "the tenant lives in another cloud", "check cloud"},
-    {50012, UH_OAUTH_FINAL, UH_ERR_DENIED, "the client assertion was not accepted", "check the certificate and this host's clock"},
+    {50012, UH_OAUTH_FINAL, UH_ERR_DENIED, "the client assertion was not accepted",
+     "check the certificate and this host's clock"},
     {500133, UH_OAUTH_FINAL, UH_ERR_DENIED, "the client assertion is outside its time", "set this host's clock"},
     {500011, UH_OAUTH_FINAL, UH_ERR_CONFIG, "the service is not known in this tenant",
      "check cloud; the tenant needs the service's enterprise application"},
     {70011, UH_OAUTH_FINAL, UH_ERR_CONFIG, "the scope is not valid", "check cloud and endpoints"},
     {53003, UH_OAUTH_FINAL, UH_ERR_DENIED, "Conditional Access blocks the sign-in",
      "exclude the app or this network from the policy, or use another way to sign in"},
-    {53000, UH_OAUTH_FINAL, UH_ERR_DENIED, "Conditional Access asks for a compliant device", "use an app registration with a certificate"},
+    {53000, UH_OAUTH_FINAL, UH_ERR_DENIED, "Conditional Access asks for a compliant device",
+     "use an app registration with a certificate"},
     {50076, UH_OAUTH_FINAL, UH_ERR_DENIED, "multi-factor authentication is needed", "sign in by device code"},
-    {50079, UH_OAUTH_FINAL, UH_ERR_DENIED, "multi-factor authentication must be set up first", "set it up, then sign in by device code"},
+    {50079, UH_OAUTH_FINAL, UH_ERR_DENIED, "multi-factor authentication must be set up first",
+     "set it up, then sign in by device code"},
     {50158, UH_OAUTH_FINAL, UH_ERR_DENIED, "an external challenge is needed", "sign in by device code"},
     {50173, UH_OAUTH_FINAL, UH_ERR_DENIED, "the sign-in was revoked", "sign in again"},
-    {65001, UH_OAUTH_FINAL, UH_ERR_DENIED, "consent is missing", "let an administrator consent to the app's permissions"},
+    {65001, UH_OAUTH_FINAL, UH_ERR_DENIED, "consent is missing",
+     "let an administrator consent to the app's permissions"},
     {700082, UH_OAUTH_FINAL, UH_ERR_DENIED, "the sign-in has expired", "sign in again"},
     {700021, UH_OAUTH_FINAL, UH_ERR_DENIED, "the federated token matches no credential of the app",
      "compare issuer, subject and audience with the federated credential"},
@@ -167,15 +175,18 @@ static const struct {
   enum uh_err_class cls;
   const char *text, *remedy;
 } errors[] = {
-    {"authorization_pending", UH_OAUTH_PENDING, UH_ERR_DENIED, "nobody has signed in yet", "sign in with the code shown"},
+    {"authorization_pending", UH_OAUTH_PENDING, UH_ERR_DENIED, "nobody has signed in yet",
+     "sign in with the code shown"},
     {"slow_down", UH_OAUTH_SLOW_DOWN, UH_ERR_DENIED, "nobody has signed in yet", "sign in with the code shown"},
     {"authorization_declined", UH_OAUTH_FINAL, UH_ERR_DENIED, "the sign-in was declined", "run again and accept"},
     {"access_denied", UH_OAUTH_FINAL, UH_ERR_DENIED, "the sign-in was declined", "run again and accept"},
     {"expired_token", UH_OAUTH_FINAL, UH_ERR_DENIED, "the code has expired", "run again and sign in in time"},
     {"bad_verification_code", UH_OAUTH_FINAL, UH_ERR_DENIED, "the code is not known", "run again"},
     {"temporarily_unavailable", UH_OAUTH_TRANSIENT, UH_ERR_UNAVAILABLE, "the token service is disturbed", ""},
-    {"invalid_client", UH_OAUTH_FINAL, UH_ERR_DENIED, "the app's secret or certificate was not accepted", "check credentials"},
-    {"unauthorized_client", UH_OAUTH_FINAL, UH_ERR_DENIED, "the app may not sign in this way", "check the app registration"},
+    {"invalid_client", UH_OAUTH_FINAL, UH_ERR_DENIED, "the app's secret or certificate was not accepted",
+     "check credentials"},
+    {"unauthorized_client", UH_OAUTH_FINAL, UH_ERR_DENIED, "the app may not sign in this way",
+     "check the app registration"},
     {"invalid_grant", UH_OAUTH_FINAL, UH_ERR_DENIED, "the sign-in is not valid any more", "sign in again"},
     {"interaction_required", UH_OAUTH_FINAL, UH_ERR_DENIED, "a person has to sign in", "sign in by device code"},
     {"invalid_resource", UH_OAUTH_FINAL, UH_ERR_CONFIG, "the service is not known in this tenant", "check cloud"},
@@ -230,8 +241,8 @@ enum uh_oauth_refusal uh_oauth_refused(long status, const char *body, struct uh_
   if (!known) {
     struct uh_str shown UH_CLEANUP(uh_str_clear) = {0};
     if (name) uh_terminal_text(&shown, name, strnlen(name, 60));
-    (void)uh_fail(err, what == UH_OAUTH_TRANSIENT ? UH_ERR_UNAVAILABLE : UH_ERR_DENIED, "no token: HTTP %ld %s%s", status,
-                  shown.s ? shown.s : "", code ? " with a number that is not known" : "");
+    (void)uh_fail(err, what == UH_OAUTH_TRANSIENT ? UH_ERR_UNAVAILABLE : UH_ERR_DENIED, "no token: HTTP %ld %s%s",
+                  status, shown.s ? shown.s : "", code ? " with a number that is not known" : "");
     if (code) uh_err_remedy(err, "look up AADSTS%d", code);
   }
   json_decref(j);

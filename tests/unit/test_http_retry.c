@@ -24,8 +24,17 @@ static void retry_after(void **state) {
   static const struct {
     const char *text;
     int64_t ms;
-  } good[] = {{"0", 0}, {"10", 10000}, {" 3 ", 3000}, {"2.128", 2128}, {"0.5", 500}, {"1.0001", 1001}, {"1.0000", 1000}, {"7.", 7000},
-              {"Sun, 22 Nov 2026 19:00:05 GMT", 5000}, {"Sunday, 22-Nov-26 19:00:05 GMT", 5000}, {"Sun Nov 22 19:00:05 2026", 5000},
+  } good[] = {{"0", 0},
+              {"10", 10000},
+              {" 3 ", 3000},
+              {"2.128", 2128},
+              {"0.5", 500},
+              {"1.0001", 1001},
+              {"1.0000", 1000},
+              {"7.", 7000},
+              {"Sun, 22 Nov 2026 19:00:05 GMT", 5000},
+              {"Sunday, 22-Nov-26 19:00:05 GMT", 5000},
+              {"Sun Nov 22 19:00:05 2026", 5000},
               {"Sun, 22 Nov 2026 18:00:00 GMT", 0}};
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
     int64_t ms = -1;
@@ -83,13 +92,20 @@ static void judged(void **state) {
     enum uh_http_failure failure;
     const char *header;
     enum uh_http_verdict verdict;
-  } cases[] = {{200, UH_HTTP_FINE, "", UH_HTTP_ACCEPT},      {400, UH_HTTP_FINE, "", UH_HTTP_ACCEPT},
-               {401, UH_HTTP_FINE, "", UH_HTTP_ACCEPT},      {403, UH_HTTP_FINE, "", UH_HTTP_ACCEPT},
-               {302, UH_HTTP_FINE, "", UH_HTTP_ACCEPT},      {429, UH_HTTP_FINE, "", UH_HTTP_THROTTLED},
-               {503, UH_HTTP_FINE, "retry-after: 3", UH_HTTP_THROTTLED}, {503, UH_HTTP_FINE, "", UH_HTTP_AGAIN},
-               {500, UH_HTTP_FINE, "", UH_HTTP_AGAIN},       {0, UH_HTTP_BROKEN, "", UH_HTTP_AGAIN},
-               {0, UH_HTTP_TLS, "", UH_HTTP_ACCEPT},         {200, UH_HTTP_ENCODING, "", UH_HTTP_AGAIN},
-               {200, UH_HTTP_TOO_LARGE, "", UH_HTTP_ACCEPT}, {0, UH_HTTP_STOPPED, "", UH_HTTP_ACCEPT}};
+  } cases[] = {{200, UH_HTTP_FINE, "", UH_HTTP_ACCEPT},
+               {400, UH_HTTP_FINE, "", UH_HTTP_ACCEPT},
+               {401, UH_HTTP_FINE, "", UH_HTTP_ACCEPT},
+               {403, UH_HTTP_FINE, "", UH_HTTP_ACCEPT},
+               {302, UH_HTTP_FINE, "", UH_HTTP_ACCEPT},
+               {429, UH_HTTP_FINE, "", UH_HTTP_THROTTLED},
+               {503, UH_HTTP_FINE, "retry-after: 3", UH_HTTP_THROTTLED},
+               {503, UH_HTTP_FINE, "", UH_HTTP_AGAIN},
+               {500, UH_HTTP_FINE, "", UH_HTTP_AGAIN},
+               {0, UH_HTTP_BROKEN, "", UH_HTTP_AGAIN},
+               {0, UH_HTTP_TLS, "", UH_HTTP_ACCEPT},
+               {200, UH_HTTP_ENCODING, "", UH_HTTP_AGAIN},
+               {200, UH_HTTP_TOO_LARGE, "", UH_HTTP_ACCEPT},
+               {0, UH_HTTP_STOPPED, "", UH_HTTP_ACCEPT}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct uh_http_reply r = reply(cases[i].status, cases[i].failure, cases[i].header);
     assert_int_equal(uh_http_judge(&r), cases[i].verdict);
@@ -107,9 +123,12 @@ static void exchange_errors(void **state) {
   (void)state;
   struct uh_exo_problem p;
   static const char missing[] =
-      "{\"error\":{\"code\":\"NotFound\",\"message\":\"Error executing cmdlet\",\"details\":[{\"code\":\"Client\",\"target\":\"\","
-      "\"message\":\"Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|The operation couldn't be "
-      "performed because object 'x' couldn't be found on 'DC001'.\"}],\"innererror\":{\"message\":\"Error executing cmdlet\","
+      "{\"error\":{\"code\":\"NotFound\",\"message\":\"Error executing "
+      "cmdlet\",\"details\":[{\"code\":\"Client\",\"target\":\"\","
+      "\"message\":\"Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|The operation "
+      "couldn't be "
+      "performed because object 'x' couldn't be found on 'DC001'.\"}],\"innererror\":{\"message\":\"Error executing "
+      "cmdlet\","
       "\"internalexception\":{\"message\":\"Exception of type 'X' was thrown.\",\"type\":\"X\"}}}}";
   uh_exo_classify(404, missing, strlen(missing), NULL, &p);
   assert_int_equal(p.cls, UH_EXO_NOT_FOUND);
@@ -117,8 +136,10 @@ static void exchange_errors(void **state) {
   assert_non_null(strstr(p.message, "couldn't be performed"));
   assert_int_equal(exo(400, missing), UH_EXO_NOT_FOUND); /* the status does not say it */
   static const char bad_enum[] =
-      "{\"error\":{\"code\":\"BadRequest\",\"message\":\"Invalid Operation\",\"innererror\":{\"message\":\"Invalid Operation\",\"type\":"
-      "\"Microsoft.Exchange.Admin.OData.Core.ODataServiceException\",\"internalexception\":{\"message\":\"Cannot process argument "
+      "{\"error\":{\"code\":\"BadRequest\",\"message\":\"Invalid Operation\",\"innererror\":{\"message\":\"Invalid "
+      "Operation\",\"type\":"
+      "\"Microsoft.Exchange.Admin.OData.Core.ODataServiceException\",\"internalexception\":{\"message\":\"Cannot "
+      "process argument "
       "transformation on parameter 'RecipientTypeDetails'.\",\"type\":"
       "\"Microsoft.Exchange.AdminApi.CommandInvocation.ParameterTransformationException\"}}}}";
   uh_exo_classify(400, bad_enum, strlen(bad_enum), NULL, &p);
@@ -129,19 +150,27 @@ static void exchange_errors(void **state) {
   assert_non_null(strstr(p.diagnostics, "role required"));
   assert_int_equal(exo(403, "<html><body>Forbidden</body></html>"), UH_EXO_REFUSED);
   assert_int_equal(exo(401, ""), UH_EXO_TOKEN);
-  assert_int_equal(exo(400, "{\"error\":{\"code\":\"BadRequest\",\"message\":\"x\",\"details\":[{\"message\":\"|Microsoft.Exchange.Data."
-                            "Directory.ADTransientException|try\"}]}}"),
-                   UH_EXO_TRANSIENT);
-  assert_int_equal(exo(500, "You have reached the maximum number of concurrent requests per tenant. Please wait and try again"),
-                   UH_EXO_THROTTLED);
-  assert_int_equal(exo(400, "{\"error\":{\"message\":\"Expired or Invalid pagination request. Default Expiry time is 00:30:00\"}}"),
-                   UH_EXO_CURSOR);
-  assert_int_equal(exo(400, "{\"error\":{\"details\":[{\"message\":\"|Microsoft.Exchange.X.InvalidOperationInDehydratedContextException|"
-                            "run\"}]}}"),
-                   UH_EXO_DEHYDRATED);
-  assert_int_equal(exo(400, "{\"error\":{\"details\":[{\"message\":\"{\\\"ClassName\\\":\\\"A.ServerBusyException\\\",\\\"Message\\\":"
-                            "\\\"busy\\\"}\"}]}}"),
-                   UH_EXO_TRANSIENT);
+  assert_int_equal(
+      exo(400,
+          "{\"error\":{\"code\":\"BadRequest\",\"message\":\"x\",\"details\":[{\"message\":\"|Microsoft.Exchange.Data."
+          "Directory.ADTransientException|try\"}]}}"),
+      UH_EXO_TRANSIENT);
+  assert_int_equal(
+      exo(500, "You have reached the maximum number of concurrent requests per tenant. Please wait and try again"),
+      UH_EXO_THROTTLED);
+  assert_int_equal(
+      exo(400, "{\"error\":{\"message\":\"Expired or Invalid pagination request. Default Expiry time is 00:30:00\"}}"),
+      UH_EXO_CURSOR);
+  assert_int_equal(
+      exo(400,
+          "{\"error\":{\"details\":[{\"message\":\"|Microsoft.Exchange.X.InvalidOperationInDehydratedContextException|"
+          "run\"}]}}"),
+      UH_EXO_DEHYDRATED);
+  assert_int_equal(
+      exo(400,
+          "{\"error\":{\"details\":[{\"message\":\"{\\\"ClassName\\\":\\\"A.ServerBusyException\\\",\\\"Message\\\":"
+          "\\\"busy\\\"}\"}]}}"),
+      UH_EXO_TRANSIENT);
   assert_int_equal(exo(404, "nothing here"), UH_EXO_FAILED); /* an untyped 404 is not "there is none" */
   assert_int_equal(exo(400, ""), UH_EXO_FAILED);
 }
@@ -149,7 +178,8 @@ static void exchange_errors(void **state) {
 static void graph_errors(void **state) {
   (void)state;
   char code[64], message[256];
-  static const char segment[] = "{\"error\":{\"code\":\"BadRequest\",\"message\":\"Resource not found for the segment 'x'.\"}}";
+  static const char segment[] =
+      "{\"error\":{\"code\":\"BadRequest\",\"message\":\"Resource not found for the segment 'x'.\"}}";
   static const char query[] = "{\"error\":{\"code\":\"Request_UnsupportedQuery\",\"message\":\"m\"}}";
   assert_int_equal(uh_graph_classify(400, segment, strlen(segment), code, message), UH_GRAPH_NO_SEGMENT);
   assert_int_equal(uh_graph_classify(400, query, strlen(query), code, message), UH_GRAPH_UNSUPPORTED);
@@ -179,8 +209,12 @@ static void parts_cover_everything(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(retry_after), cmocka_unit_test(origins),         cmocka_unit_test(redirects),
-      cmocka_unit_test(judged),      cmocka_unit_test(exchange_errors), cmocka_unit_test(graph_errors),
+      cmocka_unit_test(retry_after),
+      cmocka_unit_test(origins),
+      cmocka_unit_test(redirects),
+      cmocka_unit_test(judged),
+      cmocka_unit_test(exchange_errors),
+      cmocka_unit_test(graph_errors),
       cmocka_unit_test(parts_cover_everything),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

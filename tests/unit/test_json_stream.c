@@ -19,9 +19,12 @@
 #include "wire/json_stream.h"
 
 static const char page[] =
-    "\xEF\xBB\xBF {\"@odata.context\":\"x\",\"a\":[1,{\"value\":[9]}], \"adminapi.warnings@odata.type\":\"#Collection(String)\","
-    "\"@adminapi.warnings\":[\"more \\\"results\\\" ]}\"],\r\n\t\"value\" : [ {\"Name\":\"\\u00e4\\ud83d\\ude00 ]}\\\\\",\"N\":-12,"
-    "\"L\":[\"a\",\"b,]\"],\"E\":[],\"B\":true,\"Z\":null,\"O\":{\"x\":[[]]},\"F\":1.5e3,\"M\":[1,\"a\"]},{}, 17 ,\"text\"\n],"
+    "\xEF\xBB\xBF {\"@odata.context\":\"x\",\"a\":[1,{\"value\":[9]}], "
+    "\"adminapi.warnings@odata.type\":\"#Collection(String)\","
+    "\"@adminapi.warnings\":[\"more \\\"results\\\" ]}\"],\r\n\t\"value\" : [ {\"Name\":\"\\u00e4\\ud83d\\ude00 "
+    "]}\\\\\",\"N\":-12,"
+    "\"L\":[\"a\",\"b,]\"],\"E\":[],\"B\":true,\"Z\":null,\"O\":{\"x\":[[]]},\"F\":1.5e3,\"M\":[1,\"a\"]},{}, 17 "
+    ",\"text\"\n],"
     "\"@odata.nextLink\":\"https:\\/\\/h\\/a?$skiptoken=\\u0041\"}\n ";
 
 struct got {
@@ -106,9 +109,26 @@ static void plain_array(void **state) {
 static void hostile(void **state) {
   (void)state;
   static const char *const bad[] = {
-      "", "\"x\"", "null", "{\"value\":[}", "{\"value\":[1 2]}", "{\"value\":[1,]}", "{\"value\":[]}x", "[1]]",
-      "{\"value\":[],\"value\":[1]}", "{\"a\":1,\"a\":2}", "{\"value\":1,\"value\":[]}", "{\"value\":[1],}", "{,}", "{1:2}",
-      "{\"a\" 1}", "{\"a\":}", "{\"a\":tru}", "<html>403</html>", "{\"a\":\"\\q\"}", "[,1]",
+      "",
+      "\"x\"",
+      "null",
+      "{\"value\":[}",
+      "{\"value\":[1 2]}",
+      "{\"value\":[1,]}",
+      "{\"value\":[]}x",
+      "[1]]",
+      "{\"value\":[],\"value\":[1]}",
+      "{\"a\":1,\"a\":2}",
+      "{\"value\":1,\"value\":[]}",
+      "{\"value\":[1],}",
+      "{,}",
+      "{1:2}",
+      "{\"a\" 1}",
+      "{\"a\":}",
+      "{\"a\":tru}",
+      "<html>403</html>",
+      "{\"a\":\"\\q\"}",
+      "[,1]",
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     struct got g = {0};
@@ -158,14 +178,20 @@ static void b_integer(void *u, const char *name, int64_t v) {
 static void b_boolean(void *u, const char *name, bool v) {
   json_object_set_new(((struct built *)u)->object, name, json_boolean(v));
 }
-static void b_null(void *u, const char *name) { json_object_set_new(((struct built *)u)->object, name, json_null()); }
+static void b_null(void *u, const char *name) {
+  json_object_set_new(((struct built *)u)->object, name, json_null());
+}
 static void b_list_begin(void *u, const char *name) {
   struct built *b = u;
   b->list = json_array();
   json_object_set_new(b->object, name, b->list);
 }
-static void b_list_item(void *u, const char *text, size_t n) { json_array_append_new(((struct built *)u)->list, json_stringn(text, n)); }
-static void b_list_end(void *u) { ((struct built *)u)->list = NULL; }
+static void b_list_item(void *u, const char *text, size_t n) {
+  json_array_append_new(((struct built *)u)->list, json_stringn(text, n));
+}
+static void b_list_end(void *u) {
+  ((struct built *)u)->list = NULL;
+}
 static void b_json(void *u, const char *name, const char *text) {
   json_t *v = json_loads(text, JSON_DECODE_ANY, NULL);
   assert_non_null(v);
@@ -190,12 +216,39 @@ static void same_as_jansson(const char *text, struct uh_str *scratch) {
 static void walks_as_jansson_does(void **state) {
   (void)state;
   static const char *const texts[] = {
-      "{}", " { } ", "{\"a\":\"\"}", "{\"a\":1,\"b\":-9223372036854775808,\"c\":0,\"d\":-0.5,\"e\":1e5,\"f\":9223372036854775807}",
-      "{\"a\":\"\\u00e9\\n\\t\\\\\\/\\\"\\b\\f\\r\"}", "{\"a\":\"\\ud83d\\ude00\"}", "{\"a\":[],\"b\":[\"x\"],\"c\":[\"x\",\"y\"]}",
-      "{\"a\":[1,2],\"b\":[[\"x\"]],\"c\":{\"d\":{}},\"e\":[{},\"x\"],\"f\":[\"a\",null]}", "{\"a\":true,\"b\":false,\"c\":null}",
-      "{\"a\":tru}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":+1}", "{\"a\":\"\n\"}", "{\"a\":\"\xff\"}", "{\"a\":\"\xc0\x80\"}",
-      "{\"a\":1,}", "{\"a\":1 \"b\":2}", "{\"a\":[1,]}", "{\"a\":{\"b\"}}", "{\"a\":\"x}", "[]", "{\"a\":1}}", "{\"a\":nul}", "{a:1}",
-      "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":[\"x\"", "{\"a\":[\"x\" \"y\"]}", "{\"\":1}", "{\"a\":-}", "{\"a\":1e}",
+      "{}",
+      " { } ",
+      "{\"a\":\"\"}",
+      "{\"a\":1,\"b\":-9223372036854775808,\"c\":0,\"d\":-0.5,\"e\":1e5,\"f\":9223372036854775807}",
+      "{\"a\":\"\\u00e9\\n\\t\\\\\\/\\\"\\b\\f\\r\"}",
+      "{\"a\":\"\\ud83d\\ude00\"}",
+      "{\"a\":[],\"b\":[\"x\"],\"c\":[\"x\",\"y\"]}",
+      "{\"a\":[1,2],\"b\":[[\"x\"]],\"c\":{\"d\":{}},\"e\":[{},\"x\"],\"f\":[\"a\",null]}",
+      "{\"a\":true,\"b\":false,\"c\":null}",
+      "{\"a\":tru}",
+      "{\"a\":01}",
+      "{\"a\":1.}",
+      "{\"a\":.5}",
+      "{\"a\":+1}",
+      "{\"a\":\"\n\"}",
+      "{\"a\":\"\xff\"}",
+      "{\"a\":\"\xc0\x80\"}",
+      "{\"a\":1,}",
+      "{\"a\":1 \"b\":2}",
+      "{\"a\":[1,]}",
+      "{\"a\":{\"b\"}}",
+      "{\"a\":\"x}",
+      "[]",
+      "{\"a\":1}}",
+      "{\"a\":nul}",
+      "{a:1}",
+      "{\"a\":\"\\x\"}",
+      "{\"a\":\"\\u12g4\"}",
+      "{\"a\":[\"x\"",
+      "{\"a\":[\"x\" \"y\"]}",
+      "{\"\":1}",
+      "{\"a\":-}",
+      "{\"a\":1e}",
       "{\"a\":{\"b\":[1,{\"c\":\"\\u0041\"}]},\"d\":[ \"p\" , \"q\" ]}",
   };
   struct uh_str scratch = {0};
@@ -246,13 +299,20 @@ static int s_object(void *u, const char *text, size_t n, struct uh_err *err) {
 static void fast_enough(void **state) {
   (void)state;
   static const char mailbox[] =
-      "{\"Guid@data.type\":\"System.Guid\",\"Guid\":\"00000000-0000-4000-8000-%012d\",\"DisplayName\":\"Ada Lovelace %d\",\"Alias\":"
-      "\"ada%d\",\"PrimarySmtpAddress\":\"ada%d@contoso.com\",\"EmailAddresses@odata.type\":\"#Collection(String)\",\"EmailAddresses\":"
-      "[\"SMTP:ada%d@contoso.com\",\"smtp:ada%d@contoso.onmicrosoft.com\",\"x500:/o=ExchangeLabs/ou=Exchange Administrative Group "
-      "(FYDIBOHF23SPDLT)/cn=Recipients/cn=0123456789abcdef-ada\"],\"ExternalDirectoryObjectId\":\"4f1c0c0e-0000-4000-8000-000000000002\","
-      "\"RecipientType\":\"UserMailbox\",\"RecipientTypeDetails\":\"UserMailbox\",\"RemoteRecipientType\":\"Migrated\",\"IsDirSynced\":true,"
-      "\"IsExchangeCloudManaged\":false,\"ArchiveStatus\":\"None\",\"ArchiveGuid\":\"00000000-0000-0000-0000-000000000000\","
-      "\"WhenMailboxCreated@data.type\":\"System.DateTime\",\"WhenMailboxCreated\":\"2022-09-21T08:07:47.0000000+00:00\"}";
+      "{\"Guid@data.type\":\"System.Guid\",\"Guid\":\"00000000-0000-4000-8000-%012d\",\"DisplayName\":\"Ada Lovelace "
+      "%d\",\"Alias\":"
+      "\"ada%d\",\"PrimarySmtpAddress\":\"ada%d@contoso.com\",\"EmailAddresses@odata.type\":\"#Collection(String)\","
+      "\"EmailAddresses\":"
+      "[\"SMTP:ada%d@contoso.com\",\"smtp:ada%d@contoso.onmicrosoft.com\",\"x500:/o=ExchangeLabs/ou=Exchange "
+      "Administrative Group "
+      "(FYDIBOHF23SPDLT)/cn=Recipients/"
+      "cn=0123456789abcdef-ada\"],\"ExternalDirectoryObjectId\":\"4f1c0c0e-0000-4000-8000-000000000002\","
+      "\"RecipientType\":\"UserMailbox\",\"RecipientTypeDetails\":\"UserMailbox\",\"RemoteRecipientType\":\"Migrated\","
+      "\"IsDirSynced\":true,"
+      "\"IsExchangeCloudManaged\":false,\"ArchiveStatus\":\"None\",\"ArchiveGuid\":\"00000000-0000-0000-0000-"
+      "000000000000\","
+      "\"WhenMailboxCreated@data.type\":\"System.DateTime\",\"WhenMailboxCreated\":\"2022-09-21T08:07:47.0000000+00:"
+      "00\"}";
   struct uh_str body = {0};
   uh_str_add(&body, "{\"value\":[");
   for (int i = 0; i < 20000; i++) {
@@ -272,8 +332,8 @@ static void fast_enough(void **state) {
     assert_int_equal(uh_json_stream_end(s, NULL), 0);
     (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
     double t = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
-    print_message("%s: %.0f MB/s, %.0f objects/s (%zu bytes each)\n", tree ? "tree per element" : "walk", (double)body.len / t / 1e6,
-                  (double)speed.objects / t, body.len / 20000);
+    print_message("%s: %.0f MB/s, %.0f objects/s (%zu bytes each)\n", tree ? "tree per element" : "walk",
+                  (double)body.len / t / 1e6, (double)speed.objects / t, body.len / 20000);
     assert_int_equal(speed.objects, 20000);
     uh_json_stream_free(s);
     uh_str_clear(&speed.scratch);
@@ -283,8 +343,12 @@ static void fast_enough(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(cut_into_chunks_anywhere), cmocka_unit_test(cut_short_is_an_error), cmocka_unit_test(plain_array),
-      cmocka_unit_test(hostile),                  cmocka_unit_test(an_element_has_a_bound), cmocka_unit_test(walks_as_jansson_does),
+      cmocka_unit_test(cut_into_chunks_anywhere),
+      cmocka_unit_test(cut_short_is_an_error),
+      cmocka_unit_test(plain_array),
+      cmocka_unit_test(hostile),
+      cmocka_unit_test(an_element_has_a_bound),
+      cmocka_unit_test(walks_as_jansson_does),
       cmocka_unit_test(fast_enough),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

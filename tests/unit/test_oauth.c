@@ -136,7 +136,8 @@ static void certificates_that_cannot_serve(void **state) {
   (void)state;
   EVP_PKEY *other = EVP_RSA_gen(2048), *ec = EVP_EC_gen("P-256");
   X509 *old = self_signed(key, -1), *elliptic = self_signed(ec, 30);
-  char *texts[] = {as_pem(key, NULL), as_pem(NULL, certificate), as_pem(other, certificate), as_pem(key, old), as_pem(ec, elliptic)};
+  char *texts[] = {as_pem(key, NULL), as_pem(NULL, certificate), as_pem(other, certificate), as_pem(key, old),
+                   as_pem(ec, elliptic)};
   const char *whys[] = {"no certificate", "no unencrypted private key", "do not belong together", "expired", "not RSA"};
   for (size_t i = 0; i < 5; i++) {
     refuse(texts[i], whys[i]);
@@ -159,18 +160,27 @@ static void refusals(void **state) {
     enum uh_answer answer;
     const char *said;
   } cases[] = {
-      {401, "{\"error\":\"invalid_client\",\"error_codes\":[700027]}", UH_OAUTH_ROTATION, UH_ERR_DENIED, UH_REFUSED, "AADSTS700027"},
-      {401, "{\"error\":\"invalid_client\",\"error_codes\":[7000222]}", UH_OAUTH_FINAL, UH_ERR_DENIED, UH_REFUSED, "secret has expired"},
-      {401, "{\"error\":\"invalid_client\",\"error_codes\":[7000215]}", UH_OAUTH_FINAL, UH_ERR_DENIED, UH_REFUSED, "secret is wrong"},
-      {400, "{\"error\":\"unauthorized_client\",\"error_codes\":[700016]}", UH_OAUTH_FINAL, UH_ERR_CONFIG, UH_REFUSED, "not known in this tenant"},
-      {400, "{\"error\":\"invalid_request\",\"error_codes\":[90002]}", UH_OAUTH_FINAL, UH_ERR_CONFIG, UH_REFUSED, "tenant was not found"},
-      {400, "{\"error\":\"invalid_grant\",\"error_codes\":[53003]}", UH_OAUTH_FINAL, UH_ERR_DENIED, UH_REFUSED, "Conditional Access"},
-      {400, "{\"error\":\"interaction_required\",\"error_codes\":[50076]}", UH_OAUTH_FINAL, UH_ERR_DENIED, UH_REFUSED, "multi-factor"},
-      {400, "{\"error\":\"invalid_request\",\"error_description\":\"AADSTS90002: Tenant\"}", UH_OAUTH_FINAL, UH_ERR_CONFIG, UH_REFUSED, "AADSTS90002"},
+      {401, "{\"error\":\"invalid_client\",\"error_codes\":[700027]}", UH_OAUTH_ROTATION, UH_ERR_DENIED, UH_REFUSED,
+       "AADSTS700027"},
+      {401, "{\"error\":\"invalid_client\",\"error_codes\":[7000222]}", UH_OAUTH_FINAL, UH_ERR_DENIED, UH_REFUSED,
+       "secret has expired"},
+      {401, "{\"error\":\"invalid_client\",\"error_codes\":[7000215]}", UH_OAUTH_FINAL, UH_ERR_DENIED, UH_REFUSED,
+       "secret is wrong"},
+      {400, "{\"error\":\"unauthorized_client\",\"error_codes\":[700016]}", UH_OAUTH_FINAL, UH_ERR_CONFIG, UH_REFUSED,
+       "not known in this tenant"},
+      {400, "{\"error\":\"invalid_request\",\"error_codes\":[90002]}", UH_OAUTH_FINAL, UH_ERR_CONFIG, UH_REFUSED,
+       "tenant was not found"},
+      {400, "{\"error\":\"invalid_grant\",\"error_codes\":[53003]}", UH_OAUTH_FINAL, UH_ERR_DENIED, UH_REFUSED,
+       "Conditional Access"},
+      {400, "{\"error\":\"interaction_required\",\"error_codes\":[50076]}", UH_OAUTH_FINAL, UH_ERR_DENIED, UH_REFUSED,
+       "multi-factor"},
+      {400, "{\"error\":\"invalid_request\",\"error_description\":\"AADSTS90002: Tenant\"}", UH_OAUTH_FINAL,
+       UH_ERR_CONFIG, UH_REFUSED, "AADSTS90002"},
       {400, "{\"error\":\"x\",\"error_codes\":[50196]}", UH_OAUTH_TRANSIENT, UH_ERR_UNAVAILABLE, UH_TIMEOUT, "loop"},
       {400, "{\"error\":\"temporarily_unavailable\"}", UH_OAUTH_TRANSIENT, UH_ERR_UNAVAILABLE, UH_TIMEOUT, "disturbed"},
       {503, "<html>", UH_OAUTH_TRANSIENT, UH_ERR_UNAVAILABLE, UH_TIMEOUT, "503"},
-      {400, "{\"error\":\"authorization_pending\",\"error_codes\":[70016]}", UH_OAUTH_PENDING, UH_ERR_DENIED, UH_REFUSED, "signed in"},
+      {400, "{\"error\":\"authorization_pending\",\"error_codes\":[70016]}", UH_OAUTH_PENDING, UH_ERR_DENIED,
+       UH_REFUSED, "signed in"},
       {400, "{\"error\":\"slow_down\"}", UH_OAUTH_SLOW_DOWN, UH_ERR_DENIED, UH_REFUSED, "signed in"},
       {400, "{\"error\":\"\\u001b[31mx\",\"error_codes\":[1]}", UH_OAUTH_FINAL, UH_ERR_DENIED, UH_REFUSED, "HTTP 400"},
       {400, "", UH_OAUTH_FINAL, UH_ERR_DENIED, UH_REFUSED, "HTTP 400"},

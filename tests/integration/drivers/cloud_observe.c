@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cloud_observe CONFIG FACTS [side:Set ...]: runs the cloud's sources alone and leaves their facts. The other sources are
- * replaced by ones that are not configured, so that nothing but the cloud is asked.
+ * cloud_observe CONFIG FACTS [side:Set ...]: runs the cloud's sources alone and leaves their facts. The other sources
+ * are replaced by ones that are not configured, so that nothing but the cloud is asked.
  */
 #include <stdio.h>
 
