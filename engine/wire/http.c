@@ -36,7 +36,6 @@ struct uh_http {
   struct uh_http_options options;
   char *ca_file;
   struct call *calls;
-  int64_t hold_until; /* throttled: nothing starts before */
   int64_t requests;
 };
 
@@ -195,6 +194,9 @@ static void land(struct call *call) {
   struct uh_http *http = call->http;
   if (!call->easy) return;
   (void)curl_multi_remove_handle(http->multi, call->easy);
+  /* libcurl 7.88 forgets the list of cookie files in a reset without freeing it. */
+  (void)curl_easy_setopt(call->easy, CURLOPT_SHARE, NULL);
+  (void)curl_easy_setopt(call->easy, CURLOPT_COOKIEFILE, NULL);
   curl_easy_reset(call->easy);
   if (http->n_idle < IDLE_MAX)
     http->idle[http->n_idle++] = call->easy;
@@ -362,8 +364,8 @@ static void set_options(struct call *call) {
   (void)curl_easy_setopt(e, CURLOPT_HEADERDATA, call);
   (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
   (void)curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
-  (void)curl_easy_setopt(e, CURLOPT_COOKIEFILE, "");
   (void)curl_easy_setopt(e, CURLOPT_SHARE, http->share);
+  (void)curl_easy_setopt(e, CURLOPT_COOKIEFILE, "");
   (void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->list);
   if (!call->no_encoding) (void)curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
   if (q->body) {
@@ -516,8 +518,6 @@ static void arrived(struct call *call, CURLcode code) {
   /* Bodies that do not decode, or decode to nonsense, are asked for without encoding. */
   if (call->reply.failure == UH_HTTP_ENCODING || call->reply.failure == UH_HTTP_BAD_BODY) call->no_encoding = true;
   call->not_before = now_ms() + pause;
-  if (verdict == UH_HTTP_THROTTLED && call->http->hold_until < call->not_before)
-    call->http->hold_until = call->not_before;
   land(call);
 }
 
@@ -552,11 +552,10 @@ int uh_http_run(struct uh_http *http, struct uh_err *err) {
     int64_t now = now_ms(), wait = POLL_MS;
     for (struct call *call = http->calls; call; call = call->next) {
       if (call->easy || call->over) continue;
-      int64_t due = call->not_before > http->hold_until ? call->not_before : http->hold_until;
-      if (due <= now)
+      if (call->not_before <= now)
         take_off(call);
-      else if (due - now < wait)
-        wait = due - now;
+      else if (call->not_before - now < wait)
+        wait = call->not_before - now;
     }
     int running = 0, left = 0;
     if (curl_multi_perform(http->multi, &running) != CURLM_OK) return uh_fail(err, UH_ERR_INTERNAL, "libcurl failed");

@@ -66,7 +66,7 @@ void uh_http_reply_clear(struct uh_http_reply *reply);
 enum uh_http_verdict {
   UH_HTTP_ACCEPT,    /* final */
   UH_HTTP_AGAIN,     /* transient: repeat with backoff */
-  UH_HTTP_THROTTLED, /* repeat when the service says, all calls of this client wait */
+  UH_HTTP_THROTTLED, /* repeat when the service says; the call keeps its place, so less is in flight meanwhile */
   UH_HTTP_AT_ONCE,   /* repeat without pause (a new token); counts as transient */
 };
 /* By status and failure alone: 408 429 500 502 503 504 and broken transports are repeated. */
