@@ -50,6 +50,7 @@ struct reader {
   unsigned queries;          /* not done yet */
   bool filtered, everything; /* provisioning errors: by filter, or all users looked at here */
   bool only_failed;
+  int64_t silent; /* users of whom Graph did not say whether they have errors */
   char *principal;
 };
 
@@ -147,9 +148,12 @@ static int on_object(void *user, const char *json, size_t n, struct uh_err *err)
     return uh_fail(err, UH_ERR_UNAVAILABLE, "an element of the answer is not JSON");
   }
   int result = 0;
-  if (!r->only_failed || list_filled(object, "onPremisesProvisioningErrors") ||
-      list_filled(object, "serviceProvisioningErrors"))
-    result = write_object(r, object, err);
+  bool failed = list_filled(object, "onPremisesProvisioningErrors") || list_filled(object, "serviceProvisioningErrors");
+  if (r->everything && !failed &&
+      (!json_object_get(object, "onPremisesProvisioningErrors") ||
+       !json_object_get(object, "serviceProvisioningErrors")))
+    r->silent++;
+  if (!r->only_failed || failed) result = write_object(r, object, err);
   json_decref(object);
   return result;
 }
@@ -163,6 +167,13 @@ static void report(struct reader *r, bool complete, bool any, enum uh_answer ans
 }
 
 static void report_result(struct reader *r, const struct uh_graph_result *result) {
+  if (result->complete && r->silent) {
+    char text[100];
+    (void)snprintf(text, sizeof text, "of %lld users Graph does not say whether they have errors",
+                   (long long)r->silent);
+    uh_observe_set(r->source->observe, SIDE, r->kind, "", "partial", UH_NOT_ASKED, r->written, "%s", text);
+    return;
+  }
   char why[900] = "";
   if (!result->complete)
     (void)snprintf(why, sizeof why, "%s%s%s", result->err.what,

@@ -328,6 +328,29 @@ def test_empty_pages_are_not_the_end(tenant):
     assert len(facts.objects("GraphDomain")) == 2
 
 
+def test_users_with_errors_where_graph_does_not_filter_on_them(tenant):
+    t = tenant()
+    t.faults([{"match": {"service": "graph", "path": "filter=(on|service)"}, "fault": "status", "args": {
+        "status": 400, "body": json.dumps({"error": {"code": "Request_UnsupportedQuery", "message": "no"}})}}])
+    facts = t.observe("cloud:GraphProvisioningError")
+    assert facts.state("GraphProvisioningError") == "complete", facts.set("GraphProvisioningError")
+    assert [u["userPrincipalName"] for u in facts.objects("GraphProvisioningError")] == ["bad@contoso.com"]
+    t.faults([{"match": {"service": "graph", "path": "users"}, "fault": "forbidden"}])
+    assert t.observe("cloud:GraphProvisioningError").state("GraphProvisioningError") == "failed"
+
+
+def test_filters_that_are_not_understood(tenant):
+    """Without parts, and without the prefilter of Get-Recipient, everything is still read."""
+    t = tenant(mailboxes=MAILBOXES)
+    t.faults([{"match": {"cmdlet": cmdlet, "parameters": {"Filter": "-"}}, "fault": "exception", "args": {
+        "type": "Microsoft.Exchange.AdminApi.CommandInvocation.ParameterTransformationException", "status": 400}}
+        for cmdlet in ("Get-Mailbox", "Get-Recipient")])
+    facts = t.observe("cloud:Mailbox", "cloud:Recipient")
+    assert facts.state("Mailbox") == facts.state("Recipient") == "complete"
+    assert facts.addresses() == everyone(MAILBOXES)
+    assert facts.addresses("Recipient") == {"g0@contoso.com", "g1@contoso.com"}
+
+
 # ---- refusals ----
 
 @pytest.mark.parametrize("body", ["nul", "html", "json"])
