@@ -138,8 +138,8 @@ static int read_module_file(struct uh_exo *exo, struct uh_err *err) {
                                 .max_body = MODULE_FILE_MAX};
     struct uh_err why = UH_ERR_INIT;
     if (uh_http_fetch(exo->http, &q, &reply, &body, &why) != 0) {
-      if (reply.failure == UH_HTTP_FINE || reply.failure == UH_HTTP_TOO_LARGE || reply.failure == UH_HTTP_BROKEN)
-        return 0;
+      enum uh_http_failure f = reply.failure;
+      if (f != UH_HTTP_NOT_SENT && f != UH_HTTP_UNREACHED && f != UH_HTTP_TLS && f != UH_HTTP_STOPPED) return 0;
       if (err && err->cls == UH_ERR_NONE) *err = why;
       return -1; /* no token, or nobody there: nothing else would work */
     }
