@@ -2,6 +2,15 @@
 #include "sources/cloud.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
+
+/* The sign-in of a person, shared by the sources of one observation. */
+static struct {
+  pthread_mutex_t lock;
+  const struct uh_config *config;
+  struct uh_oauth *oauth;
+  unsigned users;
+} shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static bool stopped(void *user) {
   return uh_observe_stopped(user);
@@ -55,11 +64,39 @@ int uh_cloud_open(struct uh_observe *observe, struct uh_cloud_session *s, struct
   unsigned long n = chains ? strtoul(chains, NULL, 10) : 0;
   if (n >= 1 && n <= 8) s->chains = (unsigned)n;
   o.http = s->http;
-  return uh_oauth_open(&o, &s->oauth, err);
+  s->counts_tokens = true;
+  if (!c->device_code) return uh_oauth_open(&o, &s->oauth, err);
+  (void)pthread_mutex_lock(&shared.lock);
+  int r = 0;
+  if (shared.users && shared.config == config) {
+    s->counts_tokens = false;
+    s->oauth = shared.oauth;
+  } else {
+    r = uh_oauth_open(&o, &s->oauth, err);
+    if (r == 0 && !shared.users) {
+      shared.config = config;
+      shared.oauth = s->oauth;
+    }
+  }
+  if (r == 0 && s->oauth == shared.oauth) shared.users++;
+  (void)pthread_mutex_unlock(&shared.lock);
+  return r;
 }
 
 void uh_cloud_close(struct uh_cloud_session *s) {
-  s->oauth = uh_oauth_free(s->oauth);
+  (void)pthread_mutex_lock(&shared.lock);
+  bool last = true;
+  if (s->oauth && s->oauth == shared.oauth) {
+    last = --shared.users == 0;
+    if (last) shared.oauth = NULL;
+  }
+  (void)pthread_mutex_unlock(&shared.lock);
+  if (last) uh_oauth_free(s->oauth);
+  s->oauth = NULL;
+}
+
+int64_t uh_cloud_token_requests(const struct uh_cloud_session *s) {
+  return s->counts_tokens ? uh_oauth_requests(s->oauth) : 0;
 }
 
 static size_t slot_of(const uint8_t key[UH_SEEN_KEY]) {

@@ -18,7 +18,8 @@
 #define UH_CLOUD_CHAINS_VARIABLE "UNHYBRID_CHAINS"
 
 struct uh_cloud_session {
-  struct uh_oauth *oauth;
+  struct uh_oauth *oauth;      /* by device code one for all sources, so that a person signs in once */
+  bool counts_tokens;          /* its token requests are this source's */
   struct uh_oauth_hosts hosts; /* as asked: endpoints of the configuration, else the cloud's own */
   const char *graph_resource, *exchange_online_resource; /* of the tokens: the cloud's own, always */
   struct uh_http_options http;
@@ -28,6 +29,7 @@ struct uh_cloud_session {
 const char *uh_cloud_not_configured(const struct uh_config *config);
 int uh_cloud_open(struct uh_observe *observe, struct uh_cloud_session *ret_session, struct uh_err *err);
 void uh_cloud_close(struct uh_cloud_session *session);
+int64_t uh_cloud_token_requests(const struct uh_cloud_session *session);
 
 /* The objects of a set that were seen already; 16 bytes each and nothing else. */
 #define UH_SEEN_KEY 16

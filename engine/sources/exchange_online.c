@@ -86,7 +86,7 @@ struct call {
 struct source {
   struct uh_observe *observe;
   struct uh_exo *exo;
-  struct uh_oauth *oauth;
+  const struct uh_cloud_session *session;
   struct uh_str scratch;
   struct call calls[CMDLETS];
   int64_t requests;
@@ -175,7 +175,7 @@ static int on_object(void *user, const char *json, size_t n, struct uh_err *err)
 
 static void on_page(void *user) {
   struct call *c = user;
-  int64_t requests = uh_exo_requests(c->source->exo) + uh_oauth_requests(c->source->oauth);
+  int64_t requests = uh_exo_requests(c->source->exo) + uh_cloud_token_requests(c->source->session);
   uh_observe_counted(c->source->observe, c->written - c->told, requests - c->source->requests);
   c->told = c->written;
   c->source->requests = requests;
@@ -263,8 +263,8 @@ static int ask(struct call *c, bool with_filter, struct uh_err *err) {
 
 static void explain_token(struct source *s, const char *resource) {
   size_t roles = 0, scopes = 0;
-  if (uh_oauth_claim_count(s->oauth, resource, "roles", &roles) != 0 ||
-      uh_oauth_claim_count(s->oauth, resource, "scp", &scopes) != 0 || roles || scopes)
+  if (uh_oauth_claim_count(s->session->oauth, resource, "roles", &roles) != 0 ||
+      uh_oauth_claim_count(s->session->oauth, resource, "scp", &scopes) != 0 || roles || scopes)
     return;
   uh_observe_notice(s->observe,
                     "the token carries no right on Exchange Online: grant the app Exchange.ManageAsApp and consent");
@@ -294,7 +294,7 @@ static int observe(struct uh_observe *observe_run, struct uh_err *err) {
   int r = s ? 0 : uh_fail_nomem(err);
   if (r == 0) {
     s->observe = observe_run;
-    s->oauth = session.oauth;
+    s->session = &session;
     struct uh_exo_options options = {.base = session.hosts.exchange_online,
                                      .resource = session.exchange_online_resource,
                                      .oauth = session.oauth,
@@ -308,7 +308,7 @@ static int observe(struct uh_observe *observe_run, struct uh_err *err) {
         if (uh_record_writer_close(s->calls[i].writer, err) != 0) r = -1;
         uh_seen_clear(&s->calls[i].own_seen);
       }
-      int64_t requests = uh_exo_requests(s->exo) + uh_oauth_requests(s->oauth);
+      int64_t requests = uh_exo_requests(s->exo) + uh_cloud_token_requests(s->session);
       uh_observe_counted(observe_run, 0, requests - s->requests);
     }
     uh_exo_free(s->exo);

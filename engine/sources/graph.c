@@ -36,7 +36,7 @@ enum { READINGS = sizeof readings / sizeof *readings, PRINCIPAL = 3 };
 struct source {
   struct uh_observe *observe;
   struct uh_graph *graph;
-  struct uh_oauth *oauth;
+  const struct uh_cloud_session *session;
   struct uh_rows *rows;
   int64_t requests;
 };
@@ -56,7 +56,7 @@ struct reader {
 
 static void count(struct reader *r) {
   struct source *s = r->source;
-  int64_t requests = uh_graph_requests(s->graph) + uh_oauth_requests(s->oauth);
+  int64_t requests = uh_graph_requests(s->graph) + uh_cloud_token_requests(s->session);
   uh_observe_counted(s->observe, r->written - r->told, requests - s->requests);
   s->requests = requests;
   r->told = r->written;
@@ -347,7 +347,7 @@ static int run(struct source *s, struct uh_err *err) {
 static int observe(struct uh_observe *observe_run, struct uh_err *err) {
   struct uh_cloud_session session;
   if (uh_cloud_open(observe_run, &session, err) != 0) return -1;
-  struct source s = {.observe = observe_run, .oauth = session.oauth};
+  struct source s = {.observe = observe_run, .session = &session};
   struct uh_graph_options options = {
       .base = session.hosts.graph, .resource = session.graph_resource, .oauth = session.oauth, .http = session.http};
   int r = uh_graph_open(&options, &s.graph, err);

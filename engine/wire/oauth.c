@@ -398,6 +398,7 @@ static int poll_device(struct uh_oauth *a, struct cached *c, const char *device_
 static int by_device_code(struct uh_oauth *a, struct cached *c, struct uh_err *err) {
   int r = by_refresh(a, c, err);
   if (r <= 0) return r;
+  if (stopped(a)) return uh_fail(err, UH_ERR_INTERRUPTED, "the sign-in was stopped");
   if (!a->options.prompt) {
     (void)uh_fail(err, UH_ERR_DENIED, "device code sign-in needs a person at a terminal");
     uh_err_remedy(err, "run at a terminal, or use an app registration with a certificate");

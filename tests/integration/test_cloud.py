@@ -224,6 +224,8 @@ def test_five_ways_to_sign_in(tenant, way):
     facts = t.observe("cloud:AcceptedDomain", "cloud:GraphDomain", credentials=credentials, env=env)
     assert facts.state("AcceptedDomain") == "complete", facts.set("AcceptedDomain")
     assert facts.state("GraphDomain") == "complete", facts.set("GraphDomain")
+    if way == "device_code":
+        assert facts.said.count("sign in at") == 1, "a person signs in once for all sources"
 
 
 def test_a_domain_names_the_tenant(tenant):
