@@ -225,6 +225,7 @@ void uh_observe_counted(struct uh_observe *o, int64_t objects, int64_t requests)
 struct domain_list {
   char **v;
   size_t n, capacity;
+  bool lost; /* an accepted domain whose name is no domain name */
 };
 
 static int add_domain(struct domain_list *list, const char *domain, struct uh_err *err) {
@@ -241,18 +242,28 @@ static int add_domain(struct domain_list *list, const char *domain, struct uh_er
   return 0;
 }
 
+/* "*.contoso.com" and "*" stay as they are: whoever asks for the list decides what a wildcard means. A name that is no
+ * domain name is lost to the list, and that has to show. */
 static int read_domains(struct sqlite3 *db, void *user, struct uh_err *err) {
+  struct domain_list *list = user;
   sqlite3_stmt *st = NULL;
   int result = 0;
   if (sqlite3_prepare_v2(
           db,
-          "SELECT DISTINCT domain_key(prop(json, 'DomainName')) AS d FROM t_object WHERE kind = 'AcceptedDomain'"
-          " AND d <> '' ORDER BY d",
+          "SELECT DISTINCT CASE WHEN n = '*' THEN '*' WHEN n LIKE '*.%' AND domain_key(substr(n, 3)) <> ''"
+          " THEN '*.' || domain_key(substr(n, 3)) ELSE coalesce(domain_key(n), '') END AS d"
+          " FROM (SELECT coalesce(prop(json, 'DomainName'), '') AS n FROM t_object WHERE kind = 'AcceptedDomain') "
+          "ORDER BY d",
           -1, &st, NULL) != SQLITE_OK)
     return uh_fail(err, UH_ERR_INTERNAL, "cannot read the accepted domains back: %s", sqlite3_errmsg(db));
   int rc;
-  while ((rc = sqlite3_step(st)) == SQLITE_ROW && result == 0)
-    result = add_domain(user, (const char *)sqlite3_column_text(st, 0), err);
+  while ((rc = sqlite3_step(st)) == SQLITE_ROW && result == 0) {
+    const char *domain = (const char *)sqlite3_column_text(st, 0);
+    if (domain && *domain)
+      result = add_domain(list, domain, err);
+    else
+      list->lost = true;
+  }
   if (result == 0 && rc != SQLITE_DONE)
     result = uh_fail(err, UH_ERR_INTERNAL, "cannot read the accepted domains back: %s", sqlite3_errmsg(db));
   sqlite3_finalize(st);
@@ -300,6 +311,10 @@ int uh_observe_accepted_domains(struct uh_observe *o, char ***ret_domains, size_
   bool cloud = accepted_domains_complete(run, "cloud"), onprem = accepted_domains_complete(run, "on-premises");
   *ret_complete = (cloud || onprem) && (cloud || !side_configured(run, "cloud")) &&
                   (onprem || !side_configured(run, "on-premises"));
+  if (list.lost) {
+    *ret_complete = false;
+    uh_observe_notice(o, "an accepted domain has a name that is no domain name: nothing was asked for it");
+  }
   *ret_domains = list.v;
   *ret_n = list.n;
   return 0;
