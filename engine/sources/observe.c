@@ -186,6 +186,14 @@ void uh_observe_set(struct uh_observe *o, const char *side, const char *name, co
   record_set(o->run, o->source->id, side, name, part ? part : "", state_number(state), answer, objects, why);
 }
 
+void uh_observe_set_time(struct uh_observe *o, const char *side, const char *name, const char *part,
+                         int64_t observed_at) {
+  pthread_mutex_lock(&o->run->lock);
+  struct set_row *row = find_set(o->run, o->source->id, side, name, part ? part : "");
+  if (row && observed_at < row->observed_at) row->observed_at = observed_at;
+  pthread_mutex_unlock(&o->run->lock);
+}
+
 static void add_notice(struct run *run, const char *source, const char *text) {
   pthread_mutex_lock(&run->lock);
   if (run->notice_count < NOTICES_MAX) {

@@ -58,7 +58,7 @@ struct uh_clixml {
   bool started, wide;
   uint8_t head[HEAD_BYTES];
   size_t head_n;
-  struct utf16 utf16;
+  struct uh_utf16 utf16;
   char *wide_buf;
   /* tag names as libxml2 interned them */
   struct {
@@ -582,7 +582,7 @@ static int decode(struct uh_clixml *r, const uint8_t *s, size_t n) {
   if (!r->wide) return n ? parse(r, (const char *)s, n, false) : 0;
   while (n > 0) {
     size_t part = n > FEED_BYTES ? FEED_BYTES : n;
-    size_t len = utf16_decode(&r->utf16, s, part, r->wide_buf);
+    size_t len = uh_utf16_decode(&r->utf16, s, part, r->wide_buf);
     if (len && parse(r, r->wide_buf, len, false) < 0) return -1;
     s += part;
     n -= part;
@@ -595,17 +595,9 @@ static int begin(struct uh_clixml *r) {
   static const char line[] = "#< CLIXML";
   const uint8_t *h = r->head;
   size_t n = r->head_n, skip = 0;
-  char text[HEAD_BYTES * 2];
+  char text[UH_UTF16_ROOM(HEAD_BYTES)];
   r->started = true;
-  if (n >= 3 && memcmp(h, "\xef\xbb\xbf", 3) == 0) skip = 3;
-  if (n >= 2 && ((h[0] == 0xff && h[1] == 0xfe) || (h[0] == 0xfe && h[1] == 0xff))) {
-    r->wide = true;
-    r->utf16.big = h[0] == 0xfe;
-    skip = 2;
-  } else if (n >= 2 && (h[0] == 0) != (h[1] == 0)) {
-    r->wide = true;
-    r->utf16.big = h[0] == 0;
-  }
+  r->wide = uh_utf16_begins(h, n, &r->utf16, &skip);
   if (!r->wide) {
     size_t at = skip;
     if (n - at >= sizeof line - 1 && memcmp(h + at, line, sizeof line - 1) == 0) {
@@ -614,9 +606,9 @@ static int begin(struct uh_clixml *r) {
     }
     return decode(r, h + at, n - at);
   }
-  r->wide_buf = malloc((size_t)FEED_BYTES * 2);
+  r->wide_buf = malloc(UH_UTF16_ROOM((size_t)FEED_BYTES));
   if (!r->wide_buf) return uh_fail_nomem(&r->err);
-  size_t len = utf16_decode(&r->utf16, h + skip, n - skip, text), at = 0;
+  size_t len = uh_utf16_decode(&r->utf16, h + skip, n - skip, text), at = 0;
   if (len >= sizeof line - 1 && memcmp(text, line, sizeof line - 1) == 0) at = sizeof line - 1;
   while (at && at < len && strchr("\r\n \t", text[at])) at++;
   return len > at ? parse(r, text + at, len - at, false) : 0;
@@ -643,7 +635,7 @@ int uh_clixml_finish(struct uh_clixml *r, struct uh_err *err) {
   if (r->finished) return 0;
   r->finished = true;
   if (!r->started && begin(r) < 0) return give_error(r, err);
-  size_t n = utf16_finish(&r->utf16, rest);
+  size_t n = uh_utf16_finish(&r->utf16, rest);
   return parse(r, rest, n, true) < 0 ? give_error(r, err) : 0;
 }
 

@@ -2,6 +2,7 @@
 #ifndef UH_CLIXML_PRIVATE_H
 #define UH_CLIXML_PRIVATE_H
 #include "wire/clixml.h"
+#include "wire/utf16.h"
 
 enum tag { /* X(name): the elements of CLIXML; the primitives first, see is_primitive */
            TAG_UNKNOWN = 0,
@@ -124,15 +125,7 @@ const struct id_entry *ids_get(const struct ids *ids, uint64_t alive, const char
 void ids_clear(struct ids *ids);
 
 /* ---- text ---- */
+#define REPLACEMENT 0xFFFDu
 /* _xHHHH_ and _xHHHHHHHH_ decoded in one pass (.NET XmlConvert.DecodeName); out has room for n bytes. Returns bytes. */
 size_t clixml_decode(const char *s, size_t n, char *out);
-/* UTF-16 to UTF-8; out has room for 3 bytes per unit, plus 3. carry holds what waits for its other half. */
-struct utf16 {
-  bool big;
-  bool half; /* a byte waits */
-  uint8_t byte;
-  uint16_t high; /* a high surrogate waits */
-};
-size_t utf16_decode(struct utf16 *u, const uint8_t *s, size_t n, char *out);
-size_t utf16_finish(struct utf16 *u, char *out);
 #endif

@@ -3,31 +3,6 @@
 
 #include "wire/clixml_private.h"
 
-#define REPLACEMENT 0xFFFDu
-
-static size_t put_utf8(uint32_t c, char *out) {
-  if (c < 0x80) {
-    out[0] = (char)c;
-    return 1;
-  }
-  if (c < 0x800) {
-    out[0] = (char)(0xC0 | c >> 6);
-    out[1] = (char)(0x80 | (c & 0x3F));
-    return 2;
-  }
-  if (c < 0x10000) {
-    out[0] = (char)(0xE0 | c >> 12);
-    out[1] = (char)(0x80 | (c >> 6 & 0x3F));
-    out[2] = (char)(0x80 | (c & 0x3F));
-    return 3;
-  }
-  out[0] = (char)(0xF0 | c >> 18);
-  out[1] = (char)(0x80 | (c >> 12 & 0x3F));
-  out[2] = (char)(0x80 | (c >> 6 & 0x3F));
-  out[3] = (char)(0x80 | (c & 0x3F));
-  return 4;
-}
-
 static int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   c = (char)(c | 0x20);
@@ -76,57 +51,13 @@ size_t clixml_decode(const char *s, size_t n, char *out) {
       out[len++] = '_';
       used = 1;
     } else if (is_high(c) && (more = escape_at(s + used, n - used, &low)) != 0 && is_low(low)) {
-      len += put_utf8(join(c, low), out + len);
+      len += uh_utf8_put(join(c, low), out + len);
       used += more;
     } else {
-      len += put_utf8(is_high(c) || is_low(c) ? REPLACEMENT : c, out + len);
+      len += uh_utf8_put(is_high(c) || is_low(c) ? REPLACEMENT : c, out + len);
     }
     s += used;
     n -= used;
   }
   return len;
-}
-
-static size_t utf16_unit(struct utf16 *u, uint16_t c, char *out) {
-  size_t len = 0;
-  if (u->high) {
-    uint16_t high = u->high;
-    u->high = 0;
-    if (is_low(c)) return put_utf8(join(high, c), out);
-    len = put_utf8(REPLACEMENT, out);
-  }
-  if (is_high(c)) {
-    u->high = c;
-    return len;
-  }
-  return len + put_utf8(is_low(c) ? REPLACEMENT : c, out + len);
-}
-
-size_t utf16_decode(struct utf16 *u, const uint8_t *s, size_t n, char *out) {
-  size_t len = 0, i = 0;
-  if (u->half && n > 0) {
-    unsigned c = u->big ? (unsigned)u->byte << 8 | s[0] : (unsigned)s[0] << 8 | u->byte;
-    u->half = false;
-    len += utf16_unit(u, (uint16_t)c, out);
-    i = 1;
-  }
-  for (; i + 1 < n; i += 2) {
-    unsigned c = u->big ? (unsigned)s[i] << 8 | s[i + 1] : (unsigned)s[i + 1] << 8 | s[i];
-    if (c < 0x80 && !u->high)
-      out[len++] = (char)c;
-    else
-      len += utf16_unit(u, (uint16_t)c, out + len);
-  }
-  if (i < n) {
-    u->half = true;
-    u->byte = s[i];
-  }
-  return len;
-}
-
-size_t utf16_finish(struct utf16 *u, char *out) {
-  bool broken = u->half || u->high;
-  u->half = false;
-  u->high = 0;
-  return broken ? put_utf8(REPLACEMENT, out) : 0;
 }
