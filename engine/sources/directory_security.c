@@ -49,7 +49,8 @@ static bool sid_text(const uint8_t *p, size_t n, char text[UH_SID_TEXT]) {
   uint64_t authority = 0;
   for (int i = 2; i < 8; i++) authority = authority << 8 | p[i];
   int len = snprintf(text, UH_SID_TEXT, "S-1-%llu", (unsigned long long)authority);
-  for (unsigned i = 0; i < p[1]; i++) len += snprintf(text + len, UH_SID_TEXT - (size_t)len, "-%u", u32(p + 8 + 4 * i));
+  for (unsigned i = 0; i < p[1]; i++)
+    len += snprintf(text + len, UH_SID_TEXT - (size_t)len, "-%u", u32(p + 8 + (size_t)4 * i));
   return true;
 }
 

@@ -228,10 +228,25 @@ void uh_exchange_version(int64_t value, struct uh_str *out) {
               (unsigned)(v >> 26 & 255), (unsigned)(v >> 10 & 65535), (unsigned)(v & 1023));
 }
 
+/* The number at *text, which ends in stop; *text then stands behind it. */
+static bool version_part(const char **text, const char *stop, unsigned long *ret) {
+  char *end = NULL;
+  if (**text < '0' || **text > '9') return false;
+  *ret = strtoul(*text, &end, 10);
+  if (strncmp(end, stop, strlen(stop)) != 0 || *ret > 1000000) return false;
+  *text = end + strlen(stop);
+  return true;
+}
+
 bool uh_server_version(const char *serial, struct uh_str *out) {
-  unsigned major, minor, build, revision;
-  if (sscanf(serial, "Version %4u.%4u (Build %6u.%6u", &major, &minor, &build, &revision) != 4) return false;
-  uh_str_addf(out, "Version %u.%u (Build %u.%u)", major, minor, build >= 30000 ? build - 30000 : build, revision);
+  static const char start[] = "Version ";
+  unsigned long major, minor, build, revision;
+  if (strncmp(serial, start, sizeof start - 1) != 0) return false;
+  serial += sizeof start - 1;
+  if (!version_part(&serial, ".", &major) || !version_part(&serial, " (Build ", &minor) ||
+      !version_part(&serial, ".", &build) || !version_part(&serial, ")", &revision))
+    return false;
+  uh_str_addf(out, "Version %lu.%lu (Build %lu.%lu)", major, minor, build >= 30000 ? build - 30000 : build, revision);
   return true;
 }
 

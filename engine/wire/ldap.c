@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/ldap.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sasl/sasl.h>
 #include <stdio.h>
@@ -179,10 +180,9 @@ int uh_ldap_local_error(const struct uh_ldap *ldap, const char *doing, int code,
 /* ---- addresses ---- */
 
 bool uh_ldap_is_loopback(const char *host) {
+  struct in_addr v4;
   if (strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 || strcmp(host, "[::1]") == 0) return true;
-  unsigned a, b, c, d;
-  char extra;
-  return sscanf(host, "%3u.%3u.%3u.%3u%c", &a, &b, &c, &d, &extra) == 4 && a == 127 && b < 256 && c < 256 && d < 256;
+  return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
 }
 
 struct url {

@@ -31,8 +31,10 @@ class Facts:
         self.exit_code, self.said = exit_code, said
 
     def sets(self, name=None):
-        rows = self.db.execute("SELECT name, part, state, answer, objects, why FROM t_set WHERE source = 'directory'").fetchall()
-        return {(n, part): (state, answer, objects, why) for n, part, state, answer, objects, why in rows if name in (None, n)}
+        rows = self.db.execute(
+            "SELECT name, part, state, answer, objects, why FROM t_set WHERE source = 'directory'").fetchall()
+        return {(n, part): (state, answer, objects, why)
+                 for n, part, state, answer, objects, why in rows if name in (None, n)}
 
     def objects(self, kind):
         rows = self.db.execute("SELECT name, json FROM t_object WHERE source = 'directory' AND kind = ?", (kind,))
@@ -55,8 +57,8 @@ def observe(tmp_path):
         secret.chmod(0o600)
         path = str(tmp_path / f"facts{count[0]}.db")
         how = ["-s", "plain"] if plain else []
-        done = subprocess.run([OBSERVE, *how, "-u", user, "-p", str(secret), *options, url, path], capture_output=True, text=True,
-                              timeout=LIMIT, check=False)
+        done = subprocess.run([OBSERVE, *how, "-u", user, "-p", str(secret), *options, url, path],
+                              capture_output=True, text=True, timeout=LIMIT, check=False)
         assert done.returncode in (0, 65, 69, 77, 78), done.stderr
         return Facts(path, done.returncode, done.stderr)
 
@@ -85,12 +87,29 @@ def contoso(tmp_path_factory):
 
 @pytest.fixture
 def seen(contoso, observe):
-    return observe(f"ldaps://127.0.0.1:{contoso.tls_port}", *contoso.accounts["audit"], "-c", contoso.authority, plain=False)
+    return observe(
+    f"ldaps://127.0.0.1:{contoso.tls_port}",
+    *contoso.accounts["audit"],
+    "-c",
+    contoso.authority,
+     plain=False)
 
 
-RECIPIENT = {a.lower() for a in ("mailNickname", "proxyAddresses", "mail", "targetAddress", "homeMDB", "msExchHomeServerName",
-                                 "msExchMailboxGuid", "msExchRecipientTypeDetails", "msExchRecipientDisplayType",
-                                 "msExchArchiveDatabaseLink", "msExchArchiveGUID", "msExchRemoteRecipientType", "msExchMailboxMoveStatus")}
+RECIPIENT = {
+    a.lower() for a in (
+        "mailNickname",
+        "proxyAddresses",
+        "mail",
+        "targetAddress",
+        "homeMDB",
+        "msExchHomeServerName",
+        "msExchMailboxGuid",
+        "msExchRecipientTypeDetails",
+        "msExchRecipientDisplayType",
+        "msExchArchiveDatabaseLink",
+        "msExchArchiveGUID",
+        "msExchRemoteRecipientType",
+         "msExchMailboxMoveStatus")}
 CLASSES = {"publicFolder", "msExchDynamicDistributionList"}
 
 
@@ -144,7 +163,8 @@ def test_objects_speak_exchange(contoso, seen):
     assert servers["EX01"]["AdminDisplayVersion"] == "Version 15.2 (Build 1544.4)" and servers["EX01"]["Fqdn"] == "ex01.contoso.com"
     assert {n for n, _ in seen.objects("ExchangeComputer")} == {"EX01", "EX02"}, "the ghost has no computer account"
     connectors = dict(seen.objects("ReceiveConnector"))
-    assert connectors["Anonymous Relay"]["AnyRecipientFor"] == ["S-1-5-7"] and connectors["Anonymous Relay"]["Server"] == "EX01"
+    assert connectors["Anonymous Relay"]["AnyRecipientFor"] == [
+        "S-1-5-7"] and connectors["Anonymous Relay"]["Server"] == "EX01"
     assert "S-1-5-7" in connectors["Scanner Relay"]["AnyRecipientFor"], "all extended rights hold this one"
     assert "ExternalAuthoritative" in connectors["ERP Relay"]["AuthMechanism"]
     assert "S-1-5-7" not in connectors["Ticket System"]["AnyRecipientFor"], "denied before it is granted"
@@ -160,7 +180,8 @@ def test_objects_speak_exchange(contoso, seen):
 
 def test_secrets_are_neither_asked_for_nor_kept(contoso, seen):
     asked = [line for line in contoso.operations() if "SRCH attr=" in line]
-    assert asked and not [line for line in asked if "assword" in line.lower() or "secret" in line.lower() or "privcert" in line.lower()]
+    assert asked and not [line for line in asked if "assword" in line.lower() or "secret" in line.lower()
+                                                                            or "privcert" in line.lower()]
     assert not [line for line in asked if line.endswith("attr=*")]
     dump = "\n".join(seen.db.iterdump())
     assert "lab-secret" not in dump and "pw-audit" not in dump
@@ -175,7 +196,8 @@ def test_start_tls_and_a_wrong_authority(contoso, observe, tmp_path):
         assert facts.exit_code == 69 and "ca_file" in facts.said
         assert {s[0] for s in facts.sets().values()} == {"failed"}
     # The right authority, but the certificate names another host.
-    facts = observe(f"ldaps://127.0.0.2:{contoso.tls_port}", *contoso.accounts["audit"], "-c", contoso.authority, plain=False)
+    facts = observe(f"ldaps://127.0.0.2:{contoso.tls_port}", *
+    contoso.accounts["audit"], "-c", contoso.authority, plain=False)
     assert facts.exit_code == 69
 
 
@@ -216,41 +238,67 @@ def guid(name):
 
 def small_forest(child=None, users=USERS, contexts=None):
     """The least that an organisation has. child: dnsRoot of a second domain."""
-    found = {"": {"configurationNamingContext": CONFIGURATION, "schemaNamingContext": SCHEMA, "defaultNamingContext": ROOT_DN,
-                  "namingContexts": contexts or [ROOT_DN, CONFIGURATION, SCHEMA]}}
+    found = {
+    "": {
+        "configurationNamingContext": CONFIGURATION,
+        "schemaNamingContext": SCHEMA,
+        "defaultNamingContext": ROOT_DN,
+        "namingContexts": contexts or [
+            ROOT_DN,
+            CONFIGURATION,
+             SCHEMA]}}
 
     def add(dn, *classes, **more):
-        found[dn] = {"objectClass": ["top", *classes], "objectGUID": guid(dn), **{k.replace("__", "-"): v for k, v in more.items()}}
+        found[dn] = {"objectClass": ["top", *classes],
+            "objectGUID": guid(dn), **{k.replace("__", "-"): v for k, v in more.items()}}
 
     add(ROOT_DN, "domainDNS")
     add(CONFIGURATION, "configuration")
     add(SCHEMA, "dMD")
     add(VERSION, "attributeSchema", rangeUpper=17003)
     add("CN=Partitions," + CONFIGURATION, "crossRefContainer")
-    add("CN=FABRIKAM,CN=Partitions," + CONFIGURATION, "crossRef", nCName=ROOT_DN, dnsRoot="fabrikam.com", systemFlags=3, nETBIOSName="FABRIKAM")
+    add("CN=FABRIKAM,CN=Partitions," + CONFIGURATION, "crossRef", nCName=ROOT_DN,
+        dnsRoot="fabrikam.com", systemFlags=3, nETBIOSName="FABRIKAM")
     if child:
-        add("CN=EMEA,CN=Partitions," + CONFIGURATION, "crossRef", nCName=CHILD, dnsRoot=child, systemFlags=3, nETBIOSName="EMEA")
-    add("CN=Zones,CN=Partitions," + CONFIGURATION, "crossRef", nCName="DC=DomainDnsZones," + ROOT_DN, dnsRoot="x.fabrikam.com", systemFlags=5)
+        add("CN=EMEA,CN=Partitions," + CONFIGURATION, "crossRef",
+            nCName=CHILD, dnsRoot=child, systemFlags=3, nETBIOSName="EMEA")
+    add("CN=Zones,CN=Partitions," +
+    CONFIGURATION, "crossRef", nCName="DC=DomainDnsZones," +
+     ROOT_DN, dnsRoot="x.fabrikam.com", systemFlags=5)
     add("CN=Services," + CONFIGURATION, "container")
     add(ORGANIZATION, "container", "msExchOrganizationContainer", objectVersion=16763)
     add(RBAC, "container")
-    add("CN=fabrikam.com,CN=Accepted Domains," + ORGANIZATION, "msExchAcceptedDomain", msExchAcceptedDomainName="fabrikam.com",
-        msExchAcceptedDomainFlags=12)
+    add("CN=fabrikam.com,CN=Accepted Domains," + ORGANIZATION, "msExchAcceptedDomain",
+        msExchAcceptedDomainName="fabrikam.com", msExchAcceptedDomainFlags=12)
     server = "CN=EX01,CN=Servers,CN=Group," + ORGANIZATION
-    add(server, "server", "msExchExchangeServer", msExchCurrentServerRoles=16423, networkAddress=["ncacn_ip_tcp:ex01.fabrikam.com"])
-    add("CN=Out,CN=Connections," + ORGANIZATION, "msExchConnector", "mailGateway", "msExchRoutingSMTPConnector", routingList="SMTP:*;1")
+    add(server, "server", "msExchExchangeServer", msExchCurrentServerRoles=16423,
+        networkAddress=["ncacn_ip_tcp:ex01.fabrikam.com"])
+    add("CN=Out,CN=Connections," + ORGANIZATION, "msExchConnector",
+        "mailGateway", "msExchRoutingSMTPConnector", routingList="SMTP:*;1")
     add("CN=Relay,CN=Protocols," + server, "msExchSmtpReceiveConnector", msExchSMTPReceiveInboundSecurityFlag=1)
     add("CN=EX01,CN=Computers," + ROOT_DN, "user", "computer", dNSHostName="ex01.fabrikam.com", userAccountControl=4096)
     for i in range(users):
-        add(f"CN=User {i:03},CN=Users,{ROOT_DN}", "user", cn=f"User {i:03}", mail=f"u{i}@fabrikam.com", mailNickname=f"u{i}",
-            msExchArchiveStatus=1, proxyAddresses=[f"SMTP:u{i}@fabrikam.com", f"smtp:u{i}@old.example"])
+        add(f"CN=User {i:03},CN=Users,{ROOT_DN}",
+    "user",
+    cn=f"User {i:03}",
+    mail=f"u{i}@fabrikam.com",
+    mailNickname=f"u{i}",
+    msExchArchiveStatus=1,
+    proxyAddresses=[f"SMTP:u{i}@fabrikam.com",
+     f"smtp:u{i}@old.example"])
     return found
 
 
 def child_forest():
     found = {"": small_forest()[""], CHILD: {"objectClass": ["top", "domainDNS"], "objectGUID": guid(CHILD)}}
     for i in range(5):
-        found[f"CN=Far {i},{CHILD}"] = {"objectClass": ["top", "user"], "objectGUID": guid(f"far{i}"), "cn": f"Far {i}", "mail": f"f{i}@fabrikam.com"}
+        found[f"CN=Far {i},{CHILD}"] = {
+    "objectClass": [
+        "top",
+        "user"],
+        "objectGUID": guid(f"far{i}"),
+        "cn": f"Far {i}",
+         "mail": f"f{i}@fabrikam.com"}
     return found
 
 
@@ -280,8 +328,16 @@ def test_a_schema_without_exchange(observe):
     assert {s[0] for s in facts.sets().values()} == {"failed"} and len(facts.sets()) == 31
 
 
-@pytest.mark.parametrize("hidden, word", [(lambda dn, e: dn == ORGANIZATION, "organisation"), (lambda dn, e: dn == RBAC, "RBAC"),
-                                          (lambda dn, e: "msExchAcceptedDomain" in e["objectClass"], "accepted domain")])
+@pytest.mark.parametrize("hidden, word",
+    [(lambda dn,
+    e: dn == ORGANIZATION,
+    "organisation"),
+    (lambda dn,
+    e: dn == RBAC,
+    "RBAC"),
+    (lambda dn,
+    e: "msExchAcceptedDomain" in e["objectClass"],
+     "accepted domain")])
 def test_what_must_be_seen(observe, hidden, word):
     """An account that misses one of the proofs cannot say "none" of anything in the configuration."""
     entries = {dn: e for dn, e in small_forest().items() if not dn or not hidden(dn, e)}
@@ -290,7 +346,8 @@ def test_what_must_be_seen(observe, hidden, word):
     for (name, part), (state, answer, objects, why) in sets.items():
         if name in ("Recipient", "Domain", "ExchangeComputer"):
             continue
-        assert state == ("partial" if objects else "failed") and answer == REFUSED and "rights" in why and word in why, name
+        assert state == (
+    "partial" if objects else "failed") and answer == REFUSED and "rights" in why and word in why, name
     assert sets[RECIPIENTS][0] == "complete" and sets[("Domain", "")][0] == "complete"
 
 
@@ -298,7 +355,9 @@ def test_a_hidden_object_version(observe):
     entries = small_forest()
     del entries[ORGANIZATION]["objectVersion"]
     facts = ask(observe, {"entries": entries})
-    assert facts.sets()[("SendConnector", "")][0] == "partial" and "objectVersion" in facts.sets()[("SendConnector", "")][3]
+    assert facts.sets()[
+    ("SendConnector", "")][0] == "partial" and "objectVersion" in facts.sets()[
+        ("SendConnector", "")][3]
 
 
 def test_objects_that_hide_their_identity(observe):
@@ -313,10 +372,11 @@ def test_objects_that_hide_their_identity(observe):
     assert facts.column("home_mdb")[dn.replace("003", "004")] == (None, NONE)
 
 
-@pytest.mark.parametrize("fault, answer", [({"code": 51}, TIMEOUT), ({"code": 4, "after": 7}, REFUSED), ({"code": 3, "after": 7}, TIMEOUT),
-                                           ({"cut": True, "after": 7}, TIMEOUT)])
+@pytest.mark.parametrize("fault, answer", [({"code": 51}, TIMEOUT), ({"code": 4, "after": 7},
+                         REFUSED), ({"code": 3, "after": 7}, TIMEOUT), ({"cut": True, "after": 7}, TIMEOUT)])
 def test_recipients_that_break_off(observe, fault, answer):
-    facts = ask(observe, {"entries": small_forest(), "max_page": 10, "faults": [dict(fault, filter="mailNickname", page=2)]})
+    facts = ask(observe, {"entries": small_forest(), "max_page": 10,
+                "faults": [dict(fault, filter="mailNickname", page=2)]})
     state, got, objects, _ = facts.sets()[RECIPIENTS]
     assert state == "partial" and got == answer and objects == 10 + fault.get("after", 0)
     assert len(facts.column("mail")) == objects, "what was seen is kept"
@@ -324,7 +384,8 @@ def test_recipients_that_break_off(observe, fault, answer):
 
 
 def test_a_lost_connection_loses_one_set(observe):
-    facts = ask(observe, {"entries": small_forest(), "faults": [{"filter": "msExchRoutingSMTPConnector", "reset": True}]})
+    facts = ask(observe, {"entries": small_forest(), "faults": [
+                {"filter": "msExchRoutingSMTPConnector", "reset": True}]})
     sets = facts.sets()
     assert sets[("SendConnector", "")][:2] == ("failed", TIMEOUT)
     assert {s[0] for (name, _), s in sets.items() if name != "SendConnector"} == {"complete"}
@@ -333,8 +394,8 @@ def test_a_lost_connection_loses_one_set(observe):
 
 def test_a_server_that_loses_every_connection(observe):
     facts = ask(observe, {"entries": small_forest(), "faults": [{"base": ORGANIZATION, "reset": True}]})
-    assert "complete" not in {s[0] for (name, _), s in facts.sets().items() if name not in ("Domain", "Recipient", "ExchangeComputer",
-                                                                                         "AutodiscoverServiceConnectionPoint")}
+    assert "complete" not in {s[0] for (name, _), s in facts.sets().items() if name not in (
+        "Domain", "Recipient", "ExchangeComputer", "AutodiscoverServiceConnectionPoint")}
     assert facts.sets()[RECIPIENTS][0] == "complete"
 
 
@@ -354,7 +415,8 @@ def test_references(observe):
     known = f"ldap://x.fabrikam.com/DC=DomainDnsZones,{ROOT_DN}"
     facts = ask(observe, {"entries": small_forest(), "faults": [{"filter": "mailNickname", "references": [known]}]})
     assert facts.sets()[RECIPIENTS][0] == "complete", "a partition of this forest is read by itself, or holds no recipients"
-    facts = ask(observe, {"entries": small_forest(), "faults": [{"filter": "mailNickname", "references": [known, "ldap://nowhere.invalid/DC=other"]}]})
+    facts = ask(observe, {"entries": small_forest(), "faults": [
+                {"filter": "mailNickname", "references": [known, "ldap://nowhere.invalid/DC=other"]}]})
     state, answer, _, why = facts.sets()[RECIPIENTS]
     assert (state, answer) == ("partial", NOT_ASKED) and "nowhere.invalid" in why
 
@@ -407,7 +469,8 @@ def test_a_global_catalogue_is_asked_for_what_it_holds(observe):
 
 
 def test_no_list_of_domains(observe):
-    entries = {dn: e for dn, e in small_forest().items() if "crossRef" not in e["objectClass" if dn else "namingContexts"]}
+    entries = {dn: e for dn, e in small_forest().items(
+    ) if "crossRef" not in e["objectClass" if dn else "namingContexts"]}
     facts = ask(observe, {"entries": entries})
     assert facts.sets()[("Domain", "")][:2] == ("failed", REFUSED)
     assert facts.sets()[("Recipient", "")][0] == "failed" and facts.sets()[RECIPIENTS][2] == USERS

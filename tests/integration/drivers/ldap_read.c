@@ -64,6 +64,7 @@ int main(int argc, char **argv) {
   struct uh_ldap_outcome outcome = {0};
   char *password UH_CLEANUP(uh_secret_freep) = NULL;
   int64_t requests = 0;
+  (void)setvbuf(stdout, NULL, _IOLBF, 0); /* a test reads along */
   for (int c; (c = getopt(argc, argv, "p:s:t:q")) != -1;) {
     switch (c) {
       case 'p': q.page_size = (unsigned)strtoul(optarg, NULL, 10); break;
