@@ -82,7 +82,8 @@ void uh_config_freep(struct uh_config **config);
 const char *uh_cloud_name(enum uh_cloud cloud);
 
 /* A secret from a file (one trailing newline taken off), at most 64 KiB, refused when group or others can get at it
- * (UH_ERR_CONFIG). "env:NAME" as path takes the environment variable NAME. Free with uh_secret_free, which overwrites. */
+ * (UH_ERR_CONFIG). "env:NAME" as path takes the environment variable NAME. Free with uh_secret_free, which overwrites.
+ */
 int uh_secret_read(const char *path, char **ret_secret, struct uh_err *err);
 void uh_secret_free(char *UH_NULLABLE secret);
 void uh_secret_freep(char **secret);

@@ -66,7 +66,8 @@ const char *uh_clixml_type(const struct uh_clixml_value *v, unsigned i) {
 
 static const struct uh_clixml_value *find(const struct uh_clixml_value *list, const char *name, size_t n) {
   for (; list; list = list->next)
-    if (list->name_n == n && strncasecmp(list->name, name, n) == 0) return list;
+    if (list->name_n == n && ((list->name[0] ^ name[0]) | 0x20) == 0x20 && strncasecmp(list->name, name, n) == 0)
+      return list;
   return NULL;
 }
 
