@@ -500,7 +500,7 @@ static enum uh_time_kind parse_zone(const char *p, int64_t *ret_offset) {
   if (*p == ':') p++;
   if (*p || p[-1] == ':') minutes = digits(&p, 2);
   if (minutes < 0 || minutes > 59 || hours > 23 || *p) return UH_TIME_BAD;
-  *ret_offset = sign * (hours * 3600 + minutes * 60);
+  *ret_offset = sign * ((int64_t)hours * 3600 + (int64_t)minutes * 60);
   return UH_TIME_OK;
 }
 
@@ -520,7 +520,8 @@ enum uh_time_kind uh_time_parse(const char *text, int64_t *ret_utc) {
   enum uh_time_kind kind = parse_zone(p, &offset);
   if (kind == UH_TIME_OK && !has_time) return UH_TIME_BAD;
   if (kind == UH_TIME_OK)
-    *ret_utc = days_from_civil(t.year, t.month, t.day) * 86400 + t.hour * 3600 + t.minute * 60 + t.second - offset;
+    *ret_utc = days_from_civil(t.year, t.month, t.day) * 86400 + (int64_t)t.hour * 3600 + (int64_t)t.minute * 60 +
+               t.second - offset;
   return kind;
 }
 

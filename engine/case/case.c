@@ -210,7 +210,7 @@ int uh_case_open(const char *dir, const char *organization, bool create, struct 
     return -1;
   }
   if (r == 0 && make_case(c, organization, yaml_path, err) < 0) return -1;
-  if (organization && strcmp(organization, c->organization) != 0) {
+  if (organization && c->organization && strcmp(organization, c->organization) != 0) {
     (void)uh_fail(err, UH_ERR_CONFIG, "this is the case of organization '%s', the configuration is for '%s'",
                   c->organization, organization);
     uh_err_where(err, "%s", c->dir);
@@ -296,6 +296,12 @@ static int fail_lock(const struct uh_case *c, const char *what, struct uh_err *e
   return -1;
 }
 
+static int take_fd(int *fd) {
+  int taken = *fd;
+  *fd = -1;
+  return taken;
+}
+
 int uh_case_lock(struct uh_case *c, const char *command, struct uh_err *err) {
   UH_CLEANUP(str_clearp) struct uh_str text = {0};
   UH_CLEANUP(close_fdp) int fd = -1;
@@ -307,8 +313,7 @@ int uh_case_lock(struct uh_case *c, const char *command, struct uh_err *err) {
   if (fd < 0) return fail_lock(c, "open", err);
   if (flock(fd, LOCK_EX | LOCK_NB) < 0) return errno == EWOULDBLOCK ? fail_held(c, fd, err) : fail_lock(c, "take", err);
   if (ftruncate(fd, 0) < 0 || pwrite(fd, text.s, text.len, 0) != (ssize_t)text.len) return fail_lock(c, "write", err);
-  c->lock_fd = fd;
-  fd = -1;
+  c->lock_fd = take_fd(&fd);
   c->locked = true;
   return 0;
 }

@@ -17,7 +17,8 @@ struct uh_case {
 /* Opens the case; with create, makes directory and case.yaml (format: 1, organization). A directory that holds another
  * organisation's case or an unknown format is UH_ERR_CONFIG, so is, with create, one that holds other things. Without
  * create a directory that is no case is UH_ERR_DATA. organization NULL: whichever stands there (create needs one). */
-int uh_case_open(const char *dir, const char *UH_NULLABLE organization, bool create, struct uh_case **ret_case, struct uh_err *err);
+int uh_case_open(const char *dir, const char *UH_NULLABLE organization, bool create, struct uh_case **ret_case,
+                 struct uh_err *err);
 struct uh_case *uh_case_free(struct uh_case *UH_NULLABLE c); /* releases the lock */
 void uh_case_freep(struct uh_case **c);
 /* flock on `lock`, whose text says who holds it since when and from where. UH_ERR_BUSY names the holder. */
