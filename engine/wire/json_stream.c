@@ -352,8 +352,8 @@ static void add_code_point(struct uh_str *out, unsigned c) {
   uh_str_addn(out, b, n);
 }
 
-/* \uXXXX, with its second half where it is a surrogate. A lone surrogate, which Windows names may hold, becomes
- * U+FFFD. p stands behind the u. */
+/* A four-digit escape, with its second half where it is a surrogate. A lone surrogate, which Windows names may hold,
+ * becomes U+FFFD. p stands behind the u. */
 static bool unicode_escape(struct walk *w) {
   if (w->end - w->p < 4) return false;
   int c = hex4(w->p);
