@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The organisations' files agree with each other, and the generator repeats itself."""
 import base64
-import io
 import os
 import subprocess
 import sys
@@ -10,6 +9,8 @@ import pytest
 import yaml
 
 from conftest import TOP
+from fixtures.lab.cloudsim.generated import Generated
+from fixtures.lab.cloudsim.store import Store
 from fixtures.orgs import ldif
 from fixtures.orgs.forest import Forest
 from fixtures.orgs.generate import Organization
@@ -73,14 +74,18 @@ def test_entries_follow_their_parents(name):
         seen.add(low)
 
 
-def test_generator_repeats_itself_and_counts():
-    """Same seed, same bytes; another seed, others; both sides hold every recipient."""
-    one, same, other = (b"".join(c.encode() for c in Organization(300, 3, seed).ldif("DC=litware,DC=com")) for seed in (1, 1, 2))
+def test_generator_repeats_itself_and_both_sides_agree():
+    """Same seed, same bytes; another seed, others; the cloud serves exactly the recipients that stand in AD."""
+    size = 2300
+    one, same, other = ("".join(Organization(size, 3, seed).ldif("DC=contoso,DC=com")) for seed in (1, 1, 2))
     assert one == same and one != other
-    organization = Organization(300, 3, 1)
-    cloud = [yaml.safe_load(io.StringIO(organization.cloud_record(i))) for i in range(300)]
-    assert len({record["PrimarySmtpAddress"] for record in cloud}) == 300
-    assert all(f"mail: {record['PrimarySmtpAddress']}\n".encode() in one for record in cloud)
+    organization = Organization(size, 3, 1)
+    served = Generated(Store(organization.cloud()), organization.mailboxes, organization.others)
+    records = [served.record(block, position) for block in served.blocks for position in range(block.count)]
+    assert len(records) == size
+    in_ad = {line.split(": ")[1] for line in one.splitlines() if line.startswith("mail: ") and "{" not in line}
+    assert {record["PrimarySmtpAddress"] for record in records} == {a for a in in_ad if not a.startswith(("System", "Health", "Migration", "Federated"))}
+    assert all(f"_{record['ExternalDirectoryObjectId']}\n" in one for record in records)
 
 
 def test_schema_is_what_the_table_makes():
