@@ -7,9 +7,7 @@ static const char on_premises_directory[] =
     "('group','contact','publicfolder','msexchdynamicdistributionlist') THEN 0"
     "  ELSE archive_database <> '' END AS violated, guid_text(guid) AS key, guid_text(guid) AS guid, 'archive' AS kind,"
     " coalesce(nullif(mail,''), nullif(name,''), dn) AS object,"
-    " CASE WHEN archive_database IS NULL THEN 'Whether this object has an archive on premises is not known: "
-    "msExchArchiveDatabaseLink was not obtained.'"
-    "  ELSE 'This archive is on premises, in the database ' || archive_database || '.' END AS message,"
+    " 'This archive is on premises, in the database ' || rdn(archive_database) || '.' AS message,"
     " json_object('msExchArchiveDatabaseLink', archive_database, 'msExchArchiveGUID', guid_text(archive_guid),"
     "  'msExchRecipientTypeDetails', recipient_type_details) AS evidence, '' AS command"
     " FROM directory_recipient WHERE violated IS NOT FALSE";
@@ -21,9 +19,7 @@ static const char on_premises_export[] =
     " coalesce(nullif(guid_text(guid),''), nullif(lower(primary_address),''), nullif(identity,''), name) AS key,"
     " nullif(guid_text(guid),'') AS guid, 'archive' AS kind, coalesce(nullif(primary_address,''), nullif(name,''), "
     "identity) AS object,"
-    " CASE WHEN archive_guid IS NULL AND listing <> 'Archive' THEN 'Whether this mailbox has an archive is not known: "
-    "ArchiveGuid was not obtained.'"
-    "  ELSE 'This on-premises mailbox has an archive on premises.' END AS message,"
+    " 'This on-premises mailbox has an archive on premises.' AS message,"
     " json_object('ArchiveGuid', guid_text(archive_guid), 'ArchiveStatus', archive_status, 'listing', listing) AS "
     "evidence, '' AS command"
     " FROM exchange_recipient WHERE side = 'on-premises' AND kind = 'Mailbox'";
@@ -52,9 +48,7 @@ static const char provisioning_error[] =
     "|| '.'"
     "  WHEN prop_list(json,'serviceProvisioningErrors') NOT IN ('[]') THEN 'The service ' ||"
     "    coalesce(json_extract(prop_list(json,'serviceProvisioningErrors'),'$[0].serviceInstance'), '(no name given)') "
-    "||"
-    "    ' reports a provisioning error of this object that is not resolved.'"
-    "  ELSE 'Whether this object has provisioning errors is not known.' END AS message,"
+    "|| ' reports a provisioning error of this object that is not resolved.' END AS message,"
     " json_object('onPremisesProvisioningErrors', json(prop_list(json,'onPremisesProvisioningErrors')),"
     "  'serviceProvisioningErrors', json(prop_list(json,'serviceProvisioningErrors'))) AS evidence, '' AS command"
     " FROM object WHERE side = 'cloud' AND kind = 'GraphProvisioningError'";

@@ -48,6 +48,8 @@
   " WHEN 16 THEN 'room' WHEN 32 THEN 'equipment' WHEN 1099511627776 THEN 'group' WHEN 2199023255552 THEN 'linked " \
   "room'"                                                                                                          \
   " WHEN 17592186044416 THEN 'scheduling' WHEN 140737488355328 THEN 'supervisory review' ELSE 'unknown kind of' END"
+/* ", in the database DB01." or the full stop alone. */
+#define IN_DATABASE(name) " || coalesce(', in the database ' || nullif(" name ", ''), '') || '.'"
 #define MOVE(id)                                                                                                   \
   "'New-MoveRequest -Identity ' || " id                                                                            \
   " || ' -Remote -RemoteHostName (Get-MigrationEndpoint | Select-Object -First 1).RemoteServer"                    \
@@ -56,25 +58,24 @@
 
 /* ---- mailbox.on-premises ---- */
 static const char on_premises_directory[] =
-    "SELECT CASE WHEN recipient_type_details IS NULL THEN CASE WHEN " NO_MAILBOX_CLASS " THEN 0 END"
-    "  WHEN recipient_type_details & " USERS " THEN 1"
-    "  WHEN recipient_type_details <> 0 AND recipient_type_details & " KNOWN " = 0 THEN home_mdb <> ''"
-    "  ELSE 0 END AS violated," DIRECTORY_WHO " 'mailbox' AS kind,"
-    " CASE WHEN recipient_type_details IS NULL THEN 'Whether this object is a mailbox on premises is not known: its recipient type was not obtained.'"
-    "  WHEN recipient_type_details & " KNOWN " = 0 THEN 'An object of the unknown recipient type ' || recipient_type_details || ' has the on-premises database ' || coalesce(home_mdb, '(not obtained)') || '.'"
-    "  ELSE 'This ' || " TYPE_NAME " || ' mailbox is on premises' || coalesce(nullif(', in the database ' || home_mdb, ', in the database '), '') || '.' END AS message,"
-    DIRECTORY_EVIDENCE
-    " CASE WHEN recipient_type_details & " USERS " THEN " MOVE(DIRECTORY_ID) " ELSE '' END AS command"
-    " FROM directory_recipient WHERE violated IS NOT FALSE";
+    "SELECT CASE WHEN recipient_type_details IS NULL THEN CASE WHEN " NO_MAILBOX_CLASS
+    " THEN 0 END WHEN recipient_type_details & " USERS
+    " THEN 1 WHEN recipient_type_details <> 0 AND recipient_type_details & " KNOWN
+    " = 0 THEN home_mdb <> '' ELSE 0 END AS violated," DIRECTORY_WHO " 'mailbox' AS kind,"
+    " CASE WHEN recipient_type_details & " KNOWN
+    " = 0 THEN 'An object of the unknown recipient type ' || recipient_type_details || ' has a mailbox'"
+    "  ELSE 'This ' || " TYPE_NAME " || ' mailbox is on premises' END" IN_DATABASE(
+        "rdn(home_mdb)") " AS message," DIRECTORY_EVIDENCE " CASE WHEN recipient_type_details & " USERS
+    " THEN " MOVE(DIRECTORY_ID) " ELSE '' END AS command FROM directory_recipient WHERE violated IS NOT FALSE";
 /* Also returns the objects that an export shows to be no mailbox and whose type the directory would not tell. */
 static const char on_premises_export[] =
-    "SELECT CASE WHEN recipient_type_details IS NULL THEN CASE WHEN kind <> 'Mailbox' OR listing NOT IN ('', 'Archive') THEN 0 END"
+    "SELECT CASE WHEN recipient_type_details IS NULL THEN"
+    "   CASE WHEN kind <> 'Mailbox' OR listing NOT IN ('', 'Archive') THEN 0 END"
     "  WHEN lower(recipient_type_details) IN " USER_TYPES " THEN kind IN ('Mailbox', 'Recipient')"
-    "  ELSE kind = 'Mailbox' AND listing = '' AND lower(recipient_type_details) NOT IN " OTHER_TYPES " END AS violated,"
-    EXPORT_WHO " 'mailbox' AS kind,"
-    " CASE WHEN recipient_type_details IS NULL THEN 'Whether this is a user''s mailbox is not known: its recipient type was not obtained.'"
-    "  ELSE 'This mailbox of type ' || recipient_type_details || ' is on premises' || coalesce(nullif(', in the database ' || database_name, ', in the database '), '') || '.' END AS message,"
-    EXPORT_EVIDENCE MOVE(EXPORT_ID) " AS command"
+    "  ELSE kind = 'Mailbox' AND listing = '' AND lower(recipient_type_details) NOT IN " OTHER_TYPES
+    " END AS violated," EXPORT_WHO " 'mailbox' AS kind,"
+    " 'This mailbox of type ' || recipient_type_details || ' is on premises'" IN_DATABASE(
+        "database_name") " AS message," EXPORT_EVIDENCE MOVE(EXPORT_ID) " AS command"
     " FROM exchange_recipient WHERE side = 'on-premises' AND (violated IS NOT FALSE"
     "  OR guid IN (SELECT guid FROM directory_recipient WHERE recipient_type_details IS NULL))";
 static const struct uh_rule on_premises[] = {
@@ -84,26 +85,19 @@ static const struct uh_rule on_premises[] = {
 
 /* ---- mailbox.hidden-reference ---- */
 static const char hidden_reference[] =
-    "SELECT CASE WHEN " SYSTEM_NAME
-    " THEN 0"
-    "  WHEN recipient_type_details & " ANY_ON_PREMISES
-    " THEN 0"
-    "  WHEN recipient_type_details <> 0 AND recipient_type_details & " KNOWN
+    "SELECT CASE WHEN " SYSTEM_NAME " THEN 0 WHEN recipient_type_details & " ANY_ON_PREMISES
+    " THEN 0 WHEN recipient_type_details <> 0 AND recipient_type_details & " KNOWN
     " = 0 THEN archive_database <> '' AND home_mdb = ''"
     "  WHEN recipient_type_details IS NULL AND (home_mdb <> '' OR archive_database <> '') THEN NULL"
     "  WHEN recipient_type_details IS NULL AND " NO_MAILBOX_CLASS
-    " THEN 0"
-    "  ELSE home_mdb <> '' OR archive_database <> '' END AS violated," DIRECTORY_WHO
+    " THEN 0 ELSE home_mdb <> '' OR archive_database <> '' END AS violated," DIRECTORY_WHO
     " 'recipient' AS kind,"
-    " CASE WHEN home_mdb <> '' THEN 'This object is no mailbox that Get-Mailbox lists, and still refers to the "
-    "database ' || home_mdb || '.'"
-    "  WHEN archive_database <> '' THEN 'This object is no mailbox that Get-Mailbox lists, and its archive is still in "
-    "the database ' || archive_database || '.'"
-    "  ELSE 'Whether this object still refers to a database is not known: homeMDB or msExchArchiveDatabaseLink was not "
-    "obtained.' END AS message,"
-    " json_object('msExchRecipientTypeDetails', recipient_type_details, 'homeMDB', home_mdb, "
-    "'msExchArchiveDatabaseLink', archive_database,"
-    "  'userAccountControl', account_control, 'distinguishedName', dn) AS evidence, '' AS command"
+    " 'This object is no mailbox that Get-Mailbox lists, and ' || CASE WHEN home_mdb <> ''"
+    "  THEN 'still refers to the database ' || rdn(home_mdb)"
+    "  ELSE 'its archive is still in the database ' || rdn(archive_database) END || '.' AS message,"
+    " json_object('msExchRecipientTypeDetails', recipient_type_details, 'homeMDB', home_mdb,"
+    "  'msExchArchiveDatabaseLink', archive_database, 'userAccountControl', account_control,"
+    "  'distinguishedName', dn) AS evidence, '' AS command"
     " FROM directory_recipient WHERE violated IS NOT FALSE";
 static const struct uh_rule hidden[] = {{"on-premises", "on-premises:Recipient", hidden_reference}, {0}};
 
@@ -113,63 +107,49 @@ static const struct uh_rule hidden[] = {{"on-premises", "on-premises:Recipient",
   "CASE WHEN " list " IN ('', '[]') THEN 0 WHEN " list \
   " IS NOT NULL THEN EXISTS (SELECT 1 FROM json_each(" \
   "CASE WHEN json_valid(" list ") THEN " list " ELSE json_array(" list ") END) WHERE value NOT LIKE '-%') END"
+#define HOLDS(list) "(SELECT group_concat(value, ', ') FROM json_each(" list ") WHERE value NOT LIKE '-%')"
 static const char hold_directory[] =
-    "SELECT (recipient_type_details & " ANY_ON_PREMISES " <> 0) AND (litigation_hold <> '' OR " HELD_BY(
-        "hold_policies") ") AS violated," DIRECTORY_WHO
-                         " 'mailbox' AS kind,"
-                         " CASE WHEN litigation_hold <> '' THEN 'This on-premises mailbox has been under litigation "
-                         "hold since ' || litigation_hold || '.'"
-                         "  WHEN hold_policies NOT IN ('', '[]') THEN 'This on-premises mailbox is under the hold ' || "
-                         "hold_policies || '.'"
-                         "  ELSE 'Whether this mailbox is under a hold is not known.' END AS message,"
-                         " json_object('msExchRecipientTypeDetails', recipient_type_details, "
-                         "'msExchLitigationHoldDate', litigation_hold, 'msExchUserHoldPolicies', hold_policies) AS "
-                         "evidence, '' AS command"
-                         " FROM directory_recipient WHERE violated IS NOT FALSE AND NOT (recipient_type_details IS "
-                         "NULL AND coalesce(" NO_MAILBOX_CLASS ", 0))";
-static const char hold_export[] = "SELECT litigation_hold = 1 OR " HELD_BY(
-    "in_place_holds") " AS violated," EXPORT_WHO
-                      " 'mailbox' AS kind,"
-                      " CASE WHEN litigation_hold THEN 'This on-premises mailbox is under litigation hold.'"
-                      "  WHEN in_place_holds NOT IN ('', '[]') THEN 'This on-premises mailbox is under the in-place "
-                      "hold ' || in_place_holds || '.'"
-                      "  ELSE 'Whether this mailbox is under a hold is not known.' END AS message,"
-                      " json_object('LitigationHoldEnabled', litigation_hold, 'InPlaceHolds', in_place_holds) AS "
-                      "evidence, '' AS command"
-                      " FROM exchange_recipient WHERE side = 'on-premises' AND kind = 'Mailbox'";
+    "SELECT (recipient_type_details & " ANY_ON_PREMISES
+    " <> 0) AND (litigation_hold <> '' OR " HELD_BY("hold_policies") ") AS violated," DIRECTORY_WHO
+    " 'mailbox' AS kind, 'This on-premises mailbox is under ' || CASE WHEN litigation_hold <> ''"
+    "  THEN 'litigation hold since ' || time_text(litigation_hold)"
+    "  ELSE 'the hold ' || " HOLDS("hold_policies") " END || '.' AS message,"
+    " json_object('msExchRecipientTypeDetails', recipient_type_details, 'msExchLitigationHoldDate', litigation_hold,"
+    "  'msExchUserHoldPolicies', hold_policies) AS evidence, '' AS command"
+    " FROM directory_recipient WHERE violated IS NOT FALSE"
+    "  AND NOT (recipient_type_details IS NULL AND coalesce(" NO_MAILBOX_CLASS ", 0))";
+static const char hold_export[] =
+    "SELECT litigation_hold = 1 OR " HELD_BY("in_place_holds") " AS violated," EXPORT_WHO
+    " 'mailbox' AS kind, 'This on-premises mailbox is under ' || CASE WHEN litigation_hold THEN 'litigation hold'"
+    "  ELSE 'the hold ' || " HOLDS("in_place_holds") " END || '.' AS message,"
+    " json_object('LitigationHoldEnabled', litigation_hold, 'InPlaceHolds', in_place_holds) AS evidence,"
+    " '' AS command FROM exchange_recipient WHERE side = 'on-premises' AND kind = 'Mailbox'";
 static const struct uh_rule hold[] = {{"on-premises", "on-premises:Recipient|on-premises:Mailbox", hold_directory},
                                       {"on-premises", "on-premises:Recipient|on-premises:Mailbox", hold_export},
                                       {0}};
 
 /* ---- one rule pair for a kind of mailbox: its bits in AD, its names in an export ---- */
-#define TYPED_DIRECTORY(mask, what, command)                                                                        \
-  "SELECT CASE WHEN recipient_type_details IS NULL AND " NO_MAILBOX_CLASS                                           \
-  " THEN 0 ELSE recipient_type_details & " mask " <> 0 END AS violated," DIRECTORY_WHO " '" what                    \
-  "' AS kind,"                                                                                                      \
-  " CASE WHEN recipient_type_details IS NULL THEN 'Whether this is a " what                                         \
-  " is not known: its recipient type was not obtained.'"                                                            \
-  "  ELSE 'This " what                                                                                              \
-  " is on premises' || coalesce(nullif(', in the database ' || home_mdb, ', in the database '), '') || '.' END AS " \
-  "message," DIRECTORY_EVIDENCE command " AS command FROM directory_recipient WHERE violated IS NOT FALSE"
-#define TYPED_EXPORT(types, what, command)                                                                           \
-  "SELECT CASE WHEN recipient_type_details IS NULL THEN CASE WHEN kind NOT IN ('Mailbox', 'SiteMailbox') THEN 0 END" \
-  "  ELSE lower(recipient_type_details) IN (" types ") END AS violated," EXPORT_WHO " '" what                        \
-  "' AS kind,"                                                                                                       \
-  " CASE WHEN recipient_type_details IS NULL THEN 'Whether this is a " what                                          \
-  " is not known: its recipient type was not obtained.'"                                                             \
-  "  ELSE 'This " what " is on premises.' END AS message," EXPORT_EVIDENCE command                                   \
-  " AS command"                                                                                                      \
-  " FROM exchange_recipient WHERE side = 'on-premises' AND violated IS NOT FALSE"
+#define TYPED_DIRECTORY(mask, what, command)                                                     \
+  "SELECT CASE WHEN recipient_type_details IS NULL AND " NO_MAILBOX_CLASS                        \
+  " THEN 0 ELSE recipient_type_details & " mask " <> 0 END AS violated," DIRECTORY_WHO " '" what \
+  "' AS kind,"                                                                                   \
+  " 'This " what                                                                                 \
+  " is on premises'" IN_DATABASE("rdn(home_mdb)") " AS message," DIRECTORY_EVIDENCE command      \
+                                                  " AS command FROM directory_recipient WHERE violated IS NOT FALSE"
+#define TYPED_EXPORT(types, what, command)                                                      \
+  "SELECT CASE WHEN recipient_type_details IS NULL THEN CASE WHEN kind <> 'Mailbox' THEN 0 END" \
+  "  ELSE lower(recipient_type_details) IN (" types ") END AS violated," EXPORT_WHO " '" what   \
+  "' AS kind,"                                                                                  \
+  " 'This " what " is on premises'" IN_DATABASE(                                                \
+      "database_name") " AS message," EXPORT_EVIDENCE command                                   \
+                       " AS command FROM exchange_recipient WHERE side = 'on-premises' AND violated IS NOT FALSE"
 static const struct uh_rule site[] = {
     {"on-premises", "on-premises:Recipient|on-premises:SiteMailbox", TYPED_DIRECTORY(TEAM, "site mailbox", "''")},
     {"on-premises", "on-premises:Recipient|on-premises:SiteMailbox",
-     "SELECT CASE WHEN kind = 'SiteMailbox' THEN 1 WHEN recipient_type_details IS NULL THEN CASE WHEN kind <> "
-     "'Mailbox' THEN 0 END"
-     "  ELSE lower(recipient_type_details) = 'teammailbox' END AS violated," EXPORT_WHO " 'site mailbox' AS kind,"
-     " CASE WHEN recipient_type_details IS NULL AND kind = 'Mailbox' THEN 'Whether this is a site mailbox is not "
-     "known: its recipient type was not obtained.'"
-     "  ELSE 'This site mailbox is on premises.' END AS message," EXPORT_EVIDENCE " '' AS command"
-     " FROM exchange_recipient WHERE side = 'on-premises' AND violated IS NOT FALSE"},
+     "SELECT CASE WHEN kind = 'SiteMailbox' THEN 1 WHEN recipient_type_details IS NULL THEN"
+     "   CASE WHEN kind <> 'Mailbox' THEN 0 END ELSE lower(recipient_type_details) = 'teammailbox' END AS "
+     "violated," EXPORT_WHO " 'site mailbox' AS kind, 'This site mailbox is on premises.' AS message," EXPORT_EVIDENCE
+     " '' AS command FROM exchange_recipient WHERE side = 'on-premises' AND violated IS NOT FALSE"},
     {0}};
 static const struct uh_rule discovery[] = {
     {"on-premises", "on-premises:Recipient|on-premises:Mailbox",
@@ -182,8 +162,8 @@ static const struct uh_rule discovery[] = {
 static const struct uh_rule system_mailboxes[] = {
     {"on-premises", SYSTEM_NEEDS, TYPED_DIRECTORY(SYSTEM, "system mailbox", "''")},
     {"on-premises", SYSTEM_NEEDS,
-     TYPED_EXPORT("'arbitrationmailbox','monitoringmailbox','auditlogmailbox','auxauditlogmailbox','systemmailbox','"
-                  "systemattendantmailbox'",
+     TYPED_EXPORT("'arbitrationmailbox','monitoringmailbox','auditlogmailbox','auxauditlogmailbox','systemmailbox',"
+                  "'systemattendantmailbox'",
                   "system mailbox", "''")},
     {0}};
 

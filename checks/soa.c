@@ -7,6 +7,8 @@
   " nullif(guid_text(guid),'') AS guid, coalesce(nullif(primary_address,''), nullif(user_principal_name,''), "  \
   "nullif(name,''), identity) AS object,"
 #define ID "ps_quote(coalesce(nullif(primary_address,''), guid_text(guid)), guid_text(guid))"
+/* null where it was not obtained. */
+#define BOOLEAN(column) "json(CASE " column " WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END)"
 #define OBJECT_WHO \
   " CASE guid WHEN '' THEN name ELSE lower(guid) END AS key, nullif(lower(guid),'') AS guid, name AS object,"
 
@@ -15,15 +17,8 @@ static const char mailbox_sql[] =
     "SELECT is_dir_synced = 1 AND is_cloud_managed = 0 AND lower(recipient_type_details) IN "
     "('usermailbox','sharedmailbox','roommailbox','equipmentmailbox') AS violated," WHO
     " 'mailbox' AS kind,"
-    " CASE WHEN is_dir_synced IS NULL THEN 'Whether this mailbox is synchronised from on premises is not known: "
-    "IsDirSynced was not obtained.'"
-    "  WHEN is_cloud_managed IS NULL THEN 'Whether the Exchange attributes of this mailbox are managed in the cloud is "
-    "not known: IsExchangeCloudManaged was not obtained.'"
-    "  WHEN recipient_type_details IS NULL THEN 'Whether this mailbox has to be managed in the cloud is not known: its "
-    "recipient type was not obtained.'"
-    "  ELSE 'The Exchange attributes of this synchronised mailbox are still managed on premises.' END AS message,"
-    " json_object('IsDirSynced', json(iif(is_dir_synced,'true','false')), 'IsExchangeCloudManaged', json(CASE "
-    "is_cloud_managed WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END),"
+    " 'The Exchange attributes of this synchronised mailbox are still managed on premises.' AS message,"
+    " json_object('IsDirSynced', " BOOLEAN("is_dir_synced") ", 'IsExchangeCloudManaged', " BOOLEAN("is_cloud_managed") ","
     "  'RecipientTypeDetails', recipient_type_details) AS evidence,"
     " 'Set-Mailbox -Identity ' || " ID
     " || ' -IsExchangeCloudManaged $true' AS command"
@@ -33,11 +28,9 @@ static const struct uh_rule mailbox[] = {{"cloud", "cloud:Mailbox", mailbox_sql}
 static const char inactive_sql[] =
     "SELECT is_dir_synced = 1 AND is_cloud_managed = 0 AS violated," WHO
     " CASE listing WHEN 'InactiveMailboxOnly' THEN 'inactive mailbox' ELSE 'soft-deleted mailbox' END AS kind,"
-    " CASE WHEN is_dir_synced IS NULL OR is_cloud_managed IS NULL THEN 'Whether this deleted mailbox would come back "
-    "managed on premises is not known.'"
-    "  ELSE 'This deleted mailbox would come back managed on premises if it is restored.' END AS message,"
-    " json_object('IsDirSynced', is_dir_synced, 'IsExchangeCloudManaged', is_cloud_managed, 'listing', listing) AS "
-    "evidence, '' AS command"
+    " 'This deleted mailbox would come back managed on premises if it is restored.' AS message,"
+    " json_object('IsDirSynced', " BOOLEAN("is_dir_synced") ", 'IsExchangeCloudManaged', " BOOLEAN("is_cloud_managed") ","
+    "  'listing', listing) AS evidence, '' AS command"
     " FROM exchange_recipient WHERE side = 'cloud' AND kind = 'Mailbox' AND listing IN ('SoftDeletedMailbox', "
     "'InactiveMailboxOnly')";
 static const struct uh_rule inactive[] = {
@@ -50,10 +43,7 @@ static const struct uh_rule inactive[] = {
 static const char default_sql[] =
     "SELECT " FLAG_OFF " AS violated," OBJECT_WHO
     " 'organization configuration' AS kind,"
-    " CASE WHEN " FLAG
-    " IS NULL THEN 'Whether new synchronised mailboxes are managed in the cloud is not known: "
-    "BlockExchangeProvisioningFromOnPremEnabled was not obtained.'"
-    "  ELSE 'New synchronised mailboxes start with their Exchange attributes managed on premises.' END AS message,"
+    " 'New synchronised mailboxes start with their Exchange attributes managed on premises.' AS message,"
     " json_object('BlockExchangeProvisioningFromOnPremEnabled', " FLAG
     ") AS evidence,"
     " 'Set-OrganizationConfig -ExchangeAttributesCloudManagedByDefault' AS command"
@@ -102,20 +92,15 @@ static const struct uh_rule early[] = {
     {0}};
 
 /* ---- groups, contacts, mail users: object by object in Entra ID ---- */
-#define SYNCED(own_kind, types, what, path)                                                                         \
+#define SYNCED(own_kind, types, what, path) \
   "SELECT CASE WHEN kind = '" own_kind "' OR lower(recipient_type_details) IN (" types                              \
   ") THEN is_dir_synced = 1"                                                                                        \
   "  WHEN recipient_type_details IS NULL AND is_dir_synced = 1 THEN NULL WHEN recipient_type_details IS NULL THEN " \
   "is_dir_synced ELSE 0 END AS violated," WHO " '" what                                                             \
   "' AS kind,"                                                                                                      \
-  " CASE WHEN recipient_type_details IS NULL AND kind <> '" own_kind "' THEN 'Whether this is a synchronised " what \
-  " is not known: its recipient type was not obtained.'"                                                            \
-  "  WHEN is_dir_synced IS NULL THEN 'Whether this " what                                                           \
-  " is synchronised from on premises is not known: IsDirSynced was not obtained.'"                                  \
-  "  ELSE 'This " what                                                                                              \
-  " is still synchronised from on premises and can be changed only there.' END AS message,"                         \
-  " json_object('IsDirSynced', is_dir_synced, 'RecipientTypeDetails', recipient_type_details, "                     \
-  "'ExternalDirectoryObjectId', external_id) AS evidence,"                                                          \
+  " 'This " what " is still synchronised from on premises and can be changed only there.' AS message," \
+  " json_object('IsDirSynced', " BOOLEAN("is_dir_synced") ", 'RecipientTypeDetails', recipient_type_details," \
+  "  'ExternalDirectoryObjectId', coalesce(external_id, '')) AS evidence,"                                                          \
   " coalesce('Invoke-MgGraphRequest -Method PATCH -Uri ''/v1.0/" path                                               \
   "/' || nullif(guid_text(guid_blob(external_id)),'') ||"                                                           \
   "  '/onPremisesSyncBehavior'' -Body ''{\"isCloudManaged\": true}''', '') AS command"                              \
@@ -141,9 +126,7 @@ static const char dynamic_directory[] =
     "END AS violated,"
     " guid_text(guid) AS key, guid_text(guid) AS guid, 'dynamic distribution group' AS kind, coalesce(nullif(mail,''), "
     "nullif(name,''), dn) AS object,"
-    " CASE WHEN class IS NULL AND recipient_type_details IS NULL THEN 'Whether this is a dynamic distribution group is "
-    "not known.'"
-    "  ELSE 'This dynamic distribution group exists on premises only and disappears with the server.' END AS message,"
+    " 'This dynamic distribution group exists on premises only and disappears with the server.' AS message,"
     " json_object('objectClass', class, 'msExchRecipientTypeDetails', recipient_type_details, 'distinguishedName', dn) "
     "AS evidence, '' AS command"
     " FROM directory_recipient WHERE violated IS NOT FALSE";

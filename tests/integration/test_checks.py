@@ -958,6 +958,17 @@ def test_commands_quote_names(tmp_path):
     assert result.findings[0]["command"] == f"Set-Mailbox -Identity '{hidden['row']['guid']}' -IsExchangeCloudManaged $true"
 
 
+def test_evidence_is_what_was_read(tmp_path):
+    """Evidence holds the values themselves; of an object that cannot be judged it names what is missing."""
+    rows = [a_set("cloud:Mailbox"), ex("a@contoso.com", is_dir_synced=True, is_cloud_managed=False),
+            ex("b@contoso.com", is_dir_synced=True, is_cloud_managed={"answer": "refused"})]
+    result = judge(tmp_path, "soa.mailbox", rows)
+    assert result.findings[0]["evidence"] == {"IsDirSynced": True, "IsExchangeCloudManaged": False, "RecipientTypeDetails": "UserMailbox"}
+    assert result.line["unjudged"][0]["why"] == "not obtained: IsExchangeCloudManaged"
+    result = judge(tmp_path, "dns.mx", [[a_set(n) for n in BOTH], mx(outcome="servfail")])
+    assert result.line["unjudged"][0]["why"] == "not obtained: the MX records of contoso.com in the public view (servfail)"
+
+
 @pytest.mark.parametrize("state", ["complete", "partial"])
 def test_traffic_never_passes(tmp_path, state):
     """No configuration shows who sends through the default connectors."""
