@@ -149,7 +149,8 @@ void uh_record_drop(struct uh_record_writer *w) {
 static const struct property *find_property(struct uh_record_writer *w, const char *name) {
   for (int i = 0; i < PROPERTIES; i++) {
     int at = (w->hint + i) % PROPERTIES;
-    if (strcasecmp(properties[at].name, name) != 0) continue;
+    /* Names of different first letters are told apart without a call. */
+    if (((properties[at].name[0] ^ name[0]) & 0x5f) != 0 || strcasecmp(properties[at].name, name) != 0) continue;
     w->hint = (at + 1) % PROPERTIES;
     return &properties[at];
   }

@@ -475,6 +475,24 @@ static int write_sets(struct run *run, struct uh_err *err) {
   return uh_rows_close(rows, err) < 0 ? -1 : rc;
 }
 
+/* What a person should know of this source first: why it broke off, else the first set that is not complete. */
+static void describe(const struct run *run, const struct uh_observe *o, char *text, size_t size) {
+  text[0] = '\0';
+  if (o->missing) (void)snprintf(text, size, "%s", o->missing);
+  if (!o->missing && o->result < 0) uh_err_text(&o->err, text, size);
+  size_t lacking = 0;
+  const struct set_row *first = NULL;
+  for (size_t i = 0; !text[0] && i < run->set_count; i++) {
+    const struct set_row *r = &run->sets[i];
+    if (strcmp(r->source, o->source->id) != 0 || (r->state != 1 && r->state != 2)) continue;
+    if (lacking++ == 0) first = r;
+  }
+  if (!first) return;
+  int n = snprintf(text, size, "%s%s%s: %s", first->name, first->part[0] ? " " : "", first->part, first->why);
+  if (lacking > 1 && n > 0 && (size_t)n < size)
+    (void)snprintf(text + n, size - (size_t)n, " (and %zu more sets)", lacking - 1);
+}
+
 static int write_sources(struct run *run, struct uh_err *err) {
   struct uh_rows *rows = NULL;
   if (uh_rows_open(run->facts, UH_T_source, &rows, err) < 0) return -1;
@@ -482,10 +500,7 @@ static int write_sources(struct run *run, struct uh_err *err) {
   for (int i = 0; i < SOURCES && rc == 0; i++) {
     const struct uh_observe *o = &run->observes[i];
     char text[1100] = "";
-    if (o->missing)
-      (void)snprintf(text, sizeof text, "%s", o->missing);
-    else if (o->result < 0)
-      uh_err_text(&o->err, text, sizeof text);
+    describe(run, o, text, sizeof text);
     uh_rows_begin(rows);
     uh_rows_str(rows, UH_COL(source, id), o->source->id);
     uh_rows_str(rows, UH_COL(source, state), source_state(run, o));
