@@ -38,7 +38,7 @@ static json_t *parse_cached(struct json_cache *c, sqlite3_value *v) {
   memcpy(c->text, text, n);
   c->text[n] = '\0';
   c->size = n;
-  c->value = json_loadb(text, n, JSON_DECODE_ANY, NULL);
+  c->value = json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
   return c->value;
 }
 

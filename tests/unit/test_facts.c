@@ -182,6 +182,7 @@ static void functions_are_three_valued(void **state) {
       {"SELECT prop('{\"A\":true}', 'a')", 1},
       {"SELECT prop('{\"A\":null}', 'A') = ''", 1},
       {"SELECT prop('{}', 'A')", -999},
+      {"SELECT prop('{\"A\":1,\"B\":\"x\\u0000y\"}', 'A')", 1}, /* a NUL takes nothing else with it */
       {"SELECT prop('{\"A\":{\"@answer\":\"refused\"}}', 'A')", -999},
       {"SELECT prop_list('{\"A\":\"x\"}', 'A') = '[\"x\"]'", 1},
       {"SELECT prop_list('{\"A\":\"\"}', 'A') = '[]'", 1},
