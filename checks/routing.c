@@ -171,8 +171,8 @@ static const struct uh_rule send[] = {
   "WITH tenant AS MATERIALIZED (SELECT DISTINCT lower(coalesce(nullif(prop(json,'DomainName'),''), name)) AS domain " \
   "FROM object" \
   "  WHERE side = 'cloud' AND kind = 'AcceptedDomain' AND " TENANT_MAIL("coalesce(nullif(prop(json,'DomainName'),''), name)") ")," \
-  " complete(every) AS MATERIALIZED (SELECT EXISTS (SELECT 1 FROM \"set\" WHERE side = 'cloud' AND name = 'AcceptedDomain') AND NOT EXISTS" \
-  "  (SELECT 1 FROM \"set\" WHERE side = 'cloud' AND name = 'AcceptedDomain' AND state NOT IN ('complete', 'not-configured'))) "
+  " complete(every) AS MATERIALIZED (SELECT EXISTS (SELECT 1 FROM \"set\" WHERE side = 'cloud' AND name = 'AcceptedDomain'" \
+  "  GROUP BY source HAVING min(state = 'complete'))) "
 /* ---- routing.address: remote user 2^31, room 2^33, equipment 2^34, shared 2^35, team 2^38, group 2^43 ---- */
 static const char address_directory[] =
     TENANT "SELECT CASE WHEN recipient_type_details IS NULL AND lower(class) IN ('group','contact','publicfolder','msexchdynamicdistributionlist') THEN 0"

@@ -13,11 +13,11 @@
 #define MAILBOX                                                                                \
   "CASE WHEN typeof(" ROLE ") = 'integer' THEN " ROLE " & 2 <> 0 ELSE coalesce(has_word(" ROLE \
   ", 'Mailbox'), lower(prop(json,'IsMailboxServer')) IN ('1', 'true')) END"
-#define COMPLETE(set)                                                          \
-  "(EXISTS (SELECT 1 FROM \"set\" WHERE side = 'on-premises' AND name = '" set \
-  "') AND NOT EXISTS"                                                          \
-  " (SELECT 1 FROM \"set\" WHERE side = 'on-premises' AND name = '" set        \
-  "' AND state NOT IN ('complete', 'not-configured')))"
+/* Some source is configured and read all of the set. */
+#define COMPLETE(set)                                                         \
+  "EXISTS (SELECT 1 FROM \"set\" WHERE side = 'on-premises' AND name = '" set \
+  "'"                                                                         \
+  " GROUP BY source HAVING min(state = 'complete'))"
 #define SERVERS                                                                                                       \
   "WITH computer AS MATERIALIZED (SELECT rtrim(lower(prop(json,'DNSHostName')), '.') AS fqdn FROM object WHERE side " \
   "= 'on-premises' AND kind = 'ExchangeComputer'),"                                                                   \
