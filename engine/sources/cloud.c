@@ -4,6 +4,9 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 
+/* However much tests shorten our patience: a busy machine must not look like a dead service. */
+enum { SILENCE_MIN_S = 8, STORM_MIN_MS = 10000, CONNECT_MIN_MS = 5000 };
+
 /* The sign-in of a person, shared by the sources of one observation. */
 static struct {
   pthread_mutex_t lock;
@@ -59,6 +62,12 @@ int uh_cloud_open(struct uh_observe *observe, struct uh_cloud_session *s, struct
     s->http.backoff_ms = percent(UH_HTTP_BACKOFF_MS, (unsigned)p);
     o.rotation_pause_ms = percent(UH_OAUTH_ROTATION_PAUSE_MS, (unsigned)p);
     o.poll_percent = (unsigned)p;
+    long silence = UH_HTTP_LOW_SPEED_S * (long)p / 100;
+    s->http.low_speed_s = silence < SILENCE_MIN_S ? SILENCE_MIN_S : silence;
+    long connect = UH_HTTP_CONNECT_MS * (long)p / 100;
+    s->http.connect_ms = connect < CONNECT_MIN_MS ? CONNECT_MIN_MS : connect;
+    int64_t storm = (int64_t)UH_HTTP_STORM_MS * (int64_t)p / 100;
+    s->http.storm_ms = storm < STORM_MIN_MS ? STORM_MIN_MS : storm;
   }
   const char *chains = getenv(UH_CLOUD_CHAINS_VARIABLE);
   unsigned long n = chains ? strtoul(chains, NULL, 10) : 0;
@@ -132,10 +141,11 @@ int uh_seen_add(struct uh_seen *s, const uint8_t key[UH_SEEN_KEY]) {
     s->zero = true;
     return !known;
   }
-  if (s->used * 4 >= s->size * 3 && grow(s) != 0) return -1;
+  if (s->used * 4 >= s->size * 3 && s->size < UH_SEEN_MAX && grow(s) != 0) return -1;
   size_t at = slot_of(key) & (s->size - 1);
   for (; memcmp(s->keys[at], none, sizeof none) != 0; at = (at + 1) & (s->size - 1))
     if (memcmp(s->keys[at], key, UH_SEEN_KEY) == 0) return 0;
+  if (s->used * 8 >= s->size * 7) return 1;
   memcpy(s->keys[at], key, UH_SEEN_KEY);
   s->used++;
   return 1;

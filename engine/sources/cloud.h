@@ -10,7 +10,8 @@
 #include "wire/http.h"
 #include "wire/oauth.h"
 
-/* Percent of our own pauses (backoff, waiting for a new certificate) that are kept: for tests of a simulator whose time
+/* Percent of our own pauses and patience (backoff, waiting for a new certificate, for silence and storms to end) that
+ * are kept: for tests of a simulator whose time
  * runs faster. What a service asks for with Retry-After is never shortened. */
 #define UH_CLOUD_PAUSE_VARIABLE "UNHYBRID_PAUSE_PERCENT"
 /* Listings in flight at the same time, 1 to 8; for tenants that are known to bear more, or less, than the usual three.
@@ -33,6 +34,7 @@ int64_t uh_cloud_token_requests(const struct uh_cloud_session *session);
 
 /* The objects of a set that were seen already; 16 bytes each and nothing else. */
 #define UH_SEEN_KEY 16
+#define UH_SEEN_MAX 262144u /* keys; what comes after them counts as new */
 struct uh_seen {
   uint8_t (*keys)[UH_SEEN_KEY];
   size_t size, used;

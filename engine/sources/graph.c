@@ -306,8 +306,9 @@ static int read_small(struct source *s, struct reader *readers, struct uh_err *e
   int r = 0;
   struct uh_err why = UH_ERR_INIT;
   if (n && uh_graph_batch(s->graph, items, n, &why) != 0) {
-    /* No token: nothing else would work. Otherwise one by one. */
-    if (why.cls == UH_ERR_DENIED || why.cls == UH_ERR_CONFIG || why.cls == UH_ERR_INTERRUPTED) {
+    /* No token, or nobody there: nothing else would work. Otherwise one by one. */
+    if (why.cls == UH_ERR_DENIED || why.cls == UH_ERR_CONFIG || why.cls == UH_ERR_INTERRUPTED ||
+        uh_graph_down(s->graph)) {
       if (err) *err = why;
       r = -1;
     }

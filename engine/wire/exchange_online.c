@@ -117,6 +117,7 @@ static void learn_cmdlets(struct uh_exo *exo, const struct uh_str *body) {
 
 static enum uh_http_verdict judge_module(void *user, const struct uh_http_reply *reply) {
   (void)user; /* an extra: what it cannot say is done without, quickly */
+  if (reply->failure == UH_HTTP_SLOW) return UH_HTTP_ACCEPT;
   return reply->failure == UH_HTTP_FINE && reply->status >= 500 ? UH_HTTP_ACCEPT : uh_http_judge(reply);
 }
 
@@ -135,11 +136,14 @@ static int read_module_file(struct uh_exo *exo, struct uh_err *err) {
                                 .user = exo,
                                 .prepare = authorize,
                                 .judge = judge_module,
-                                .max_body = MODULE_FILE_MAX};
+                                .max_body = MODULE_FILE_MAX,
+                                .overall_ms = UH_HTTP_FIRST_MS};
     struct uh_err why = UH_ERR_INIT;
     if (uh_http_fetch(exo->http, &q, &reply, &body, &why) != 0) {
       enum uh_http_failure f = reply.failure;
-      if (f != UH_HTTP_NOT_SENT && f != UH_HTTP_UNREACHED && f != UH_HTTP_TLS && f != UH_HTTP_STOPPED) return 0;
+      bool silent = f == UH_HTTP_SILENT || (f == UH_HTTP_SLOW && reply.status == 0);
+      if (f != UH_HTTP_NOT_SENT && f != UH_HTTP_UNREACHED && f != UH_HTTP_TLS && f != UH_HTTP_STOPPED && !silent)
+        return 0;
       if (err && err->cls == UH_ERR_NONE) *err = why;
       return -1; /* no token, or nobody there: nothing else would work */
     }

@@ -16,7 +16,7 @@ struct uh_graph {
   struct uh_http *http;
   char base[UH_HTTP_ORIGIN_MAX];
   char *resource;
-  bool fatal;
+  bool fatal, silent;
   struct uh_err fatal_err;
 };
 
@@ -99,6 +99,9 @@ struct uh_graph *uh_graph_free(struct uh_graph *g) {
 }
 void uh_graph_freep(struct uh_graph **graph) {
   *graph = uh_graph_free(*graph);
+}
+bool uh_graph_down(const struct uh_graph *g) {
+  return g->silent || uh_http_down(g->http, NULL);
 }
 int64_t uh_graph_requests(const struct uh_graph *g) {
   return uh_http_requests(g->http);
@@ -366,6 +369,7 @@ static int batch_prepare(void *user, struct uh_str *lines, struct uh_err *err) {
 
 static enum uh_http_verdict batch_judge(void *user, const struct uh_http_reply *reply) {
   struct batch *b = user;
+  if (reply->failure == UH_HTTP_SLOW) return UH_HTTP_ACCEPT;
   if (reply->failure != UH_HTTP_FINE || reply->status != 401 || b->renewed) return uh_http_judge(reply);
   b->renewed = true;
   uh_oauth_drop(b->graph->options.oauth, b->graph->resource, b->serial);
@@ -430,8 +434,12 @@ static int batch_round(struct uh_graph *g, struct uh_graph_item *items, size_t n
                               .user = &b,
                               .prepare = batch_prepare,
                               .judge = batch_judge,
-                              .max_body = BATCH_BODY_MAX};
-  if (uh_http_fetch(g->http, &q, &reply, &answer, err) != 0) return -1;
+                              .max_body = BATCH_BODY_MAX,
+                              .overall_ms = UH_HTTP_FIRST_MS};
+  if (uh_http_fetch(g->http, &q, &reply, &answer, err) != 0) {
+    g->silent = reply.failure == UH_HTTP_SLOW && reply.status == 0;
+    return -1;
+  }
   json_t *j = answer.s ? json_loadb(answer.s, answer.len, 0, NULL) : NULL;
   const json_t *responses = json_object_get(j, "responses"), *response;
   if (reply.status != 200 || !json_is_array(responses)) {

@@ -39,6 +39,8 @@ struct uh_graph; /* one thread */
 int uh_graph_open(const struct uh_graph_options *options, struct uh_graph **ret_graph, struct uh_err *err);
 struct uh_graph *uh_graph_free(struct uh_graph *UH_NULLABLE graph);
 void uh_graph_freep(struct uh_graph **graph);
+/* Nobody is there, or nobody who answers: nothing further needs to be asked. */
+bool uh_graph_down(const struct uh_graph *graph);
 int64_t uh_graph_requests(const struct uh_graph *graph);
 
 struct uh_graph_result {

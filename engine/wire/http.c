@@ -37,6 +37,9 @@ struct uh_http {
   char *ca_file;
   struct call *calls;
   int64_t requests;
+  int64_t unreached_since, storm_since; /* monotonic milliseconds, 0: not now */
+  char down[UH_HTTP_ORIGIN_MAX];        /* the service that was given up, "": none */
+  struct uh_err down_err;
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -160,6 +163,7 @@ int uh_http_open(const struct uh_http_options *options, struct uh_http **ret_htt
   struct uh_http *http = calloc(1, sizeof *http);
   if (!http) return uh_fail_nomem(err);
   http->options = *options;
+  http->down_err = UH_ERR_INIT;
   http->multi = curl_multi_init();
   http->share = curl_share_init();
   if (options->ca_file) http->ca_file = strdup(options->ca_file);
@@ -228,6 +232,10 @@ void uh_http_freep(struct uh_http **http) {
 }
 int64_t uh_http_requests(const struct uh_http *http) {
   return http->requests;
+}
+bool uh_http_down(const struct uh_http *http, struct uh_err *err) {
+  if (http->down[0] && err && err->cls == UH_ERR_NONE) *err = http->down_err;
+  return http->down[0] != '\0';
 }
 
 int uh_http_start(struct uh_http *http, const struct uh_http_request *request, struct uh_err *err) {
@@ -350,9 +358,13 @@ static void set_options(struct call *call) {
   if (http->ca_file) (void)curl_easy_setopt(e, CURLOPT_CAINFO, http->ca_file);
   if (q->local_plain) (void)curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
   (void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-  (void)curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, UH_HTTP_CONNECT_MS);
+  (void)curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+                         http->options.connect_ms ? http->options.connect_ms : UH_HTTP_CONNECT_MS);
+  (void)curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* never wait for a name server when giving up */
   (void)curl_easy_setopt(e, CURLOPT_TIMEOUT_MS,
-                         http->options.overall_ms ? http->options.overall_ms : UH_HTTP_OVERALL_MS);
+                         q->overall_ms              ? q->overall_ms
+                         : http->options.overall_ms ? http->options.overall_ms
+                                                    : UH_HTTP_OVERALL_MS);
   (void)curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
   (void)curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
                          http->options.low_speed_s ? http->options.low_speed_s : UH_HTTP_LOW_SPEED_S);
@@ -387,6 +399,12 @@ static void finish(struct call *call) {
   }
   (void)uh_fail(&call->reply.err, UH_ERR_UNAVAILABLE, "no answer");
   call->request.done(call->request.user, reply);
+}
+
+static void turn_away(struct call *call) {
+  call->reply.failure = UH_HTTP_NOT_SENT;
+  call->reply.err = call->http->down_err;
+  finish(call);
 }
 
 static void take_off(struct call *call) {
@@ -445,6 +463,7 @@ static void explain(struct call *call, CURLcode code) {
       uh_err_remedy(err, "check the service's certificate, or name its authority in endpoints.ca_file");
       break;
     case UH_HTTP_SLOW: (void)uh_fail(err, UH_ERR_UNAVAILABLE, "no answer in time: %s", text); break;
+    case UH_HTTP_SILENT: (void)uh_fail(err, UH_ERR_UNAVAILABLE, "nobody answers: %s", text); break;
     case UH_HTTP_UNREACHED: (void)uh_fail(err, UH_ERR_UNAVAILABLE, "cannot be reached: %s", text); break;
     case UH_HTTP_ENCODING:
       (void)uh_fail(err, UH_ERR_UNAVAILABLE, "the body is not encoded as announced: %s", text);
@@ -477,6 +496,38 @@ enum uh_http_verdict uh_http_judge(const struct uh_http_reply *reply) {
   }
 }
 
+/* From here on nothing more is asked of this service. */
+static void give_up(const struct call *call, const struct uh_err *why) {
+  struct uh_http *http = call->http;
+  char origin[UH_HTTP_ORIGIN_MAX];
+  if (http->down[0] || !uh_http_origin(call->request.url, origin)) return;
+  memcpy(http->down, origin, sizeof origin);
+  http->down_err = *why;
+}
+
+static bool given_up(const struct call *call) {
+  char origin[UH_HTTP_ORIGIN_MAX];
+  return call->http->down[0] && uh_http_origin(call->request.url, origin) && strcmp(origin, call->http->down) == 0;
+}
+
+/* A connection that is refused costs seconds, not minutes; a service that only puts off is left at last. */
+static bool patience_ends(struct call *call, int64_t pause) {
+  struct uh_http *http = call->http;
+  int64_t now = now_ms(), storm = http->options.storm_ms ? http->options.storm_ms : UH_HTTP_STORM_MS;
+  if (call->reply.failure == UH_HTTP_UNREACHED) {
+    if (!http->unreached_since) http->unreached_since = now;
+    if (now + pause > http->unreached_since + UH_HTTP_UNREACHED_MS) return true;
+  }
+  if (!http->storm_since) http->storm_since = now;
+  if (now + pause <= http->storm_since + storm) return false;
+  struct uh_err why = UH_ERR_INIT;
+  (void)uh_fail(&why, UH_ERR_UNAVAILABLE, "no answer but \"later\" for %lld seconds: given up",
+                (long long)((now - http->storm_since) / 1000));
+  why.answer = UH_TIMEOUT;
+  give_up(call, &why);
+  return true;
+}
+
 /* Milliseconds until the next attempt; -1: there is none. */
 static int64_t pause_before_next(struct call *call, enum uh_http_verdict verdict) {
   unsigned base = call->http->options.backoff_ms ? call->http->options.backoff_ms : UH_HTTP_BACKOFF_MS;
@@ -493,7 +544,7 @@ static int64_t pause_before_next(struct call *call, enum uh_http_verdict verdict
     if (told > UH_HTTP_RETRY_AFTER_MAX_MS) return -1;
     pause = told + 1 + random_below((uint32_t)(told / 20 + 10)); /* never earlier; a little later, not all at once */
   }
-  if (call->waited + pause > UH_HTTP_WAIT_MAX_MS) return -1;
+  if (call->waited + pause > UH_HTTP_WAIT_MAX_MS || patience_ends(call, pause)) return -1;
   call->waited += pause;
   return pause;
 }
@@ -501,7 +552,12 @@ static int64_t pause_before_next(struct call *call, enum uh_http_verdict verdict
 static void arrived(struct call *call, CURLcode code) {
   (void)body_begins(call);
   if (call->reply.failure == UH_HTTP_FINE) call->reply.failure = failure_of(code);
-  bool sent = call->reply.failure != UH_HTTP_UNREACHED && call->reply.failure != UH_HTTP_TLS;
+  curl_off_t ready = 0;
+  (void)curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
+  if (call->reply.failure == UH_HTTP_SLOW && ready == 0) call->reply.failure = UH_HTTP_SILENT;
+  enum uh_http_failure failure = call->reply.failure;
+  bool nobody = failure == UH_HTTP_UNREACHED || failure == UH_HTTP_TLS || failure == UH_HTTP_SILENT;
+  bool sent = !nobody;
   if (call->reply.failure != UH_HTTP_FINE) explain(call, code);
   if (call->request.intent == UH_HTTP_WRITE) {
     call->reply.outcome_unknown = sent && call->reply.failure != UH_HTTP_FINE;
@@ -511,7 +567,11 @@ static void arrived(struct call *call, CURLcode code) {
   enum uh_http_verdict verdict =
       call->request.judge ? call->request.judge(call->request.user, &call->reply) : uh_http_judge(&call->reply);
   int64_t pause = verdict == UH_HTTP_ACCEPT ? -1 : pause_before_next(call, verdict);
+  if (failure == UH_HTTP_FINE) call->http->unreached_since = 0;
+  if (failure == UH_HTTP_FINE && verdict == UH_HTTP_ACCEPT) call->http->storm_since = 0;
   if (pause < 0) {
+    /* Who judges a refused connection as final repeats it by himself. */
+    if (nobody && (verdict != UH_HTTP_ACCEPT || failure != UH_HTTP_UNREACHED)) give_up(call, &call->reply.err);
     finish(call);
     return;
   }
@@ -552,7 +612,9 @@ int uh_http_run(struct uh_http *http, struct uh_err *err) {
     int64_t now = now_ms(), wait = POLL_MS;
     for (struct call *call = http->calls; call; call = call->next) {
       if (call->easy || call->over) continue;
-      if (call->not_before <= now)
+      if (given_up(call))
+        turn_away(call);
+      else if (call->not_before <= now)
         take_off(call);
       else if (call->not_before - now < wait)
         wait = call->not_before - now;

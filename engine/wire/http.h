@@ -19,12 +19,13 @@ enum uh_http_failure {
   UH_HTTP_UNREACHED, /* no connection, name not resolved */
   UH_HTTP_TLS,       /* the certificate or the handshake is not right */
   UH_HTTP_SLOW,      /* a deadline passed */
+  UH_HTTP_SILENT,    /* the deadline of connecting passed: nobody is there, or somebody who says nothing */
   UH_HTTP_BROKEN,    /* the connection broke off before the end */
   UH_HTTP_ENCODING,  /* Content-Encoding and body do not agree */
   UH_HTTP_TOO_LARGE, /* body or headers above their bound */
   UH_HTTP_BAD_BODY,  /* the body callback refused it */
   UH_HTTP_STOPPED,   /* cancelled */
-  UH_HTTP_NOT_SENT,  /* prepare() failed: no token */
+  UH_HTTP_NOT_SENT,  /* prepare() failed: no token; or the service has been given up before (uh_http_down) */
 };
 
 /* Bounds and pauses. Seconds that a service asks for are kept; only our own pauses shrink with backoff_ms. */
@@ -39,6 +40,9 @@ enum uh_http_failure {
 #define UH_HTTP_THROTTLE_MAX 200u         /* repetitions after throttling */
 #define UH_HTTP_RETRY_AFTER_MAX_MS 600000 /* told to wait longer: given up, never repeated earlier */
 #define UH_HTTP_WAIT_MAX_MS 1800000       /* all pauses of one call together */
+#define UH_HTTP_UNREACHED_MS 8000         /* so long refused connections and unknown names are tried again */
+#define UH_HTTP_STORM_MS 900000           /* so long without one answer but "later": the service is given up */
+#define UH_HTTP_FIRST_MS 30000L           /* for requests that any living service answers at once */
 
 struct uh_http_options {
   const char *UH_NULLABLE ca_file;
@@ -47,6 +51,8 @@ struct uh_http_options {
   unsigned backoff_ms; /* 0: UH_HTTP_BACKOFF_MS */
   long low_speed_s;    /* 0: UH_HTTP_LOW_SPEED_S */
   long overall_ms;     /* 0: UH_HTTP_OVERALL_MS */
+  int64_t storm_ms;    /* 0: UH_HTTP_STORM_MS */
+  long connect_ms;     /* 0: UH_HTTP_CONNECT_MS */
 };
 
 struct uh_http_reply {
@@ -80,6 +86,7 @@ struct uh_http_request {
   const char *UH_NULLABLE body;
   size_t body_size;
   size_t max_body;  /* 0: UH_HTTP_BODY_MAX */
+  long overall_ms;  /* 0: the client's */
   bool local_plain; /* http:// is allowed: managed identity endpoints of this host. No proxy is used then */
   void *user;
   /* Before each attempt: adds headers that may change (Authorization). -1: the call ends as NOT_SENT. */
@@ -105,6 +112,9 @@ int uh_http_run(struct uh_http *http, struct uh_err *err);
  * (any status); -1: none (reply->failure says why). */
 int uh_http_fetch(struct uh_http *http, const struct uh_http_request *request, struct uh_http_reply *ret_reply,
                   struct uh_str *ret_body, struct uh_err *err);
+/* A service that cannot be reached, whose certificate is wrong, or that only puts off, is given up: every further call
+ * to it ends at once. true: one was, *err (when empty) says why. */
+bool uh_http_down(const struct uh_http *http, struct uh_err *UH_NULLABLE err);
 int64_t uh_http_requests(const struct uh_http *http); /* sent so far, repetitions included */
 
 /* Retry-After: seconds, seconds with fraction, or a date (RFC 9110). false: neither. Never negative. */

@@ -19,6 +19,8 @@ struct cached {
   char *refresh;
   int64_t ends; /* monotonic seconds */
   unsigned serial;
+  bool lost; /* no token is to be had: lost_why says why */
+  struct uh_err lost_why;
   char tid[UH_GUID_TEXT];
 };
 
@@ -76,10 +78,11 @@ int uh_oauth_open(const struct uh_oauth_options *o, struct uh_oauth **ret_oauth,
   if (!a) return uh_fail_nomem(err);
   (void)pthread_mutex_init(&a->lock, NULL);
   a->options = *o;
+  a->options.http.overall_ms = UH_OAUTH_ANSWER_MS;
   bool ok = copy(&a->login, o->login) && copy(&a->tenant, o->tenant) && copy(&a->client_id, o->client_id) &&
             copy(&a->secret_file, o->secret_file) && copy(&a->certificate, o->certificate) &&
             copy(&a->federated_token_file, o->federated_token_file);
-  if (!ok || uh_http_open(&o->http, &a->http, err) != 0) {
+  if (!ok || uh_http_open(&a->options.http, &a->http, err) != 0) {
     uh_oauth_free(a);
     return uh_fail_nomem(err);
   }
@@ -316,8 +319,8 @@ static int scope_add(struct uh_str *form, const char *resource, bool offline) {
 }
 
 /* One try. What is to be done next stands in *ret_what; 0: there is a token. */
-static int try_credentials(struct uh_oauth *a, struct cached *c, enum uh_oauth_refusal *ret_what, int64_t *ret_told,
-                           struct uh_err *err) {
+static int try_credentials(struct uh_oauth *a, struct cached *c, enum uh_oauth_refusal *ret_what,
+                           struct answer *ret_answer, struct uh_err *err) {
   struct uh_str form UH_CLEANUP(uh_http_str_wipe) = {0}, body UH_CLEANUP(uh_http_str_wipe) = {0};
   struct answer answer;
   *ret_what = UH_OAUTH_FINAL;
@@ -326,10 +329,10 @@ static int try_credentials(struct uh_oauth *a, struct cached *c, enum uh_oauth_r
   if (scope_add(&form, c->resource, false) != 0) return uh_fail_nomem(err);
   if (add_proof(a, &form, err) != 0) return -1;
   int r = post(a, "token", &form, true, &answer, &body, err);
-  *ret_told = answer.told;
+  *ret_answer = answer;
   if (r != 0) {
-    if (answer.failure != UH_HTTP_TLS && answer.failure != UH_HTTP_STOPPED && answer.failure != UH_HTTP_NOT_SENT)
-      *ret_what = UH_OAUTH_TRANSIENT;
+    enum uh_http_failure f = answer.failure;
+    if (f == UH_HTTP_UNREACHED || f == UH_HTTP_BROKEN || f == UH_HTTP_ENCODING) *ret_what = UH_OAUTH_TRANSIENT;
     return -1;
   }
   if (answer.status == 200) {
@@ -345,15 +348,20 @@ static int by_client_credentials(struct uh_oauth *a, struct cached *c, struct uh
   unsigned rotation_pause = a->options.rotation_pause_ms ? a->options.rotation_pause_ms : UH_OAUTH_ROTATION_PAUSE_MS;
   unsigned backoff = a->options.http.backoff_ms ? a->options.http.backoff_ms : UH_HTTP_BACKOFF_MS;
   unsigned rotations = 0, transients = 0;
+  int64_t waited = 0, began = now_s();
   for (;;) {
     struct uh_err why = UH_ERR_INIT;
     enum uh_oauth_refusal what;
-    int64_t told = -1, pause = -1;
-    if (try_credentials(a, c, &what, &told, &why) == 0) return 0;
+    struct answer answer = {.told = -1};
+    int64_t pause = -1;
+    if (try_credentials(a, c, &what, &answer, &why) == 0) return 0;
     if (what == UH_OAUTH_ROTATION && rotations++ < UH_OAUTH_ROTATION_TRIES) pause = rotation_pause;
     if (what == UH_OAUTH_TRANSIENT && transients < UH_HTTP_TRANSIENT_MAX) pause = (int64_t)backoff << transients++;
-    if (pause >= 0 && told > pause) pause = told + 10;
-    if (pause >= 0 && told <= UH_HTTP_RETRY_AFTER_MAX_MS && wait_ms(a, pause)) continue;
+    if (pause >= 0 && answer.told > pause) pause = answer.told + 10;
+    waited += pause;
+    bool too_long = waited > UH_OAUTH_WAIT_MAX_MS ||
+                    (answer.failure == UH_HTTP_UNREACHED && (now_s() - began) * 1000 + pause > UH_HTTP_UNREACHED_MS);
+    if (pause >= 0 && !too_long && wait_ms(a, pause)) continue;
     if (err && err->cls == UH_ERR_NONE) *err = why;
     return -1;
   }
@@ -525,13 +533,19 @@ static struct cached *find(struct uh_oauth *a, const char *resource) {
   if (a->n_cached == RESOURCES_MAX) return NULL;
   char *name = strdup(resource);
   if (!name) return NULL;
-  a->cached[a->n_cached] = (struct cached){.resource = name};
+  a->cached[a->n_cached] = (struct cached){.resource = name, .lost_why = UH_ERR_INIT};
   return &a->cached[a->n_cached++];
 }
 
 static int ensure(struct uh_oauth *a, struct cached *c, struct uh_err *err) {
   int64_t left = c->ends - now_s();
   if (c->token && left > UH_OAUTH_RENEW_S) return 0;
+  for (size_t i = 0; i < a->n_cached; i++) { /* whoever declined to sign in is not asked for each service anew */
+    const struct cached *o = &a->cached[i];
+    if (!o->lost || (o != c && !a->options.device_code) || (c->token && left > 30)) continue;
+    if (err && err->cls == UH_ERR_NONE) *err = o->lost_why;
+    return -1;
+  }
   struct uh_err why = UH_ERR_INIT;
   int r = a->options.managed_identity ? by_managed_identity(a, c, &why)
           : a->options.device_code    ? by_device_code(a, c, &why)
@@ -539,6 +553,8 @@ static int ensure(struct uh_oauth *a, struct cached *c, struct uh_err *err) {
   if (r == 0) return 0;
   if (c->token && left > 30) return 0; /* the old one still serves; the next request tries again */
   if (why.answer == UH_NOT_ASKED && why.cls == UH_ERR_DENIED) why.answer = UH_REFUSED;
+  c->lost = true;
+  c->lost_why = why;
   if (err && err->cls == UH_ERR_NONE) *err = why;
   return -1;
 }

@@ -4,7 +4,8 @@
 /*
  * Access tokens of Microsoft Entra ID in five ways: client secret, certificate (PS256 assertion), federated token,
  * managed identity (App Service, Azure Arc, IMDS), device code. Tokens are kept per resource and renewed before they
- * end; one request at a time. Safe from any thread. Secrets and tokens are overwritten before they are freed.
+ * end; one request at a time. Safe from any thread. Secrets and tokens are overwritten before they are freed. What
+ * could not be had once, after all repetitions, is not asked for again: every later wish gets the same error at once.
  *
  * Refusals are told apart by `error` and the AADSTS number, never by text.
  */
@@ -17,6 +18,8 @@
 #define UH_OAUTH_ROTATION_TRIES 3 /* AADSTS700027: a new certificate takes a while to arrive everywhere */
 #define UH_OAUTH_ROTATION_PAUSE_MS 10000u
 #define UH_OAUTH_TOKEN_MAX 65536u
+#define UH_OAUTH_ANSWER_MS 20000L   /* a token is given at once, or the service is not well */
+#define UH_OAUTH_WAIT_MAX_MS 120000 /* all pauses before one token */
 
 /* Hosts of one cloud. Every one can be replaced (private routes, tests). */
 struct uh_oauth_hosts {
