@@ -410,7 +410,17 @@ static int index_recipients(struct uh_facts *facts, struct uh_err *err) {
     if (rc == SQLITE_OK) return 0;
     if (rc != SQLITE_CONSTRAINT) return fail_sqlite(facts->db, err, "index");
   }
-  if (exec(facts, remove_later_ones, "index", err) < 0) return -1;
+  /* The counts that were told while they were read follow. */
+  static const char count_again[] =
+      "CREATE TEMP TABLE fewer AS SELECT s.fact AS fact, s.source AS source, max(0, s.objects - (SELECT count(*) FROM"
+      " t_exchange_recipient AS r WHERE r.source = s.source AND r.side = s.side AND r.kind ="
+      " substr(s.name, 1, length(r.kind)) AND r.kind || iif(r.listing = '', '', '/' || r.listing) = s.name)) AS n"
+      " FROM t_set AS s WHERE s.part = '' AND EXISTS (SELECT 1 FROM t_exchange_recipient AS r WHERE"
+      " r.source = s.source AND r.side = s.side AND r.kind || iif(r.listing = '', '', '/' || r.listing) = s.name);"
+      "UPDATE t_source SET objects = objects - coalesce((SELECT sum(n) FROM fewer WHERE source = id), 0);"
+      "UPDATE t_set SET objects = objects - coalesce((SELECT n FROM fewer WHERE fewer.fact = t_set.fact), 0);"
+      "DROP TABLE fewer;";
+  if (exec(facts, remove_later_ones, "index", err) < 0 || exec(facts, count_again, "index", err) < 0) return -1;
   return exec(facts, unique[1], "index", err);
 }
 
