@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* audit: observe, judge, report. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "sources/source.h"
+#include "wire/oauth.h"
 
 enum { OPT_PURPOSE = 1000, OPT_FORMAT, OPT_ONLY, OPT_SKIP, OPT_OFFLINE, OPT_LIMIT };
 static const struct option options[] = {
@@ -130,13 +132,41 @@ static void remove_torn(const char *facts) {
   }
 }
 
+/* ---- signing in by device code ---- */
+
+enum { SIGN_IN_TEXT_MAX = 1000 }; /* bytes of each text that the service gives */
+
+struct sign_in {
+  const struct uh_cli *cli;
+  struct uh_progress *progress;
+};
+
+/* The service's own words where they say all that is needed; they are shown, never believed. */
+static void tell_sign_in(void *user, const char *message, const char *uri, const char *code) {
+  const struct sign_in *s = user;
+  struct uh_str text = {0};
+  if (*code && *uri && strstr(message, uri) && strstr(message, code)) {
+    uh_terminal_text(&text, message, strnlen(message, SIGN_IN_TEXT_MAX));
+  } else {
+    uh_str_add(&text, "To sign in, open ");
+    uh_terminal_text(&text, uri, strnlen(uri, SIGN_IN_TEXT_MAX));
+    uh_str_add(&text, " in a browser and enter the code ");
+    uh_terminal_text(&text, code, strnlen(code, SIGN_IN_TEXT_MAX));
+  }
+  if (uh_str_text(&text)) uh_progress_say(s->progress, s->cli, text.s);
+  uh_str_clear(&text);
+}
+
 static int observe(struct audit *a, struct uh_err *err) {
   UH_CLEANUP(uh_progress_freep) struct uh_progress *progress = uh_progress_new(a->cli);
   struct uh_observation_options how = {.progress = uh_progress_tell, .user = progress, .interrupted = &interrupted};
   if (uh_case_new_facts(a->held, uh_cli_now(), &a->facts, err) < 0) return -1;
+  struct sign_in sign_in = {a->cli, progress};
+  if (fcntl(STDERR_FILENO, F_GETFD) >= 0) uh_oauth_set_prompt(tell_sign_in, &sign_in);
   catch_signals(true);
   int r = uh_observe_all(a->config, a->facts, &how, &a->summary, err);
   catch_signals(false);
+  uh_oauth_set_prompt(NULL, NULL);
   if (r < 0 && err->cls == UH_ERR_CANNOT_WRITE) remove_torn(a->facts);
   return r;
 }

@@ -65,6 +65,15 @@ void uh_progress_tell(void *progress, const char *source, int64_t objects, const
   (void)pthread_mutex_unlock(&p->lock);
 }
 
+void uh_progress_say(struct uh_progress *p, const struct uh_cli *cli, const char *text) {
+  if (p) {
+    (void)pthread_mutex_lock(&p->lock);
+    (void)fputs("\r\033[K", stderr);
+  }
+  uh_cli_log(cli, UH_LOG_WARNING, "%s", text);
+  if (p) (void)pthread_mutex_unlock(&p->lock);
+}
+
 void uh_progress_freep(struct uh_progress **progress) {
   if (!*progress) return;
   (void)fputs("\r\033[K", stderr);
