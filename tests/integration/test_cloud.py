@@ -76,8 +76,10 @@ class Tenant:
         self.cloud = lab.start(run_dir=os.path.join(self.dir, "lab"), **how)
         self.info = self.cloud.info
         self.runs = 0
+        self.changed = False
 
     def control(self, method, path, body=None):
+        self.changed = self.changed or (method, path) == ("POST", "state")
         request = urllib.request.Request(self.info["url"] + "/_control/" + path, method=method,
                                          data=None if body is None else json.dumps(body).encode(),
                                          headers={"Content-Type": "application/json"})
@@ -88,8 +90,8 @@ class Tenant:
     def faults(self, faults):
         self.control("POST", "faults", faults)
 
-    def observe(self, *sets, credentials=None, tenant=None, env=None, endpoint=None, wait=True):
-        """Runs the sources. -> Facts"""
+    def configure(self, credentials=None, tenant=None, endpoint=None, **endpoints):
+        """Writes a configuration. endpoint: of all services; login=, graph=, exchange_online=: of one. -> path"""
         self.runs += 1
         app = self.info["apps"][0]
         if credentials is None:
@@ -97,11 +99,16 @@ class Tenant:
         url = endpoint or self.info["url"]
         lines = ["organization: contoso", "tenant: " + (tenant or self.info["tenant"]), "credentials:"]
         lines += [f"  {k}: {json.dumps(v)}" for k, v in credentials.items()]
-        lines += ["endpoints:"] + [f"  {k}: {url}" for k in ("login", "graph", "exchange_online")]
+        lines += ["endpoints:"] + [f"  {k}: {endpoints.get(k, url)}" for k in ("login", "graph", "exchange_online")]
         lines += ["  ca_file: " + self.info["ca_file"], ""]
         path = os.path.join(self.dir, f"unhybrid-{self.runs}.yaml")
         with open(path, "w", encoding="utf-8") as out:
             out.write("\n".join(lines))
+        return path
+
+    def observe(self, *sets, env=None, wait=True, **how):
+        """Runs the sources. -> Facts"""
+        path = self.configure(**how)
         facts = os.path.join(self.dir, f"facts-{self.runs}.db")
         environment = dict(os.environ, UNHYBRID_PAUSE_PERCENT="2", **(env or {}))
         process = subprocess.Popen([OBSERVE, path, facts, *sets], stderr=subprocess.PIPE, text=True, env=environment)
@@ -149,18 +156,31 @@ class Facts:
         return [r[0] for r in self.db.execute("SELECT text FROM t_notice")]
 
 
-@pytest.fixture
-def tenant(tmp_path):
-    started = []
+@pytest.fixture(scope="module")
+def simulators(tmp_path_factory):
+    """Started once for each kind of tenant; a test finds its own as after the start."""
+    running = {}
 
+    def get(how):
+        key = json.dumps(how, sort_keys=True)
+        if key not in running:
+            running[key] = Tenant(tmp_path_factory.mktemp("tenant"), **how)
+        one = running[key]
+        one.control("POST", "reset", {} if one.changed else {"keep": ["state"]})
+        one.changed = False
+        return one
+    yield get
+    for one in running.values():
+        one.cloud.stop()
+
+
+@pytest.fixture
+def tenant(simulators):
     def start(**how):
         if not set(how) & {"org", "generate", "org_dir"}:
             how = {"org": organization(**how)}
-        started.append(Tenant(tmp_path, **how))
-        return started[-1]
-    yield start
-    for one in started:
-        one.cloud.stop()
+        return simulators(how)
+    return start
 
 
 def everyone(n):
