@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/requirements.md and the program say the same: which requirements there are, how grave, and what examines them."""
+import json
+import os
+import re
+
+import pytest
+
+from conftest import TOP
+
+
+def documented():
+    """{id: (class, [check])} of the P table."""
+    with open(os.path.join(TOP, "docs", "requirements.md"), encoding="utf-8") as page:
+        rows = re.findall(r"^\| (P-\d\d) \| \S.* \| (blocker|warning|info) \|(.*)\|$", page.read(), re.M)
+    return {id_: (class_, [word.strip().strip("`") for word in checks.split(",") if word.strip()]) for id_, class_, checks in rows}
+
+
+@pytest.fixture(scope="module")
+def listed(unhybrid):
+    done = unhybrid.run("checks", "list", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_requirement():
+    """P-01 to P-30, in order, as grave as in the program."""
+    with open(os.path.join(TOP, "engine", "rules", "requirements.c"), encoding="utf-8") as code:
+        graveness = re.findall(r'\{"(P-\d\d)", ".*", UH_(\w+), GUIDE\}', code.read())
+    assert [id_ for id_, _ in graveness] == [f"P-{n:02d}" for n in range(1, 31)]
+    assert [(id_, class_) for id_, (class_, _) in documented().items()] == [(id_, word.lower()) for id_, word in graveness]
+
+
+def test_examined_by(listed):
+    """The column names exactly the checks of the program, in its order."""
+    examined = {id_: [] for id_ in documented()}
+    for check in listed["checks"]:
+        assert check["requirement"], check
+        for id_ in check["requirement"]:
+            examined[id_].append(check["id"])
+    assert {id_: checks for id_, (_, checks) in documented().items()} == examined
+
+
+def test_not_examined(listed):
+    """What no check examines is listed as that, with its class."""
+    assert [(row["requirement"], row["severity"]) for row in listed["not_examined"]] == \
+        [(id_, class_) for id_, (class_, checks) in documented().items() if not checks]
+
+
+def test_blocker_without_check_is_unknown(labs, unhybrid):
+    """In an audit each blocker is there: as its checks, or as an unknown of its own. After the uninstall none is due."""
+    configuration = labs("fabrikam").write_configuration()
+    _, report, _ = unhybrid.audit(configuration)
+    unexamined = {f"requirement.{id_}": id_ for id_, (class_, checks) in documented().items() if class_ == "blocker" and not checks}
+    assert unexamined
+    shown = {check["id"]: check for check in report["checks"] if check["id"].startswith("requirement.")}
+    assert set(shown) == set(unexamined)
+    for id_, check in shown.items():
+        assert (check["status"], check["severity"], check["requirement"]) == ("unknown", "blocker", [unexamined[id_]])
+    blockers = {id_ for id_, (class_, _) in documented().items() if class_ == "blocker"}
+    assert {id_ for check in report["checks"] for id_ in check["requirement"]} >= blockers
