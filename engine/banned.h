@@ -6,5 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#pragma GCC poison strcpy strcat sprintf vsprintf gets strtok system popen tmpnam mktemp asctime ctime gmtime localtime atoi atol atoll
+/* With _FORTIFY_SOURCE and clang these two are macros. */
+#undef sprintf
+#undef vsprintf
+#pragma GCC poison strcpy strcat sprintf vsprintf gets strtok system popen tmpnam mktemp asctime ctime gmtime \
+    localtime atoi atol atoll
 #endif

@@ -145,7 +145,7 @@ static bool split_host(const char *text, size_t n, struct url *u) {
   if (n == 0 || n >= sizeof host) return false;
   memcpy(host, text, n);
   host[n] = '\0';
-  char *name = host, *after = host;
+  char *name = host, *after;
   if (host[0] == '[') {
     char *close = strchr(host, ']');
     if (!close) return false;

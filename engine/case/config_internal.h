@@ -11,7 +11,7 @@
 
 #include "case/config.h"
 
-#define UH_CONFIG_MAX_BYTES (1024 * 1024)
+#define UH_CONFIG_MAX_BYTES ((size_t)1024 * 1024)
 #define UH_CONFIG_MAX_TEXT 4096
 #define UH_CONFIG_MAX_ITEMS 4096
 #define UH_CONFIG_MAX_WINDOW_DAYS 3650

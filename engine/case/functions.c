@@ -53,7 +53,7 @@ static json_t *obtained(json_t *object, const char *name) {
       if (strcasecmp(key, name) == 0) v = candidate;
     }
   }
-  return v && json_is_object(v) && json_object_get(v, "@answer") ? NULL : v;
+  return json_object_get(v, "@answer") ? NULL : v; /* NULL and what is no object have no member */
 }
 
 static void result_json(sqlite3_context *ctx, json_t *v) {
@@ -234,11 +234,11 @@ static void fn_rdn(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   const char *p = strchr(text, '=');
   struct uh_str out = {0};
   for (p = p ? p + 1 : text; *p && *p != ','; p++) {
-    unsigned byte;
     if (*p != '\\') {
       uh_str_addc(&out, *p);
-    } else if (sscanf(p + 1, "%2x", &byte) == 1 && strspn(p + 1, "0123456789abcdefABCDEF") >= 2) {
-      uh_str_addc(&out, (char)byte);
+    } else if (strspn(p + 1, "0123456789abcdefABCDEF") >= 2) {
+      char digits[3] = {p[1], p[2], '\0'};
+      uh_str_addc(&out, (char)strtoul(digits, NULL, 16));
       p += 2;
     } else if (p[1]) {
       uh_str_addc(&out, *++p);

@@ -9,7 +9,7 @@
 
 #include "case/config_internal.h"
 
-#define SECRET_MAX_BYTES (64 * 1024)
+#define SECRET_MAX_BYTES ((size_t)64 * 1024)
 #define ENV_PREFIX "env:"
 
 static void closep(int *fd) {
@@ -48,12 +48,11 @@ static int open_secret(const char *path, int *ret_fd, size_t *ret_size, struct u
     uh_err_remedy(err, "chmod 600 %s", path);
     return -1;
   }
-  if (st.st_size > SECRET_MAX_BYTES)
+  if (st.st_size < 0 || (size_t)st.st_size > SECRET_MAX_BYTES)
     return uh_fail(err, UH_ERR_CONFIG, "the secret file %s is larger than 64 KiB", path);
   if (st.st_size == 0) return uh_fail(err, UH_ERR_CONFIG, "the secret file %s is empty", path);
   *ret_size = (size_t)st.st_size;
-  *ret_fd = fd;
-  fd = -1;
+  *ret_fd = uh_take_fd(&fd);
   return 0;
 }
 
@@ -67,7 +66,7 @@ int uh_secret_check(const char *path, struct uh_err *err) {
 
 static int read_secret(const char *path, char **ret_secret, struct uh_err *err) {
   UH_CLEANUP(closep) int fd = -1;
-  size_t size, len = 0;
+  size_t size = 0, len = 0;
   if (open_secret(path, &fd, &size, err) < 0) return -1;
   UH_CLEANUP(uh_secret_freep) char *secret = calloc(1, size + 1);
   if (!secret) return uh_fail_nomem(err);

@@ -584,6 +584,8 @@ static int copy_sources(struct judge *j, struct uh_err *err) {
                                  .error_class = sqlite3_column_int(st, 8)};
     result = uh_results_put_source(j->results, &s, err);
   }
+  if (result == 0 && rc != SQLITE_DONE)
+    result = uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
   sqlite3_finalize(st);
   if (result < 0) return -1;
   if (sqlite3_prepare_v2(j->db, "SELECT source, text FROM t_notice", -1, &st, NULL) != SQLITE_OK)
@@ -591,6 +593,8 @@ static int copy_sources(struct judge *j, struct uh_err *err) {
   while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
     result = uh_results_put_notice(j->results, (const char *)sqlite3_column_text(st, 0),
                                    (const char *)sqlite3_column_text(st, 1), err);
+  if (result == 0 && rc != SQLITE_DONE)
+    result = uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
   sqlite3_finalize(st);
   return result;
 }

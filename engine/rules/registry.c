@@ -42,7 +42,7 @@ int uh_checks_add(const struct uh_check *check, struct uh_err *err) {
   if (strncmp(check->id, "requirement.", 12) == 0 || strncmp(check->id, "selection.", 10) == 0)
     return uh_fail(err, UH_ERR_CONFIG, "the id \"%s\" is reserved", check->id);
   if (uh_check_find(check->id)) return uh_fail(err, UH_ERR_CONFIG, "there is a check \"%s\" already", check->id);
-  const struct uh_check **more = realloc(extra, (extra_count + 1) * sizeof(*extra));
+  const struct uh_check **more = realloc(extra, (extra_count + 1) * sizeof(const struct uh_check *));
   if (!more) return uh_fail_nomem(err);
   extra = more;
   extra[extra_count++] = check;

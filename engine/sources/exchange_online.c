@@ -297,7 +297,7 @@ static int observe(struct uh_observe *observe_run, struct uh_err *err) {
   if (uh_cloud_open(observe_run, &session, err) != 0) return -1;
   struct source *s = calloc(1, sizeof *s);
   int r = s ? 0 : uh_fail_nomem(err);
-  if (r == 0) {
+  if (s) {
     s->observe = observe_run;
     s->session = &session;
     struct uh_exo_options options = {.base = session.hosts.exchange_online,

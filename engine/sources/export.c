@@ -17,7 +17,7 @@
 
 #include "sources/export_private.h"
 
-#define READ_BYTES (64 * 1024)
+#define READ_BYTES ((size_t)64 * 1024)
 #define FILES_MAX 10000
 #define IGNORED_MAX 200 /* files that are named as ignored, one by one */
 #define WARNINGS_MAX 20 /* of one file */
@@ -123,9 +123,7 @@ static int open_file(const char *path, struct stat *st, struct uh_err *err) {
   UH_CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0 || fstat(fd, st) < 0) return uh_fail(err, UH_ERR_DATA, "cannot be opened: %s", strerror(errno));
   if (!S_ISREG(st->st_mode)) return uh_fail(err, UH_ERR_DATA, "is not a regular file");
-  int opened = fd;
-  fd = -1;
-  return opened;
+  return uh_take_fd(&fd);
 }
 
 static int read_objects(struct export_file *f, int fd, struct uh_err *err) {

@@ -7,9 +7,9 @@
 #include "sources/export_private.h"
 #include "wire/clixml.h"
 
-#define JSON_DEPTH 4             /* of values that Exchange nests */
-#define BYTES_MAX (64 * 1024)    /* base64 of one byte array; certificates fit, photographs need not */
-#define NESTED_MAX (1024 * 1024) /* JSON of one nested value */
+#define JSON_DEPTH 4                     /* of values that Exchange nests */
+#define BYTES_MAX ((size_t)64 * 1024)    /* base64 of one byte array; certificates fit, photographs need not */
+#define NESTED_MAX ((size_t)1024 * 1024) /* JSON of one nested value */
 
 struct export_clixml {
   struct export_file *file;

@@ -8,7 +8,7 @@
 #include "wire/json_stream.h"
 #include "wire/utf16.h"
 
-#define PIECE_BYTES (64 * 1024)
+#define PIECE_BYTES ((size_t)64 * 1024)
 #define NESTED_DEPTH 32
 
 struct export_json {

@@ -14,6 +14,7 @@
 #include "sources/source.h"
 
 #define SIDE "cloud"
+#define KEY_TEXT_MAX ((size_t)64 * 1024)                       /* base64 of one certificate */
 #define EXCHANGE_ONLINE "00000002-0000-0ff1-ce00-000000000000" /* appId of its service principal in every tenant */
 #define USER_SELECT                                                                            \
   "$select=id,displayName,userPrincipalName,mail,onPremisesSyncEnabled,onPremisesImmutableId," \
@@ -68,7 +69,7 @@ static bool list_filled(const json_t *object, const char *name) {
 
 static int from_base64(const char *text, unsigned char **ret, int *ret_n) {
   size_t n = strlen(text);
-  if (n > 64 * 1024 || n % 4 != 0) return -1;
+  if (n > KEY_TEXT_MAX || n % 4 != 0) return -1;
   unsigned char *out = malloc(n + 1);
   int got = out ? EVP_DecodeBlock(out, (const unsigned char *)text, (int)n) : -1;
   for (size_t i = n; got > 0 && i > 0 && text[i - 1] == '='; i--) got--;
@@ -92,7 +93,7 @@ static void without_keys(json_t *object) {
     unsigned size = 0;
     if (key && from_base64(key, &der, &n) == 0 && EVP_Digest(der, (size_t)n, digest, &size, EVP_sha1(), NULL) == 1) {
       char text[2 * EVP_MAX_MD_SIZE + 1];
-      for (unsigned k = 0; k < size; k++) (void)snprintf(text + 2 * k, 3, "%02X", digest[k]);
+      for (unsigned k = 0; k < size; k++) (void)snprintf(text + (size_t)2 * k, 3, "%02X", digest[k]);
       (void)json_object_set_new(credential, "thumbprint", json_string(text));
     }
     free(der);

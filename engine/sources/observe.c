@@ -23,7 +23,7 @@ static const struct uh_source *const sources[] = {
     &uh_source_exchange_online, &uh_source_exchange_online_export,
     &uh_source_graph,           &uh_source_dns,
 };
-enum { SOURCES = sizeof sources / sizeof *sources };
+enum { SOURCES = sizeof sources / sizeof sources[0] };
 
 struct set_row {
   const char *source;

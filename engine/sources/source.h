@@ -39,7 +39,8 @@ bool uh_observe_wants(const struct uh_observe *observe, const char *side, const 
  * complete, else why. Reporting the same part twice keeps the worse. */
 void uh_observe_set(struct uh_observe *observe, const char *side, const char *name, const char *part, const char *state,
                     enum uh_answer answer, int64_t objects, const char *why_fmt, ...) UH_PRINTF(8, 9);
-/* The part was read now, but says what was true at this time (a file's): its age counts from there. After uh_observe_set. */
+/* The part was read now, but says what was true at this time (a file's): its age counts from there.
+ * After uh_observe_set. */
 void uh_observe_set_time(struct uh_observe *observe, const char *side, const char *name, const char *part,
                          int64_t observed_at);
 void uh_observe_notice(struct uh_observe *observe, const char *fmt, ...) UH_PRINTF(2, 3);

@@ -12,7 +12,7 @@
 #include "wire/clixml_private.h"
 
 #define NAMESPACE "http://schemas.microsoft.com/powershell/2004/04"
-#define FEED_BYTES (64 * 1024)
+#define FEED_BYTES ((size_t)64 * 1024)
 #define HEAD_BYTES 64 /* enough for a byte order mark and "#< CLIXML" in UTF-16 */
 
 /* What the children and the text of an open element mean. */
@@ -483,7 +483,7 @@ static void on_text(void *user, const xmlChar *s, int n) {
   if (r->err.cls != UH_ERR_NONE || r->depth == 0 || r->stack[r->depth - 1].mode != MODE_TEXT) return;
   size_t len = (size_t)n;
   if (len > UH_CLIXML_MAX_TEXT - r->text.n) {
-    reject(r, "a text is longer than %d MiB", UH_CLIXML_MAX_TEXT >> 20);
+    reject(r, "a text is longer than %zu MiB", UH_CLIXML_MAX_TEXT >> 20);
     return;
   }
   if (len > r->text.cap - r->text.n) {

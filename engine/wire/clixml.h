@@ -15,11 +15,11 @@
  */
 #include <unhybrid/base.h>
 
-#define UH_CLIXML_MAX_DEPTH 256                 /* XML elements; the deepest real file seen has 18 */
-#define UH_CLIXML_MAX_TEXT (8 * 1024 * 1024)    /* one text */
-#define UH_CLIXML_MAX_OBJECT (64 * 1024 * 1024) /* memory of one top-level object's tree */
-#define UH_CLIXML_MAX_SHARED (32 * 1024 * 1024) /* type names and copies of what was referred to, in all */
-#define UH_CLIXML_REMEMBER (1024 * 1024)
+#define UH_CLIXML_MAX_DEPTH 256                         /* XML elements; the deepest real file seen has 18 */
+#define UH_CLIXML_MAX_TEXT ((size_t)8 * 1024 * 1024)    /* one text */
+#define UH_CLIXML_MAX_OBJECT ((size_t)64 * 1024 * 1024) /* memory of one top-level object's tree */
+#define UH_CLIXML_MAX_SHARED ((size_t)32 * 1024 * 1024) /* type names and copies of what was referred to, in all */
+#define UH_CLIXML_REMEMBER ((size_t)1024 * 1024)
 
 struct uh_clixml;       /* a reader */
 struct uh_clixml_value; /* a value in an object's tree; lives until the callback that was given the object returns */

@@ -4,7 +4,7 @@
 
 #include "wire/clixml_private.h"
 
-#define CHUNK_BYTES (256 * 1024)
+#define CHUNK_BYTES ((size_t)256 * 1024)
 #define ALIGNMENT 8u
 #define COPY_BYTES 8192 /* of one value that a later object refers to */
 #define COPY_DEPTH 3

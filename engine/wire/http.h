@@ -29,7 +29,7 @@ enum uh_http_failure {
 };
 
 /* Bounds and pauses. Seconds that a service asks for are kept; only our own pauses shrink with backoff_ms. */
-#define UH_HTTP_HEADERS_MAX (64u * 1024u)
+#define UH_HTTP_HEADERS_MAX ((size_t)64 * 1024)
 #define UH_HTTP_BODY_MAX ((size_t)512 * 1024 * 1024)
 #define UH_HTTP_CONNECT_MS 20000L
 #define UH_HTTP_OVERALL_MS 960000L /* Exchange Online itself gives up after 15 minutes */

@@ -11,7 +11,8 @@
 #define RESOURCES_MAX 8
 #define ARC_KEY_MAX 4096
 #define DEVICE_POLL_MAX_S 60
-#define LIFE_MAX_S (24 * 3600 * 2)
+#define ANSWER_MAX ((size_t)1024 * 1024) /* bytes of a token or metadata answer */
+#define LIFE_MAX_S (INT64_C(24) * 3600 * 2)
 
 struct cached {
   char *resource;
@@ -262,7 +263,7 @@ static int post(struct uh_oauth *a, const char *path, const struct uh_str *form,
                               .headers = headers,
                               .body = form->s,
                               .body_size = form->len,
-                              .max_body = 1024 * 1024,
+                              .max_body = ANSWER_MAX,
                               .user = &asked,
                               .judge = once ? judge_once : judge_token};
   struct uh_http_reply reply = {.err = UH_ERR_INIT};
@@ -458,7 +459,7 @@ static int identity_get(struct uh_oauth *a, const char *url, const char *const *
                               .url = url,
                               .headers = headers,
                               .local_plain = true,
-                              .max_body = 1024 * 1024,
+                              .max_body = ANSWER_MAX,
                               .judge = judge_identity};
   if (uh_http_fetch(a->http, &q, reply, body, err) == 0) return uh_str_text(body) ? 0 : uh_fail_nomem(err);
   uh_err_remedy(err, "give this host a managed identity, or use another way of credentials");
@@ -563,7 +564,7 @@ int uh_oauth_token(struct uh_oauth *a, const char *resource, struct uh_str *out,
   (void)pthread_mutex_lock(&a->lock);
   struct cached *c = find(a, resource);
   int r = c ? ensure(a, c, err) : uh_fail_nomem(err);
-  if (r == 0) uh_str_add(out, c->token);
+  if (c && r == 0) uh_str_add(out, c->token);
   (void)pthread_mutex_unlock(&a->lock);
   return r == 0 && out->failed ? uh_fail_nomem(err) : r;
 }
@@ -592,7 +593,7 @@ void uh_oauth_drop(struct uh_oauth *a, const char *resource, unsigned seen) {
 
 int uh_oauth_claim_count(struct uh_oauth *a, const char *resource, const char *claim, size_t *ret_count) {
   struct uh_str token UH_CLEANUP(uh_http_str_wipe) = {0};
-  if (uh_oauth_token(a, resource, &token, NULL) != 0) return -1;
+  if (uh_oauth_token(a, resource, &token, NULL) != 0 || !token.s) return -1;
   json_t *claims = claims_of(token.s);
   if (!claims) return -1; /* an opaque token says nothing */
   const json_t *v = json_object_get(claims, claim);
@@ -608,7 +609,7 @@ static int from_openid(struct uh_oauth *a, char ret_tenant[UH_GUID_TEXT], struct
   uh_http_percent(&url, a->tenant);
   uh_str_add(&url, "/v2.0/.well-known/openid-configuration");
   if (!uh_str_text(&url)) return uh_fail_nomem(err);
-  struct uh_http_request q = {.intent = UH_HTTP_READ, .method = "GET", .url = url.s, .max_body = 1024 * 1024};
+  struct uh_http_request q = {.intent = UH_HTTP_READ, .method = "GET", .url = url.s, .max_body = ANSWER_MAX};
   struct uh_http_reply reply UH_CLEANUP(uh_http_reply_clear) = {.err = UH_ERR_INIT};
   if (uh_http_fetch(a->http, &q, &reply, &body, err) != 0) return -1;
   json_t *j = body.s ? json_loads(body.s, 0, NULL) : NULL;
@@ -634,7 +635,7 @@ int uh_oauth_tenant_id(struct uh_oauth *a, const char *resource, char ret_tenant
   if (!a->tenant_id[0]) {
     struct cached *c = find(a, resource);
     r = c ? ensure(a, c, err) : uh_fail_nomem(err);
-    if (r == 0 && c->tid[0])
+    if (c && r == 0 && c->tid[0])
       memcpy(a->tenant_id, c->tid, sizeof a->tenant_id);
     else if (r == 0 && a->tenant)
       r = from_openid(a, a->tenant_id, err);

@@ -30,6 +30,12 @@
     (p) = NULL;                    \
     uh_taken_;                     \
   })
+/* The same for a file descriptor; leaves -1. */
+static inline int uh_take_fd(int *fd) {
+  int taken = *fd;
+  *fd = -1;
+  return taken;
+}
 
 void uh_freep(void *p); /* for UH_CLEANUP on a pointer from malloc */
 
