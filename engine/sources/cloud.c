@@ -135,6 +135,15 @@ static int grow(struct uh_seen *s) {
   return 0;
 }
 
+bool uh_seen_known(const struct uh_seen *s, const uint8_t key[UH_SEEN_KEY]) {
+  if (memcmp(key, none, sizeof none) == 0) return s->zero;
+  if (s->used == 0) return false;
+  for (size_t at = slot_of(key) & (s->size - 1); memcmp(s->keys[at], none, sizeof none) != 0;
+       at = (at + 1) & (s->size - 1))
+    if (memcmp(s->keys[at], key, UH_SEEN_KEY) == 0) return true;
+  return false;
+}
+
 int uh_seen_add(struct uh_seen *s, const uint8_t key[UH_SEEN_KEY]) {
   if (memcmp(key, none, sizeof none) == 0) {
     bool known = s->zero;

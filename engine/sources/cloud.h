@@ -41,6 +41,7 @@ struct uh_seen {
   bool zero;
 };
 int uh_seen_add(struct uh_seen *seen, const uint8_t key[UH_SEEN_KEY]); /* 1 new, 0 known, -1 out of memory */
+bool uh_seen_known(const struct uh_seen *seen, const uint8_t key[UH_SEEN_KEY]);
 void uh_seen_clear(struct uh_seen *seen);
 /* A key from text, for objects without GUID. */
 void uh_seen_text_key(const char *text, size_t n, uint8_t ret_key[UH_SEEN_KEY]);

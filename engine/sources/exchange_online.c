@@ -64,6 +64,7 @@ static const struct cmdlet {
     {"PartnerApplication", "PartnerApplication", "", "", "Organization Client Access"},
     {"SharingPolicy", "SharingPolicy", "", "", SHARING},
 };
+enum { FIRST_ONES = 4096 };
 enum { CMDLETS = sizeof cmdlets / sizeof *cmdlets };
 
 struct source;
@@ -162,8 +163,15 @@ static int on_object(void *user, const char *json, size_t n, struct uh_err *err)
     uh_record_drop(c->writer);
     return 0;
   }
-  /* Recipients with a Guid are told apart when all are there (uh_facts_finish): no memory of a whole tenant here. */
-  if (c->key_rank == 2 && uh_record_is_recipient(c->cmdlet->noun)) {
+  /* Recipients with a Guid are told apart when all are there (uh_facts_finish): no memory of a whole tenant here. But
+   * the first ones come again whenever a large listing is split after a look at it; they are remembered, or every large
+   * tenant would pay for removing them. */
+  bool recipient = c->key_rank == 2 && uh_record_is_recipient(c->cmdlet->noun);
+  if (recipient && c->seen->used >= FIRST_ONES) {
+    if (uh_seen_known(c->seen, c->key)) {
+      uh_record_drop(c->writer);
+      return 0;
+    }
     c->written++;
     return uh_record_end(c->writer, err);
   }
