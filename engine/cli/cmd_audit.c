@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <unhybrid/text.h>
@@ -10,7 +11,6 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "sources/source.h"
-#include "wire/oauth.h"
 
 enum { OPT_PURPOSE = 1000, OPT_FORMAT, OPT_ONLY, OPT_SKIP, OPT_OFFLINE, OPT_LIMIT };
 static const struct option options[] = {
@@ -106,11 +106,11 @@ static int take_options(struct audit *a, int argc, char **argv) {
 
 /* ---- observing ---- */
 
-static volatile bool interrupted;
+static atomic_bool interrupted; /* the sources' threads read it; a lock-free one may be set in a handler */
 
 static void on_signal(int number) {
   (void)number;
-  interrupted = true;
+  atomic_store(&interrupted, true);
 }
 
 /* The first Ctrl-C asks the sources to stop, the second kills: the handler is taken away when it ran. */
@@ -162,11 +162,13 @@ static int observe(struct audit *a, struct uh_err *err) {
   struct uh_observation_options how = {.progress = uh_progress_tell, .user = progress, .interrupted = &interrupted};
   if (uh_case_new_facts(a->held, uh_cli_now(), &a->facts, err) < 0) return -1;
   struct sign_in sign_in = {a->cli, progress};
-  if (fcntl(STDERR_FILENO, F_GETFD) >= 0) uh_oauth_set_prompt(tell_sign_in, &sign_in);
+  if (fcntl(STDERR_FILENO, F_GETFD) >= 0) {
+    how.sign_in = tell_sign_in;
+    how.sign_in_user = &sign_in;
+  }
   catch_signals(true);
   int r = uh_observe_all(a->config, a->facts, &how, &a->summary, err);
   catch_signals(false);
-  uh_oauth_set_prompt(NULL, NULL);
   if (r < 0 && err->cls == UH_ERR_CANNOT_WRITE) remove_torn(a->facts);
   return r;
 }

@@ -16,6 +16,9 @@
 
 #include <unhybrid/text.h>
 
+#include "wire/http.h"
+#include "wire/oauth.h"
+
 enum { SETS_MAX = 20000, NOTICES_MAX = 2000 };
 
 static const struct uh_source *const sources[] = {
@@ -85,8 +88,8 @@ struct uh_facts *uh_observe_facts(const struct uh_observe *o) {
 }
 
 static bool run_stopped(const struct run *run) {
-  const volatile bool *interrupted = run->options->interrupted;
-  return (interrupted && *interrupted) || uh_facts_broken(run->facts);
+  const atomic_bool *interrupted = run->options->interrupted;
+  return (interrupted && atomic_load(interrupted)) || uh_facts_broken(run->facts);
 }
 bool uh_observe_stopped(const struct uh_observe *o) {
   return run_stopped(o->run);
@@ -422,6 +425,8 @@ static void start_sources(struct run *run) {
     report_missing_sets(o, 3, UH_NOT_ASKED, o->missing);
   }
   tell_unused(run);
+  uh_http_begin();
+  uh_oauth_set_prompt(run->options->sign_in, run->options->sign_in_user);
   for (int i = 0; i < SOURCES; i++) {
     struct uh_observe *o = &run->observes[i];
     if (o->missing) continue;
@@ -436,6 +441,7 @@ static void start_sources(struct run *run) {
   }
   for (int i = 0; i < SOURCES; i++)
     if (run->observes[i].started) pthread_join(run->observes[i].thread, NULL);
+  uh_oauth_set_prompt(NULL, NULL);
 }
 
 /* ---- writing down ---- */
@@ -594,8 +600,8 @@ static int severity_of(enum uh_err_class cls) { /* which class names the exit co
 }
 
 static void summarize(const struct run *run, struct uh_observation_summary *sum) {
-  const volatile bool *interrupted = run->options->interrupted;
-  sum->interrupted = interrupted && *interrupted;
+  const atomic_bool *interrupted = run->options->interrupted;
+  sum->interrupted = interrupted && atomic_load(interrupted);
   for (size_t i = 0; i < run->set_count; i++)
     if (run->sets[i].state == 0 || (run->sets[i].state == 1 && run->sets[i].objects > 0)) sum->anything = true;
   for (int i = 0; i < SOURCES; i++) {

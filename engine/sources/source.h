@@ -5,6 +5,7 @@
  * A source is a place that facts come from. It streams what it sees into the facts and says of each set whether it is
  * complete. It never judges. Every source runs in a thread of its own.
  */
+#include <stdatomic.h>
 #include <unhybrid/base.h>
 
 #include "case/config.h"
@@ -55,7 +56,10 @@ struct uh_observation_options {
   const char *const *UH_NULLABLE only_sets; /* "side:Name", NULL-terminated; NULL: all */
   void (*progress)(void *user, const char *source, int64_t objects, const char *state);
   void *user;
-  const volatile bool *UH_NULLABLE interrupted; /* set by a signal handler */
+  const atomic_bool *UH_NULLABLE interrupted; /* set by a signal handler */
+  /* A person has to sign in by device code; called in a source's thread. NULL: then that way of signing in fails. */
+  void (*sign_in)(void *user, const char *message, const char *uri, const char *code);
+  void *sign_in_user;
 };
 struct uh_observation_summary {
   bool interrupted;

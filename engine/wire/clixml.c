@@ -3,6 +3,7 @@
 #include "wire/clixml.h"
 
 #include <libxml/parser.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -521,10 +522,12 @@ static void on_error(void *user, xmlErrorPtr error) {
 
 /* ---- opening, feeding ---- */
 
+static pthread_once_t xml_once = PTHREAD_ONCE_INIT;
+
 int uh_clixml_open(uh_clixml_object_fn object, void *user, struct uh_clixml **ret_reader, struct uh_err *err) {
   UH_CLEANUP(uh_clixml_freep) struct uh_clixml *r = calloc(1, sizeof *r);
   if (!r) return uh_fail_nomem(err);
-  xmlInitParser();
+  (void)pthread_once(&xml_once, xmlInitParser); /* two export directories are read at the same time */
   xmlSAXHandler sax = {.initialized = XML_SAX2_MAGIC,
                        .startElementNs = on_start,
                        .endElementNs = on_end,

@@ -47,6 +47,10 @@ static void curl_begin(void) {
   (void)curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+void uh_http_begin(void) {
+  (void)pthread_once(&curl_once, curl_begin);
+}
+
 static int64_t now_ms(void) {
   struct timespec t;
   (void)clock_gettime(CLOCK_MONOTONIC, &t);
@@ -159,7 +163,7 @@ void uh_http_reply_clear(struct uh_http_reply *reply) {
 }
 
 int uh_http_open(const struct uh_http_options *options, struct uh_http **ret_http, struct uh_err *err) {
-  (void)pthread_once(&curl_once, curl_begin);
+  uh_http_begin();
   struct uh_http *http = calloc(1, sizeof *http);
   if (!http) return uh_fail_nomem(err);
   http->options = *options;

@@ -101,6 +101,8 @@ struct uh_http_request {
 };
 
 struct uh_http;
+/* libcurl and OpenSSL set themselves up. Who starts threads calls it before; else the first uh_http_open does. */
+void uh_http_begin(void);
 int uh_http_open(const struct uh_http_options *options, struct uh_http **ret_http, struct uh_err *err);
 struct uh_http *uh_http_free(struct uh_http *UH_NULLABLE http);
 void uh_http_freep(struct uh_http **http);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Who may know whom (design section 3), read from #include lines; and who may reach a call that writes, from the
-undefined symbols of the built archives. Prints what is wrong, one line each; exit 1 when anything is."""
+"""Who may know whom (design section 3), read from #include lines; who may reach the network, and who a call that
+writes, from the undefined symbols of the built objects. Prints what is wrong, one line each; exit 1 when anything is."""
 import os
 import re
 import subprocess
@@ -15,23 +15,33 @@ ROOMS = {  # a room: the rooms below engine/ that it may include from; its own i
     "engine/sources": {"wire", "case"},
     "engine/executors": {"wire", "case"},
     "engine/rules": {"case"},
-    "engine/report": {"rules", "case"},
+    "engine/report": {"rules"},
     "engine/plan": {"rules", "case", "executors", "sources"},
     "engine/cli": {"rules", "case", "report", "sources", "plan"},
 }
 PUBLIC_ONLY = ("checks/", "cleanup/")     # these know <unhybrid/...> and the C library
+C_LIBRARY = re.compile(r"^(assert|ctype|errno|inttypes|limits|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|strings|time)\.h$")
+NETWORK_HEADER = re.compile(r"^(ldap|lber|ares)\w*\.h$|^(curl|sasl)/")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
-# Calls that change something outside: only executors may reach them, and what lies below them in wire/.
-WRITING = re.compile(r"^(ldap_(add|modify|delete|rename|modrdn)\w*|uh_(ldap|graph|exchange_online|wsman|psrp)_(write|change|modify|remove|delete)\w*)$")
-WRITERS = ("uh_executors", "uh_wire", "uh_case", "uh_report", "uh_core")
+# Calls that change something outside: only executors may reach ours, and only what lies below them in wire/ the
+# libraries'. Without an executor nobody may.
+WRITING = re.compile(r"^(ldap_(add|modify|delete|rename|modrdn|passwd|extended_operation)\w*"
+                     r"|uh_(ldap|graph|exo|exchange_online|wsman|psrp)_(write|change|modify|remove|delete)\w*)$")
+WRITE_INTENT = re.compile(r"\bUH_HTTP_WRITE\b")
+WRITERS = ("engine/wire/", "engine/executors/")
+# The libraries that reach the network, and the calls by which one would do without them.
+NETWORK = re.compile(r"^(ldap|ber|curl|ares|sasl)_\w+$|^(socket|connect|send|sendto|sendmsg|getaddrinfo|gethostbyname\w*)$")
+NETWORKERS = ("engine/wire/",)
 LIBRARY = re.compile(r"^(openssl|curl|sys|netinet|arpa|libxml|cyaml|sasl|linux)/|^[a-z0-9_]+\.h$")
 
 
 def allowed(path, quoted, target):
     if path.startswith(PUBLIC_ONLY):
-        return (not quoted and (target.startswith("unhybrid/") or re.match(r"^[a-z0-9_]+\.h$", target))) or target == "builtin.h"
+        return not quoted and (target.startswith("unhybrid/") or bool(C_LIBRARY.match(target)))
     room = next((room for room in ROOMS if path.startswith(room + "/")), None)
     if not quoted:
+        if NETWORK_HEADER.match(target) and not path.startswith(NETWORKERS):
+            return False
         return target.startswith("unhybrid/") or bool(LIBRARY.match(target))
     if room is None or "/" not in target:
         return True
@@ -48,21 +58,40 @@ def include_faults(top):
                 yield f"{path}: may not include {target}"
 
 
+def intent_faults(top):
+    for path in files(top, ".c", ".h"):
+        if path.startswith(("engine/", "checks/", "cleanup/")) and not path.startswith(WRITERS) and WRITE_INTENT.search(read(top, path)):
+            yield f"{path}: means to write over HTTP, which only executors may"
+
+
+def reach_faults(path, symbols, executors):
+    """What an object, named by its place below the build directory, may not reach. executors: there are some."""
+    for symbol in symbols:
+        symbol = symbol.split("@")[0]
+        if WRITING.match(symbol) and not (executors and path.startswith(WRITERS)):
+            yield f"{path}: reaches {symbol}, which only executors may"
+        if NETWORK.match(symbol) and not path.startswith(NETWORKERS):
+            yield f"{path}: reaches {symbol}, which only engine/wire may"
+
+
 def symbol_faults(build):
+    executors = os.path.isdir(os.path.join(build, "engine", "executors"))
+    seen = 0
     for folder, _, names in os.walk(build):
         for name in names:
-            if not name.startswith("libuh_") or not name.endswith(".a") or name[3:].startswith(WRITERS):
+            path = os.path.relpath(os.path.join(folder, name), build)
+            if not name.endswith(".o") or not path.startswith(("engine/", "checks/", "cleanup/")):
                 continue
-            listed = subprocess.run(["nm", "-u", os.path.join(folder, name)], check=True, stdout=subprocess.PIPE,
-                                    stderr=subprocess.DEVNULL, text=True).stdout
-            for line in listed.splitlines():
-                symbol = line.strip().split(" ")[-1]
-                if WRITING.match(symbol):
-                    yield f"{name}: reaches {symbol}, which only executors may"
+            listed = subprocess.run(["nm", "-u", os.path.join(folder, name)], check=True, stdout=subprocess.PIPE, text=True).stdout
+            seen += 1
+            yield from reach_faults(path, [line.split()[-1] for line in listed.splitlines() if line.strip()], executors)
+    if not seen:
+        yield f"{build}: no object was built there"
 
 
 def main():
-    found = list(include_faults(sys.argv[1])) + (list(symbol_faults(sys.argv[2])) if len(sys.argv) > 2 else [])
+    found = list(include_faults(sys.argv[1])) + list(intent_faults(sys.argv[1]))
+    found += list(symbol_faults(sys.argv[2])) if len(sys.argv) > 2 else []
     print("\n".join(found), end="\n" if found else "")
     return 1 if found else 0
 

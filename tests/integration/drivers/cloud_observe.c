@@ -32,10 +32,10 @@ int main(int argc, char **argv) {
   struct uh_err err = UH_ERR_INIT;
   char text[1100];
   if (argc < 3) return 64;
-  uh_oauth_set_prompt(prompt, NULL);
   int r = uh_config_load(argv[1], &config, &err);
   if (r == 0) {
-    struct uh_observation_options options = {.only_sets = argc > 3 ? (const char *const *)argv + 3 : NULL};
+    struct uh_observation_options options = {.only_sets = argc > 3 ? (const char *const *)argv + 3 : NULL,
+                                             .sign_in = prompt};
     struct uh_observation_summary summary = {0};
     r = uh_observe_all(config, argv[2], &options, &summary, &err);
     if (r == 0 && summary.first.cls != UH_ERR_NONE)
