@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sasl/sasl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,18 +293,90 @@ int uh_ldap_options_check(const struct uh_ldap_options *options, struct uh_err *
   return check(options, &u, err);
 }
 
+/*
+ * While libldap connects, shakes hands and logs in it blocks in its own loops. A watcher looks for the wish to stop and
+ * then shuts the socket, so that whatever waits on it ends at once. Before there is a socket, attempts are kept short.
+ */
+#define CONNECT_SLICE_SECONDS 2
+#define WATCH_MS 200
+
+struct uh_ldap_watch {
+  const struct uh_ldap *ldap;
+  pthread_t thread;
+  pthread_mutex_t lock;
+  pthread_cond_t over;
+  int fd; /* -1: none yet */
+  bool done;
+};
+
+static void *watch_main(void *user) {
+  struct uh_ldap_watch *w = user;
+  (void)pthread_mutex_lock(&w->lock);
+  while (!w->done) {
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += WATCH_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) until.tv_sec++, until.tv_nsec -= 1000000000L;
+    (void)pthread_cond_timedwait(&w->over, &w->lock, &until);
+    if (!w->done && w->fd >= 0 && uh_ldap_is_stopped(w->ldap)) (void)shutdown(w->fd, SHUT_RDWR);
+  }
+  (void)pthread_mutex_unlock(&w->lock);
+  return NULL;
+}
+
+static void watch_end(struct uh_ldap *l) {
+  struct uh_ldap_watch *w = l->watch;
+  if (!w) return;
+  (void)pthread_mutex_lock(&w->lock);
+  w->done = true;
+  (void)pthread_cond_signal(&w->over);
+  (void)pthread_mutex_unlock(&w->lock);
+  (void)pthread_join(w->thread, NULL);
+  (void)pthread_cond_destroy(&w->over);
+  (void)pthread_mutex_destroy(&w->lock);
+  free(w);
+  l->watch = NULL;
+}
+
+static int watch_begin(struct uh_ldap *l, struct uh_err *err) {
+  struct uh_ldap_watch *w = calloc(1, sizeof *w);
+  if (!w) return uh_fail_nomem(err);
+  w->ldap = l;
+  w->fd = -1;
+  (void)pthread_mutex_init(&w->lock, NULL);
+  (void)pthread_cond_init(&w->over, NULL);
+  if (pthread_create(&w->thread, NULL, watch_main, w) != 0) {
+    free(w);
+    return uh_fail(err, UH_ERR_INTERNAL, "cannot start a thread");
+  }
+  l->watch = w;
+  return 0;
+}
+
+static void watch_socket(const struct uh_ldap *l, int fd) {
+  if (!l->watch) return;
+  (void)pthread_mutex_lock(&l->watch->lock);
+  l->watch->fd = fd;
+  (void)pthread_mutex_unlock(&l->watch->lock);
+}
+
 static int on_connected(LDAP *ld, Sockbuf *sb, LDAPURLDesc *srv, struct sockaddr *addr, struct ldap_conncb *ctx) {
-  (void)ld, (void)srv, (void)addr;
-  const struct uh_ldap *l = ctx->lc_arg;
+  (void)srv, (void)addr;
+  struct uh_ldap *l = ctx->lc_arg;
   /* libldap would connect again by itself when a connection is lost, without a login. To an anonymous client AD looks
    * empty: that must never pass for an answer. */
   if (l->bound) return -1;
+  /* From here on TLS may take its time. */
+  struct timeval network = {.tv_sec = l->connect_seconds};
+  (void)ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &network);
+  l->reached = true;
   int fd = -1, ahead = READ_AHEAD;
   ber_len_t max = UH_LDAP_MAX_MESSAGE;
   (void)ber_sockbuf_ctrl(sb, LBER_SB_OPT_SET_MAX_INCOMING, &max);
   (void)ber_sockbuf_add_io(sb, &ber_sockbuf_io_readahead, LBER_SBIOD_LEVEL_PROVIDER + 1, &ahead);
   if (ber_sockbuf_ctrl(sb, LBER_SB_OPT_GET_FD, &fd) == 1 && fd >= 0) {
     struct timeval slice = {.tv_sec = SOCKET_SLICE_SECONDS}, send = {.tv_sec = UH_LDAP_OPERATION_SECONDS};
+    watch_socket(l, fd);
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice);
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send, sizeof send);
   }
@@ -311,14 +384,17 @@ static int on_connected(LDAP *ld, Sockbuf *sb, LDAPURLDesc *srv, struct sockaddr
 }
 
 static void on_closed(LDAP *ld, Sockbuf *sb, struct ldap_conncb *ctx) {
-  (void)ld, (void)sb, (void)ctx;
+  (void)ld, (void)sb;
+  watch_socket(ctx->lc_arg, -1);
 }
 
 /* Everything that ldap.conf, ~/.ldaprc and the environment could have changed and that an answer depends on is set
  * here. */
 static int set_options(struct uh_ldap *l, const struct uh_ldap_options *o, struct uh_err *err) {
   int version = LDAP_VERSION3, zero = 0, never = LDAP_DEREF_NEVER, idle = 60, probes = 3, interval = 10;
-  struct timeval network = {.tv_sec = o->connect_seconds > 0 ? o->connect_seconds : UH_LDAP_CONNECT_SECONDS};
+  l->connect_seconds = o->connect_seconds > 0 ? o->connect_seconds : UH_LDAP_CONNECT_SECONDS;
+  struct timeval network = {.tv_sec = l->connect_seconds < CONNECT_SLICE_SECONDS ? l->connect_seconds
+                                                                                 : CONNECT_SLICE_SECONDS};
   struct timeval operation = {.tv_sec = UH_LDAP_OPERATION_SECONDS};
   l->callbacks = (struct ldap_conncb){.lc_add = on_connected, .lc_del = on_closed, .lc_arg = l};
   bool ok = ldap_set_option(l->ld, LDAP_OPT_PROTOCOL_VERSION, &version) == 0 &&
@@ -363,7 +439,13 @@ static int set_tls(struct uh_ldap *l, const struct uh_ldap_options *o, struct uh
 
 static int open_connection(struct uh_ldap *l, const struct uh_ldap_options *o, const struct url *u,
                            struct uh_err *err) {
-  int rc = ldap_connect(l->ld);
+  double began = uh_ldap_clock(), tried;
+  int rc;
+  do { /* a name or a refusal is answered at once; what takes a whole slice is silence */
+    tried = uh_ldap_clock();
+    rc = ldap_connect(l->ld);
+  } while (rc != LDAP_SUCCESS && !l->reached && !uh_ldap_is_stopped(l) &&
+           uh_ldap_clock() - tried > CONNECT_SLICE_SECONDS - 0.5 && uh_ldap_clock() - began < l->connect_seconds - 0.5);
   bool start_tls = rc == LDAP_SUCCESS && !u->tls && o->protection == UH_LDAP_PROTECT_TLS;
   if (start_tls) {
     l->requests++;
@@ -445,8 +527,16 @@ int uh_ldap_connect(const struct uh_ldap_options *o, struct uh_ldap **ret_ldap, 
   if (set_options(l, o, err) < 0) return -1;
   if (o->protection == UH_LDAP_PROTECT_TLS && set_tls(l, o, err) < 0) return -1;
   if (uh_ldap_is_stopped(l)) return uh_ldap_interrupted(l, err);
-  if (open_connection(l, o, &u, err) < 0) return -1;
-  if ((o->gssapi ? bind_gssapi(l, o, err) : bind_simple(l, o, err)) < 0) return -1;
+  if (l->stopped && watch_begin(l, err) < 0) return -1;
+  struct uh_err why = UH_ERR_INIT;
+  int r = open_connection(l, o, &u, &why);
+  if (r == 0) r = o->gssapi ? bind_gssapi(l, o, &why) : bind_simple(l, o, &why);
+  watch_end(l);
+  if (r < 0 && uh_ldap_is_stopped(l)) return uh_ldap_interrupted(l, err);
+  if (r < 0) {
+    if (err && err->cls == UH_ERR_NONE) *err = why;
+    return -1;
+  }
   l->bound = true;
   *ret_ldap = UH_TAKE(l);
   return 0;

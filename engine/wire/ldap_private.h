@@ -9,6 +9,9 @@
 struct uh_ldap_scratch; /* growing arrays of the search, kept from entry to entry */
 
 struct uh_ldap {
+  struct uh_ldap_watch *watch; /* while connecting */
+  int connect_seconds;
+  bool reached; /* there was a socket */
   LDAP *ld;
   struct ldap_conncb callbacks;
   char host[272]; /* host:port, for messages */
