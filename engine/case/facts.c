@@ -312,7 +312,7 @@ static int create_schema(struct uh_facts *facts, struct uh_err *err) {
   char head[256];
   (void)snprintf(
       head, sizeof head,
-      "PRAGMA page_size=8192; PRAGMA journal_mode=DELETE; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-6144;"
+      "PRAGMA page_size=8192; PRAGMA journal_mode=DELETE; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-2048;"
       "PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN IMMEDIATE;",
       APPLICATION_ID, UH_SCHEMA_VERSION);
   if (exec(facts, head, "create", err) < 0) return -1;
@@ -610,7 +610,7 @@ int uh_facts_open(const char *path, struct sqlite3 **ret_db, struct uh_err *err)
     sqlite3_close(db);
     return -1;
   }
-  sqlite3_exec(db, "PRAGMA cache_size=-8192; PRAGMA temp_store=FILE; PRAGMA trusted_schema=ON", NULL, NULL, NULL);
+  sqlite3_exec(db, "PRAGMA cache_size=-2048; PRAGMA temp_store=FILE; PRAGMA trusted_schema=ON", NULL, NULL, NULL);
   if (uh_facts_functions(db, err) < 0) {
     sqlite3_close(db);
     return -1;
