@@ -28,7 +28,7 @@ struct listing {
   size_t n_links;
   struct uh_json_stream *stream;
   struct uh_str error_body;
-  unsigned restarts, redirects, page_in_run, token_serial;
+  unsigned restarts, redirects, page_in_run, token_serial, empty_pages;
   bool token_renewed, no_split, any, warned_more, cut, no_prefer;
   int64_t pages;
   struct uh_exo_result result;
@@ -236,6 +236,7 @@ static int page_object(void *user, const char *json, size_t n, struct uh_err *er
   int r = l->call.object(l->call.user, json, n, &why);
   if (r == 0) {
     l->any = true;
+    l->empty_pages = 0;
     return 0;
   }
   if (r < 0 && why.cls != UH_ERR_UNAVAILABLE) fatal(l->exo, &why);
@@ -460,7 +461,7 @@ static bool follow(struct listing *l, const char *link) {
   uint64_t h = hash_of(link);
   for (size_t i = 0; i < l->n_links; i++)
     if (l->links[i] == h) return false;
-  if (l->n_links >= UH_EXO_PAGES_MAX) return false;
+  if (l->n_links >= UH_EXO_PAGES_MAX || l->empty_pages++ >= UH_EXO_EMPTY_MAX) return false;
   if (!(l->n_links & (l->n_links + 1))) { /* grows at 0, 1, 3, 7.. */
     uint64_t *grown = realloc(l->links, (l->n_links + 1) * 2 * sizeof *grown);
     if (!grown) return false;
@@ -541,7 +542,8 @@ static void page_came(struct listing *l) {
     return;
   }
   if (!uh_json_stream_string(l->stream, "@odata.nextLink", &link) || !follow(l, link.s)) {
-    lacking_text(l, UH_NOT_ASKED, "the next page's link cannot be followed (another host, a loop, or too many pages)");
+    lacking_text(l, UH_NOT_ASKED,
+                 "the next page's link cannot be followed (another host, a loop, too many pages, or only empty ones)");
     ended(l);
     return;
   }

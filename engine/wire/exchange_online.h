@@ -18,6 +18,7 @@
 
 #define UH_EXO_PAGE 1000
 #define UH_EXO_PAGES_MAX 100000 /* of one listing */
+#define UH_EXO_EMPTY_MAX 100u   /* pages one after the other without an object: they lead nowhere */
 #define UH_EXO_CHAINS 3         /* listings in flight; the service refuses many at once */
 #define UH_EXO_PROBE_PAGES 2    /* pages of a listing before it is split */
 #define UH_EXO_SPLIT_DEPTH 3

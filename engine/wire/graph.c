@@ -26,6 +26,7 @@ struct listing {
   char *url, *path;
   uint64_t *links;
   size_t n_links;
+  unsigned empty_pages;
   bool token_renewed, beta, over;
   unsigned token_serial;
   struct uh_json_stream *stream;
@@ -151,6 +152,7 @@ static int object(void *user, const char *json, size_t n, struct uh_err *err) {
   struct listing *l = user;
   struct uh_err why = UH_ERR_INIT;
   l->result.any = true;
+  l->empty_pages = 0;
   if (l->graph->fatal) return -1;
   if (l->call.object(l->call.user, json, n, &why) == 0) return 0;
   if (why.cls != UH_ERR_UNAVAILABLE) {
@@ -195,6 +197,7 @@ static uint64_t hash_of(const char *s) {
 static bool follow(struct listing *l, const char *link) {
   char to[UH_HTTP_ORIGIN_MAX];
   if (!uh_http_origin(link, to) || strcmp(to, l->graph->base) != 0 || l->n_links >= UH_GRAPH_PAGES_MAX) return false;
+  if (l->empty_pages++ >= UH_GRAPH_EMPTY_MAX) return false;
   uint64_t h = hash_of(link);
   for (size_t i = 0; i < l->n_links; i++)
     if (l->links[i] == h) return false;

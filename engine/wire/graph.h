@@ -11,6 +11,7 @@
 #include "wire/oauth.h"
 
 #define UH_GRAPH_PAGES_MAX 100000
+#define UH_GRAPH_EMPTY_MAX 100u /* pages one after the other without an object: they lead nowhere */
 #define UH_GRAPH_BATCH_MAX 20
 #define UH_GRAPH_BATCH_ROUNDS 30 /* sends of one batch while single items are throttled */
 
