@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SLOWEST = 10
 BUILD_SECONDS = 1200
 SUITE_SECONDS = 1200
+GRACE_SECONDS = 60
 END_TO_END = ["test_org_truth.py::test_truth", "-k", "contoso"]
 STAGES = {
     "plain": {"directory": "build", "options": ["-Dwerror=true"], "integration": []},
@@ -54,14 +56,23 @@ class Tally:
 
 def run(command, seconds, environment=None, quiet=False):
     """Exit status; None when it took too long. Output goes through, or stands on stderr when it failed."""
-    try:
-        done = subprocess.run(command, timeout=seconds, env={**os.environ, **(environment or {})}, cwd=TOP, check=False,
-                              stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None)
-    except subprocess.TimeoutExpired:
-        return None
-    if quiet and done.returncode != 0:
-        sys.stderr.buffer.write(done.stdout[-20000:])
-    return done.returncode
+    with tempfile.TemporaryFile() as output:
+        child = subprocess.Popen(command, env={**os.environ, **(environment or {})}, cwd=TOP,
+                                 stdout=output if quiet else None, stderr=subprocess.STDOUT if quiet else None)
+        try:
+            status = child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            status = None
+            child.send_signal(signal.SIGINT)  # pytest then tidies up
+            try:
+                child.wait(GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        if quiet and status != 0:
+            output.seek(0)
+            sys.stderr.buffer.write(output.read()[-20000:])
+    return status
 
 
 def build(stage, settings, tally):

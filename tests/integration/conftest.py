@@ -13,7 +13,10 @@ import pytest
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, TOP)
 
+from fixtures.lab import process  # noqa: E402
 from fixtures.lab.lab import Lab  # noqa: E402
+
+process.BOUND = True  # a killed test run leaves nothing running
 
 AUDIT_SECONDS = 300  # a dead service is tried again for a while
 
