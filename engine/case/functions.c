@@ -81,6 +81,37 @@ static void fn_prop(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   }
 }
 
+/* For json_object(): JSON inside JSON, not text that looks like it. "There is none" stays '', as prop() says it. */
+static void json_subtype(sqlite3_context *ctx) {
+  enum { JSON_SUBTYPE = 'J' }; /* SQLite's own mark */
+  sqlite3_result_subtype(ctx, JSON_SUBTYPE);
+}
+
+static void fn_prop_json(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  (void)argc;
+  json_t *v = obtained(parse_cached(sqlite3_user_data(ctx), argv[0]), (const char *)sqlite3_value_text(argv[1]));
+  if (!v) return;
+  if (json_is_null(v)) {
+    sqlite3_result_text(ctx, "", 0, SQLITE_STATIC);
+    return;
+  }
+  result_json(ctx, v);
+  json_subtype(ctx);
+}
+
+static void fn_bool_json(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  (void)argc;
+  const char *text = (const char *)sqlite3_value_text(argv[0]);
+  if (!text) return;
+  bool yes = strcmp(text, "1") == 0 || strcasecmp(text, "true") == 0;
+  if (!yes && strcmp(text, "0") != 0 && strcasecmp(text, "false") != 0) {
+    sqlite3_result_value(ctx, argv[0]);
+    return;
+  }
+  sqlite3_result_text(ctx, yes ? "true" : "false", -1, SQLITE_STATIC);
+  json_subtype(ctx);
+}
+
 static void fn_prop_list(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   (void)argc;
   json_t *v = obtained(parse_cached(sqlite3_user_data(ctx), argv[0]), (const char *)sqlite3_value_text(argv[1]));
@@ -328,6 +359,8 @@ int uh_facts_functions(struct sqlite3 *db, struct uh_err *err) {
   } functions[] = {
       {"prop", 2, fn_prop},
       {"prop_list", 2, fn_prop_list},
+      {"prop_json", 2, fn_prop_json},
+      {"bool_json", 1, fn_bool_json},
       {"has_word", 2, fn_has_word},
       {"address_key", 1, fn_address_key},
       {"domain_key", 1, fn_domain_key},

@@ -12,6 +12,7 @@
 
 #include "case/facts.h"
 #include "rules/results.h"
+#include "rules/shared.h"
 
 enum { FRESH_FOR_DEFAULT = 24 * 3600, NAME_MAX_SET = 160 };
 
@@ -20,6 +21,7 @@ struct judge {
   struct uh_results *results;
   const struct uh_judge_options *options;
   int64_t now, fresh_for;
+  unsigned shared; /* views of rules/shared.h that are there */
 };
 
 struct uh_check_run {
@@ -44,6 +46,7 @@ static int authorize(void *user, int action, const char *a, const char *b, const
   (void)user;
   (void)b;
   bool temp = db && strcmp(db, "temp") == 0;
+  if (temp && a && action != SQLITE_READ && uh_shared_is(a)) return SQLITE_DENY;
   switch (action) {
     case SQLITE_SELECT:
     case SQLITE_FUNCTION:
@@ -66,6 +69,7 @@ static int authorize(void *user, int action, const char *a, const char *b, const
 }
 
 static int prepare(struct judge *j, const char *sql, sqlite3_stmt **ret, struct uh_err *err) {
+  if (uh_shared_for(j->db, sql, &j->shared, err) < 0) return -1;
   sqlite3_set_authorizer(j->db, authorize, NULL);
   int rc = sqlite3_prepare_v2(j->db, sql, -1, ret, NULL);
   sqlite3_set_authorizer(j->db, NULL, NULL);
@@ -383,6 +387,7 @@ bool uh_query_int(struct uh_query *q, int column, int64_t *ret_value) {
 }
 
 int uh_check_exec(struct uh_check_run *run, const char *sql, struct uh_err *err) {
+  if (uh_shared_for(run->judge->db, sql, &run->judge->shared, err) < 0) return -1;
   for (const char *tail = sql; *tail;) {
     sqlite3_stmt *st = NULL;
     sqlite3_set_authorizer(run->judge->db, authorize, NULL);
@@ -468,7 +473,9 @@ static void drop_temporary_tables(struct judge *j) {
   char *names[64];
   int n = 0;
   sqlite3_stmt *st = NULL;
-  if (sqlite3_prepare_v2(j->db, "SELECT name FROM sqlite_temp_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+  if (sqlite3_prepare_v2(j->db,
+                         "SELECT name FROM sqlite_temp_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+                         " AND name NOT LIKE '" UH_SHARED "%'",
                          -1, &st, NULL) == SQLITE_OK)
     while (n < 64 && sqlite3_step(st) == SQLITE_ROW) {
       names[n] = strdup((const char *)sqlite3_column_text(st, 0));

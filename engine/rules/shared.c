@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * In most organisations nearly every recipient is settled, and a dozen checks look for the few that are not. They are
+ * found in one pass, by the first check that asks, and kept as row numbers in a temporary table.
+ */
+#include "rules/shared.h"
+
+#include <sqlite3.h>
+
+/*
+ * What a view leaves out has to be plainly satisfied for every check that reads it: a value that was not obtained keeps
+ * a row in. The bits of msExchRecipientTypeDetails: every kind of mailbox on premises, with public folder mailboxes,
+ * mail-enabled public folders (2^12) and dynamic groups (2^11).
+ */
+#define ON_PREMISES_BITS "237151459506239"
+static const struct {
+  const char *view, *table, *rows;
+} shared[] = {
+    {"local_recipient", "directory_recipient",
+     "recipient_type_details IS NULL"
+     " OR recipient_type_details & " ON_PREMISES_BITS " OR (home_mdb <> '') IS NOT FALSE"
+     " OR (archive_database <> '') IS NOT FALSE"
+     " OR (move_status <> 0) IS NOT FALSE"
+     " OR class IS NULL"
+     " OR class COLLATE NOCASE IN ('publicFolder', 'msExchDynamicDistributionList')"},
+    {"synced_recipient", "exchange_recipient",
+     "side = 'cloud'"
+     " AND is_dir_synced IS NOT 0"
+     " AND (kind <> 'Mailbox' OR is_cloud_managed IS NOT 1)"},
+};
+enum { SHARED = sizeof shared / sizeof *shared };
+_Static_assert(SHARED <= 8 * sizeof(unsigned), "a bit for each view");
+
+static int make(sqlite3 *db, int i, struct uh_err *err) {
+  char *sql = sqlite3_mprintf(
+      "CREATE TEMP TABLE " UH_SHARED
+      "%s(fact INTEGER PRIMARY KEY);"
+      "INSERT INTO temp." UH_SHARED
+      "%s SELECT fact FROM main.%s WHERE %s;"
+      /* CROSS JOIN: the few rows first, the large table by their numbers. */
+      "CREATE TEMP VIEW %s AS SELECT r.* FROM temp." UH_SHARED "%s CROSS JOIN main.%s r USING (fact);",
+      shared[i].view, shared[i].view, shared[i].table, shared[i].rows, shared[i].view, shared[i].view, shared[i].table);
+  if (!sql) return uh_fail_nomem(err);
+  int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+  sqlite3_free(sql);
+  return rc == SQLITE_OK ? 0 : uh_fail(err, UH_ERR_INTERNAL, "%s: %s", shared[i].view, sqlite3_errmsg(db));
+}
+
+int uh_shared_for(sqlite3 *db, const char *sql, unsigned *made, struct uh_err *err) {
+  for (int i = 0; i < SHARED; i++) {
+    if (*made & 1U << i || !strstr(sql, shared[i].view)) continue;
+    if (make(db, i, err) < 0) return -1;
+    *made |= 1U << i;
+  }
+  return 0;
+}
+
+bool uh_shared_is(const char *name) {
+  if (strncmp(name, UH_SHARED, sizeof UH_SHARED - 1) == 0) return true;
+  for (int i = 0; i < SHARED; i++)
+    if (sqlite3_stricmp(name, shared[i].view) == 0) return true;
+  return false;
+}

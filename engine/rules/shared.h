@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UH_SHARED_H
+#define UH_SHARED_H
+/* Temporary views that many checks read: docs/facts.md says what each holds. */
+#include <unhybrid/base.h>
+
+#define UH_SHARED "uh_shared_" /* their tables begin with it */
+
+struct sqlite3;
+/* Makes the views that a statement names and that are not there yet; *made remembers them. */
+int uh_shared_for(struct sqlite3 *db, const char *sql, unsigned *made, struct uh_err *err);
+/* A name that checks may neither change nor drop. */
+bool uh_shared_is(const char *name);
+#endif
