@@ -2,16 +2,20 @@
 /* What the facts are worth: when they were seen, and whether everything was. */
 #include <unhybrid/check.h>
 
+/* One clause of SQL a line, which clang-format would join. */
+/* clang-format off */
+static const char observation_sql[] =
+    "SELECT started_at, ended_at, interrupted,"
+    "  json_object("
+    "    'started_at', strftime('%Y-%m-%dT%H:%M:%SZ', started_at, 'unixepoch'),"
+    "    'ended_at', CASE ended_at WHEN 0 THEN '' ELSE strftime('%Y-%m-%dT%H:%M:%SZ', ended_at, 'unixepoch') END)"
+    " FROM observation";
+/* clang-format on */
+
 static int observation(struct uh_check_run *run, struct uh_err *err) {
   struct uh_query *query UH_CLEANUP(uh_query_freep) = NULL;
   int64_t started = 0, ended = 0, interrupted = 0;
-  if (uh_query_open(run,
-                    "SELECT started_at, ended_at, interrupted, json_object('started_at', "
-                    "strftime('%Y-%m-%dT%H:%M:%SZ', started_at, 'unixepoch'),"
-                    " 'ended_at', CASE ended_at WHEN 0 THEN '' ELSE strftime('%Y-%m-%dT%H:%M:%SZ', ended_at, "
-                    "'unixepoch') END) FROM observation",
-                    &query, err) < 0)
-    return -1;
+  if (uh_query_open(run, observation_sql, &query, err) < 0) return -1;
   int rc = uh_query_next(query, err);
   if (rc < 0) return -1;
   struct uh_object o = {.side = "logs", .key = "observation", .kind = "observation", .object = "observation"};
@@ -34,21 +38,38 @@ static int observation(struct uh_check_run *run, struct uh_err *err) {
 /* What was not read is a gap in what is known, not a fault of the organisation: such a set cannot be judged. Where
  * another source read the same set completely it gives way. */
 static const char completeness_sql[] =
-    "WITH read AS (SELECT source, side, name, max(state NOT IN ('complete', 'not-configured')) AS lacking, max(state "
-    "<> 'not-configured') AS configured,"
-    "  min(CASE WHEN state NOT IN ('complete', 'not-configured') THEN state || CASE why WHEN '' THEN '' ELSE ', ' || "
-    "why END END) AS why"
-    "  FROM \"set\" GROUP BY source, side, name)"
-    " SELECT CASE lacking WHEN 0 THEN 0 END AS violated, side, side || ':' || name AS key, 'set' AS kind, side || ':' "
-    "|| name AS object, '' AS message,"
-    " json_object(CASE lacking WHEN 1 THEN source || ' (' || why || ')' ELSE source END, CASE lacking WHEN 0 THEN "
-    "'complete' END) AS evidence FROM read WHERE configured"
-    " UNION ALL SELECT NULL, 'logs', 'source:' || id, 'source', id, '', json_object(id || ' (' || state || CASE detail "
-    "WHEN '' THEN '' ELSE ', ' || detail END || ')', NULL)"
-    "  FROM source WHERE state IN ('partial', 'failed') AND NOT EXISTS (SELECT 1 FROM read WHERE read.source = id AND "
-    "lacking)"
-    " UNION ALL SELECT NULL, 'logs', 'observation', 'observation', 'observation', '', json_object('any set', NULL) "
-    "WHERE NOT EXISTS (SELECT 1 FROM read WHERE configured)";
+    "WITH part AS ("
+    "  SELECT *, state NOT IN ('complete', 'not-configured') AS lacks FROM \"set\"),"
+    " read AS ("
+    "  SELECT source, side, name, side || ':' || name AS key,"
+    "    max(lacks) AS lacking,"
+    "    max(state <> 'not-configured') AS configured,"
+    "    min(CASE WHEN lacks THEN state || iif(why = '', '', ', ' || why) END) AS why"
+    "   FROM part"
+    "   GROUP BY source, side, name)"
+    " SELECT CASE lacking WHEN 0 THEN 0 END AS violated,"
+    "  side,"
+    "  key,"
+    "  'set' AS kind,"
+    "  key AS object,"
+    "  '' AS message,"
+    "  CASE WHEN lacking THEN json_object(source || ' (' || why || ')', NULL)"
+    "    ELSE json_object(source, 'complete') END AS evidence"
+    " FROM read"
+    " WHERE configured"
+    " UNION ALL"
+    " SELECT NULL,"
+    "  'logs',"
+    "  'source:' || id,"
+    "  'source',"
+    "  id,"
+    "  '',"
+    "  json_object(id || ' (' || state || iif(detail = '', '', ', ' || detail) || ')', NULL)"
+    " FROM source"
+    " WHERE state IN ('partial', 'failed') AND NOT EXISTS (SELECT 1 FROM read WHERE read.source = id AND lacking)"
+    " UNION ALL"
+    " SELECT NULL, 'logs', 'observation', 'observation', 'observation', '', json_object('any set', NULL)"
+    " WHERE NOT EXISTS (SELECT 1 FROM read WHERE configured)";
 static const struct uh_rule completeness[] = {{"logs", NULL, completeness_sql}, {0}};
 
 #define GUIDE "https://learn.microsoft.com/exchange/hybrid-deployment/decommission-last-exchange-server"
@@ -61,9 +82,8 @@ static const struct uh_check checks[] = {
      .run = observation,
      .remedy = "Run the audit again.",
      .reference = GUIDE,
-     .explain = "The age of the observation against the time for which facts count (24 hours, unless told otherwise), "
-                "and whether it ran to its end. A "
-                "report on an old observation judges as of that time."},
+     .explain = "The age of the observation against the time for which facts count (24 hours, unless told "
+                "otherwise), and whether it ran to its end. A report on an old observation judges as of that time."},
     {.id = "freshness.completeness",
      .title = "Everything that was to be read was read",
      .severity = UH_BLOCKER,
@@ -73,10 +93,9 @@ static const struct uh_check checks[] = {
      .remedy = "Look at the sources at the head of the report: give the rights that are missing, repeat what timed "
                "out, then run the audit again.",
      .reference = GUIDE,
-     .explain = "Every set of every configured source has to be complete, or read completely by another source. A set "
-                "that is not makes this check "
-                "unknown: what was not seen is no fault of the organisation, and no proof that all is well. Sources "
-                "that are not configured do not "
-                "count here; the checks that need them are unknown themselves."},
+     .explain = "Every set of every configured source has to be complete, or read completely by another source. A "
+                "set that is not makes this check unknown: what was not seen is no fault of the organisation, and no "
+                "proof that all is well. Sources that are not configured do not count here; the checks that need "
+                "them are unknown themselves."},
     {0}};
 UH_CHECK_MODULE(freshness, checks);

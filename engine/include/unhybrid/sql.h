@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UNHYBRID_SQL_H
+#define UNHYBRID_SQL_H
+/*
+ * What the SQL of many checks has in common. Each is a string literal; put it on a line of its own between literals:
+ *   "SELECT archive_database <> '' AS violated," UH_SQL_DIRECTORY_WHO
+ *   "  'archive' AS kind,"
+ */
+
+/* key, guid and object of a row of directory_recipient, exchange_recipient or object. */
+#define UH_SQL_DIRECTORY_WHO   \
+  "  guid_text(guid) AS key,"  \
+  "  guid_text(guid) AS guid," \
+  "  coalesce(nullif(mail, ''), nullif(name, ''), dn) AS object,"
+#define UH_SQL_EXCHANGE_WHO                                                                                         \
+  "  coalesce(nullif(guid_text(guid), ''), nullif(lower(primary_address), ''), nullif(identity, ''), name) AS key," \
+  "  nullif(guid_text(guid), '') AS guid,"                                                                          \
+  "  coalesce(nullif(primary_address, ''), nullif(user_principal_name, ''), nullif(name, ''), identity) AS object,"
+#define UH_SQL_OBJECT_WHO                                      \
+  "  CASE guid WHEN '' THEN name ELSE lower(guid) END AS key," \
+  "  nullif(lower(guid), '') AS guid,"                         \
+  "  name AS object,"
+
+/* How a command names a recipient. */
+#define UH_SQL_DIRECTORY_ID "ps_quote(coalesce(nullif(mail, ''), guid_text(guid)), guid_text(guid))"
+#define UH_SQL_EXCHANGE_ID "ps_quote(coalesce(nullif(primary_address, ''), guid_text(guid)), guid_text(guid))"
+
+/* An object in Active Directory that cannot be a mailbox, whatever its recipient type. */
+#define UH_SQL_NO_MAILBOX "lower(class) IN ('group', 'contact', 'publicfolder', 'msexchdynamicdistributionlist')"
+/* A property is true; NULL when it was not obtained. */
+#define UH_SQL_TRUE(name) "(lower(prop(json, '" name "')) IN ('1', 'true'))"
+
+/* The tenant's own names, in every Microsoft cloud. */
+#define UH_SQL_TENANT_DOMAIN(domain)                \
+  "(" domain " LIKE '%.onmicrosoft.com' OR " domain \
+  " LIKE '%.onmicrosoft.us'"                        \
+  " OR " domain " LIKE '%.partner.onmschina.cn')"
+/* The value of a DNS record a.value, whatever its type. */
+#define UH_SQL_DNS_DATA                                                              \
+  "coalesce(json_extract(a.value, '$.exchange'), json_extract(a.value, '$.target')," \
+  " json_extract(a.value, '$.address'), json_extract(a.value, '$.text'))"
+/* These outcomes of a question say what there is; after any other nobody knows. */
+#define UH_SQL_DNS_TOLD(outcome) "(" outcome " IN ('answer', 'nodata', 'nxdomain'))"
+
+/* Some source is configured and read all of the set: what it does not show does not exist. */
+#define UH_SQL_COMPLETE(side, name)                                         \
+  "EXISTS (SELECT 1 FROM \"set\" WHERE side = '" side "' AND name = '" name \
+  "'"                                                                       \
+  " GROUP BY source HAVING min(state = 'complete'))"
+#endif
