@@ -76,17 +76,17 @@ def reach_faults(path, symbols, executors):
 
 def symbol_faults(build):
     executors = os.path.isdir(os.path.join(build, "engine", "executors"))
-    seen = 0
-    for folder, _, names in os.walk(build):
-        for name in names:
-            path = os.path.relpath(os.path.join(folder, name), build)
-            if not name.endswith(".o") or not path.startswith(("engine/", "checks/", "cleanup/")):
-                continue
-            listed = subprocess.run(["nm", "-u", os.path.join(folder, name)], check=True, stdout=subprocess.PIPE, text=True).stdout
-            seen += 1
-            yield from reach_faults(path, [line.split()[-1] for line in listed.splitlines() if line.strip()], executors)
-    if not seen:
+    objects = []
+    for room in ("engine", "checks", "cleanup"):
+        for folder, _, names in os.walk(os.path.join(build, room)):
+            objects += [os.path.relpath(os.path.join(folder, name), build) for name in names if name.endswith(".o")]
+    if not objects:
         yield f"{build}: no object was built there"
+        return
+    listed = subprocess.run(["nm", "-A", "-u"] + sorted(objects), cwd=build, check=True, stdout=subprocess.PIPE, text=True).stdout
+    for line in listed.splitlines():  # engine/wire/libuh_wire_ldap.a.p/ldap.c.o:                 U ldap_connect
+        path, symbol = line.split(":", 1)[0], line.split()[-1]
+        yield from reach_faults(path, [symbol], executors)
 
 
 def main():
