@@ -269,7 +269,7 @@ static int check_text(struct walk *w, const yaml_event_t *event) {
 }
 
 static int check_enum(struct walk *w, const yaml_event_t *event, const cyaml_schema_value_t *schema) {
-  const char *words[MAX_WORDS], *text = (const char *)event->data.scalar.value;
+  const char *words[MAX_WORDS] = {NULL}, *text = (const char *)event->data.scalar.value;
   char list[160], name[64];
   size_t n = schema->enumeration.count < MAX_WORDS ? schema->enumeration.count : MAX_WORDS;
   for (size_t i = 0; i < n; i++) {

@@ -151,7 +151,7 @@ int uh_results_put_object(struct uh_results *r, int64_t check_index, const struc
   sqlite3_bind_int64(st, 1, check_index);
   sqlite3_bind_text(st, 2, o->side, -1, SQLITE_STATIC);
   sqlite3_bind_text(st, 3, o->key, -1, SQLITE_STATIC);
-  sqlite3_bind_int(st, 4, truth);
+  sqlite3_bind_int(st, 4, (int)truth);
   sqlite3_bind_text(st, 5, o->kind ? o->kind : "", -1, SQLITE_STATIC);
   sqlite3_bind_text(st, 6, o->object ? o->object : "", -1, SQLITE_STATIC);
   sqlite3_bind_text(st, 7, o->guid ? o->guid : "", -1, SQLITE_STATIC);
