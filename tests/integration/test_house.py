@@ -96,17 +96,16 @@ def test_hardened(unhybrid):
 
 
 def seconds_to_start(program):
-    """CPU seconds, the best of some: other tests may be running."""
-    best = 1.0
-    for _ in range(20):
-        child = os.posix_spawn(program, [program, "--version"], os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
-        _, status, usage = os.wait4(child, 0)
-        assert status == 0
-        best = min(best, usage.ru_utime + usage.ru_stime)
-    return best
+    """CPU seconds of --version."""
+    child = os.posix_spawn(program, [program, "--version"], os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+    _, status, usage = os.wait4(child, 0)
+    assert status == 0
+    return usage.ru_utime + usage.ru_stime
 
 
 def test_starts_at_once(unhybrid):
     """Nearly all of a start is the loading of libcurl and what that needs (45 libraries): curl pays that too. What comes
-    on top is ours."""
-    assert seconds_to_start(unhybrid.path) < seconds_to_start(shutil.which("curl")) + START_SECONDS
+    on top is ours. The best of many, in turn: other programs may be busy."""
+    runs = [(seconds_to_start(unhybrid.path), seconds_to_start(shutil.which("curl"))) for _ in range(50)]
+    ours, curls = (min(times) for times in zip(*runs))
+    assert ours < curls + START_SECONDS
