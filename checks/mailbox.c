@@ -103,7 +103,7 @@ static const char on_premises_export[] = MOVE_TARGET
     "  " MOVE(UH_SQL_EXCHANGE_ID) " AS command"
     " FROM exchange_recipient"
     " WHERE side = 'on-premises' AND (violated IS NOT FALSE"
-    "   OR guid IN (SELECT guid FROM directory_recipient WHERE recipient_type_details IS NULL))";
+    "   OR guid IN (SELECT guid FROM local_recipient WHERE recipient_type_details IS NULL))";
 static const struct uh_rule on_premises[] = {
     {"on-premises", "on-premises:Recipient|on-premises:Mailbox", on_premises_directory},
     {"on-premises", "on-premises:Recipient|on-premises:Mailbox", on_premises_export},

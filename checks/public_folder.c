@@ -74,8 +74,8 @@ static const char mail_cloud[] =
     "    'ExternalEmailAddress', external_address,"
     "    'IsDirSynced', bool_json(is_dir_synced)) AS evidence,"
     "  '' AS command"
-    " FROM exchange_recipient"
-    " WHERE side = 'cloud' AND kind = 'MailPublicFolder'";
+    " FROM synced_recipient"
+    " WHERE kind = 'MailPublicFolder'";
 static const char mail_directory[] =
     "SELECT CASE WHEN class IS NULL THEN recipient_type_details & 4096 <> 0"
     "   ELSE lower(class) = 'publicfolder' END AS violated," UH_SQL_DIRECTORY_WHO

@@ -25,8 +25,8 @@ static const struct {
      " OR class COLLATE NOCASE IN ('publicFolder', 'msExchDynamicDistributionList')"},
     {"synced_recipient", "exchange_recipient",
      "side = 'cloud'"
-     " AND is_dir_synced IS NOT 0"
-     " AND (kind <> 'Mailbox' OR is_cloud_managed IS NOT 1)"},
+     " AND (kind = 'MailPublicFolder'"
+     "   OR is_dir_synced IS NOT 0 AND (kind <> 'Mailbox' OR is_cloud_managed IS NOT 1))"},
 };
 enum { SHARED = sizeof shared / sizeof *shared };
 _Static_assert(SHARED <= 8 * sizeof(unsigned), "a bit for each view");
@@ -37,9 +37,9 @@ static int make(sqlite3 *db, int i, struct uh_err *err) {
       "%s(fact INTEGER PRIMARY KEY);"
       "INSERT INTO temp." UH_SHARED
       "%s SELECT fact FROM main.%s WHERE %s;"
-      /* CROSS JOIN: the few rows first, the large table by their numbers. */
-      "CREATE TEMP VIEW %s AS SELECT r.* FROM temp." UH_SHARED "%s CROSS JOIN main.%s r USING (fact);",
-      shared[i].view, shared[i].view, shared[i].table, shared[i].rows, shared[i].view, shared[i].view, shared[i].table);
+      /* IN rather than a join: for a join SQLite reads the whole large table, to make a Bloom filter of it. */
+      "CREATE TEMP VIEW %s AS SELECT * FROM main.%s WHERE fact IN (SELECT fact FROM temp." UH_SHARED "%s);",
+      shared[i].view, shared[i].view, shared[i].table, shared[i].rows, shared[i].view, shared[i].table, shared[i].view);
   if (!sql) return uh_fail_nomem(err);
   int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
   sqlite3_free(sql);

@@ -969,6 +969,61 @@ def test_evidence_is_what_was_read(tmp_path):
     assert result.line["unjudged"][0]["why"] == "not obtained: the MX records of contoso.com in the public view (servfail)"
 
 
+def test_evidence_is_json(tmp_path):
+    """True and false are no numbers, and a list is a list, wherever they were read."""
+    connector = cloud("OutboundConnector", "To on premises", {"Enabled": True, "RouteAllMessagesViaOnPremises": True, "SmartHosts": ["mail.contoso.com"]})
+    found = judge(tmp_path, "routing.centralized", [connector]).findings[0]["evidence"]
+    assert (found["Enabled"], found["RouteAllMessagesViaOnPremises"], found["SmartHosts"]) == (True, True, ["mail.contoso.com"])
+    assert isinstance(found["Enabled"], bool)
+    held = judge(tmp_path, "mailbox.hold", [local("a@contoso.com", litigation_hold=True, in_place_holds=["mbx1"])]).findings[0]["evidence"]
+    assert held["LitigationHoldEnabled"] is True and held["InPlaceHolds"] == ["mbx1"]
+
+
+ENDPOINT = {"EndpointType": "ExchangeRemoteMove", "RemoteServer": "mail.contoso.com"}
+
+
+@pytest.mark.parametrize("endpoints,domains,offered", [
+    ([ENDPOINT], ["contoso.com", "contoso.mail.onmicrosoft.com"], True),
+    ([ENDPOINT, ENDPOINT], ["contoso.mail.onmicrosoft.com"], True),
+    ([], ["contoso.mail.onmicrosoft.com"], False),
+    ([ENDPOINT], ["contoso.com"], False),
+    ([ENDPOINT, {**ENDPOINT, "RemoteServer": "other.contoso.com"}], ["contoso.mail.onmicrosoft.com"], False),
+    ([{**ENDPOINT, "EndpointType": "IMAP"}], ["contoso.mail.onmicrosoft.com"], False),
+    ([{"EndpointType": "ExchangeRemoteMove"}], ["contoso.mail.onmicrosoft.com"], False)])
+def test_move_is_offered_where_it_is_known_whereto(tmp_path, endpoints, domains, offered):
+    """A move names its host and its domain, or is not offered."""
+    rows = [cloud("MigrationEndpoint", f"e{i}", e) for i, e in enumerate(endpoints)] + [cloud("AcceptedDomain", d, {"DomainName": d}) for d in domains]
+    for mailbox in (ad("a@contoso.com", recipient_type_details=1, home_mdb=DB), local("a@contoso.com")):
+        command = judge(tmp_path, "mailbox.on-premises", [rows, mailbox]).findings[0]["command"]
+        assert command == ("New-MoveRequest -Identity 'a@contoso.com' -Remote -RemoteHostName 'mail.contoso.com' -TargetDeliveryDomain "
+                           "'contoso.mail.onmicrosoft.com' -RemoteCredential (Get-Credential)" if offered else "")
+
+
+def test_no_command_before_its_time(tmp_path):
+    """What takes something away that is still needed is not offered ready to paste."""
+    directory = obj("WebServicesVirtualDirectory", "EWS (Default Web Site)", {"MRSProxyEnabled": True})
+    proxy = lambda *rows: judge(tmp_path, "migration.mrs-proxy", [directory, *rows]).findings[0]["command"]
+    assert proxy(a_set(RECIPIENT)).startswith("Set-WebServicesVirtualDirectory ")
+    assert proxy(a_set(RECIPIENT), ad("a@contoso.com", recipient_type_details=1, home_mdb=DB)) == ""
+    assert proxy(a_set(RECIPIENT), ad("a@contoso.com", recipient_type_details={"answer": "refused"})) == ""
+    assert proxy() == "" and proxy(a_set(RECIPIENT, "partial")) == ""
+    folders = lambda **values: judge(tmp_path, "public-folder.remote", [cloud("OrganizationConfig", "c", values)]).findings[0]["command"]
+    assert folders(PublicFoldersEnabled="Remote", RemotePublicFolderMailboxes=["PF1"]) == ""
+    assert folders(PublicFoldersEnabled="Local", RemotePublicFolderMailboxes=["PF1"]) == "Set-OrganizationConfig -RemotePublicFolderMailboxes $null"
+
+
+def test_the_only_server_is_known_of_all_servers_alone(tmp_path):
+    """One without the mailbox role may not be the only one while not all servers were read."""
+    edge = server("EDGE1", "Edge")
+    assert judge(tmp_path, "server.last", [a_set("on-premises:ExchangeServer"), edge]).found == [(P, "EDGE1")]
+    partial = judge(tmp_path, "server.last", [a_set("on-premises:ExchangeServer", "partial", answer=3), edge])
+    assert partial.status == "unknown" and partial.found == []
+    for state in ("partial", "failed", "not-configured"):
+        assert judge(tmp_path, "server.last", [a_set("on-premises:ExchangeServer", state)]).found == []
+    assert judge(tmp_path, "server.last", [a_set("on-premises:ExchangeServer", "not-configured"), a_set("on-premises:ExchangeServer", source="exchange-export")]).found \
+        == [(P, "contoso")]
+
+
 @pytest.mark.parametrize("state", ["complete", "partial"])
 def test_traffic_never_passes(tmp_path, state):
     """No configuration shows who sends through the default connectors."""

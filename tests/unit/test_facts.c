@@ -182,6 +182,11 @@ static void functions_are_three_valued(void **state) {
       {"SELECT prop('{\"A\":true}', 'a')", 1},
       {"SELECT prop('{\"A\":null}', 'A') = ''", 1},
       {"SELECT prop('{}', 'A')", -999},
+      {"SELECT json_object('a', prop_json('{\"A\":true}', 'a')) = '{\"a\":true}'", 1},
+      {"SELECT json_object('a', prop_json('{\"A\":[\"x\",1]}', 'A')) = '{\"a\":[\"x\",1]}'", 1},
+      {"SELECT json_object('a', prop_json('{\"A\":null}', 'A')) = '{\"a\":\"\"}'", 1},
+      {"SELECT json_object('a', prop_json('{}', 'A')) = '{\"a\":null}'", 1},
+      {"SELECT json_array(bool_json(1), bool_json('False'), bool_json(NULL), bool_json(7)) = '[true,false,null,7]'", 1},
       {"SELECT prop('{\"A\":1,\"B\":\"x\\u0000y\"}', 'A')", 1}, /* a NUL takes nothing else with it */
       {"SELECT prop('{\"A\":{\"@answer\":\"refused\"}}', 'A')", -999},
       {"SELECT prop_list('{\"A\":\"x\"}', 'A') = '[\"x\"]'", 1},

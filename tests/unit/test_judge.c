@@ -51,6 +51,14 @@ static int writes(struct uh_check_run *run, struct uh_err *err) {
   assert_int_equal(uh_check_exec(run, "DELETE FROM t_exchange_recipient", &denied), -1);
   denied = UH_ERR_INIT;
   assert_int_equal(uh_check_exec(run, "ATTACH 'x' AS y", &denied), -1);
+  /* What checks share is changed by none of them. */
+  static const char *const shared[] = {"DROP VIEW temp.local_recipient", "DELETE FROM temp.uh_shared_local_recipient",
+                                       "DROP TABLE temp.uh_shared_local_recipient",
+                                       "CREATE TEMP VIEW synced_recipient AS SELECT 1"};
+  for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
+    denied = UH_ERR_INIT;
+    assert_int_equal(uh_check_exec(run, shared[i], &denied), -1);
+  }
   assert_int_equal(
       uh_check_exec(run, "CREATE TEMP TABLE mine(a); INSERT INTO mine VALUES(1); CREATE INDEX temp.mine_a ON mine(a)",
                     err),
