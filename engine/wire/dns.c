@@ -597,7 +597,8 @@ static void measure(struct server *s) {
     s->window += 1 + s->window / 4;
     if (s->window > dns->window) s->window = dns->window;
   }
-  if (s->window < dns->stats.window_lowest) dns->stats.window_lowest = s->window;
+  if (s->window < dns->stats.window_lowest) dns->stats.window_lowest = dns->stats.window_regrown = s->window;
+  if (s->window > dns->stats.window_regrown) dns->stats.window_regrown = s->window;
   s->epoch_sent = s->epoch_lost = 0;
   s->epoch_full = false;
   s->epoch_ms = dns->now_ms;

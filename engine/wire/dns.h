@@ -118,6 +118,7 @@ struct uh_dns_stats {
   uint64_t asked, sent, lost, over_tcp, unreachable; /* sent: datagrams and TCP queries without c-ares' repeats */
   uint64_t replied;                                  /* responses of any kind */
   unsigned window, window_lowest;                    /* of the first server */
+  unsigned window_regrown;                           /* the widest since it was narrowest */
 };
 
 struct uh_dns;

@@ -95,10 +95,10 @@ int main(int argc, char **argv) {
   struct uh_dns_stats s = uh_dns_stats(dns);
   (void)printf(
       "{\"stats\":{\"asked\":%llu,\"sent\":%llu,\"lost\":%llu,\"over_tcp\":%llu,\"replied\":%llu,\"unreachable\":%llu,"
-      "\"window\":%u,\"window_lowest\":%u,\"seconds\":%.6f,\"cpu_seconds\":%.6f",
+      "\"window\":%u,\"window_lowest\":%u,\"window_regrown\":%u,\"seconds\":%.6f,\"cpu_seconds\":%.6f",
       (unsigned long long)s.asked, (unsigned long long)s.sent, (unsigned long long)s.lost,
       (unsigned long long)s.over_tcp, (unsigned long long)s.replied, (unsigned long long)s.unreachable, s.window,
-      s.window_lowest, seconds(CLOCK_MONOTONIC) - start, seconds(CLOCK_PROCESS_CPUTIME_ID));
+      s.window_lowest, s.window_regrown, seconds(CLOCK_MONOTONIC) - start, seconds(CLOCK_PROCESS_CPUTIME_ID));
   for (int i = 0; i <= UH_DNS_UNREACHABLE; i++)
     (void)printf(",\"%s\":%llu", uh_dns_outcome_name((enum uh_dns_outcome)i), (unsigned long long)run.outcomes[i]);
   (void)puts("}}");
