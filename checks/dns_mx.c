@@ -13,7 +13,8 @@
 /*
  * home: names with an address in the on-premises networks. own: the domain's own addresses. exchanger: one row for each
  * exchanger of a domain, or one without. placed tells each: 'home' has an address in the on-premises networks, whatever
- * its name; 'null' is the dot that says that the domain takes no mail (RFC 7505). mail: one row for each domain.
+ * its name; 'null' is the dot that says that the domain takes no mail (RFC 7505). untold: exchangers whose addresses
+ * were not obtained: they may be at home. mail: one row for each domain.
  */
 #define MAIL(view)                                                                                                     \
   "WITH networks(list) AS ("                                                                                           \
@@ -23,6 +24,9 @@
   "   FROM dns d, json_each(d.answers) a"                                                                              \
   "   WHERE d.view = '" view "' AND d.type IN ('A', 'AAAA')"                                                           \
   "     AND in_networks(" UH_SQL_DNS_DATA ", (SELECT list FROM networks)) = 1),"                                       \
+  " untold AS MATERIALIZED ("                                                                                          \
+  "  SELECT domain, name FROM dns WHERE view = '" view "' AND role = 'exchanger'"                                      \
+  "   GROUP BY domain, name, type HAVING NOT max" UH_SQL_DNS_TOLD("outcome") "),"                                      \
   " own AS MATERIALIZED ("                                                                                             \
   "  SELECT d.domain, min" UH_SQL_DNS_TOLD("d.outcome") " AS clean,"                                                   \
   "    group_concat(" UH_SQL_DNS_DATA ", ', ') AS addresses"                                                           \
@@ -40,7 +44,8 @@
   "    WHEN EXISTS (SELECT 1 FROM home WHERE home.domain = exchanger.domain AND home.name = host) THEN 'home'"         \
   "    WHEN EXISTS (SELECT 1 FROM setting WHERE name = 'mail_flow.gateways' AND host GLOB lower(value)) THEN 'gateway'"\
   "    WHEN " CLOUD_HOST " THEN 'cloud'"                                                                               \
-  "    ELSE 'other' END AS place"                                                                                      \
+  "    ELSE 'other' END AS place,"                                                                                     \
+  "    EXISTS (SELECT 1 FROM untold WHERE untold.domain = exchanger.domain AND untold.name = host) AS untold"          \
   "   FROM exchanger),"                                                                                                \
   " mail AS ("                                                                                                         \
   "  SELECT p.domain,"                                                                                                 \
@@ -48,6 +53,7 @@
   "    max(place = 'home') AS home,"                                                                                   \
   "    max(place IN ('home', 'other')) AS wrong,"                                                                      \
   "    max(place = 'gateway') AS gateway,"                                                                             \
+  "    group_concat(CASE WHEN untold AND place IN ('gateway', 'cloud') THEN host END, ', ') AS untold,"                \
   "    group_concat(host, ', ') AS all_hosts,"                                                                         \
   "    group_concat(CASE WHEN place IN ('home', 'other') THEN host END, ', ') AS wrong_hosts,"                         \
   "    group_concat(CASE WHEN place = 'gateway' THEN host END, ', ') AS gateway_hosts,"                                \
@@ -66,6 +72,8 @@
   "  CASE"                                                                                                \
   "    WHEN NOT clean THEN json_object("                                                                  \
   "      'the MX records of ' || domain || ' in the " view " view (' || failure || ')', NULL)"            \
+  "    WHEN untold IS NOT NULL AND NOT wrong"                                                             \
+  "      THEN json_object('the addresses of ' || untold || ' in the " view " view', NULL)"                \
   "    WHEN hosts = 0 AND NOT coalesce(own_clean, 0) AND own_addresses IS NULL AND '" view "' = 'public'" \
   "      THEN json_object('the addresses of ' || domain || ', which has no MX record', NULL)"             \
   "    ELSE json_object("                                                                                 \
@@ -78,7 +86,7 @@
   MAIL(view)                                                                                                     \
   "SELECT CASE"                                                                                                  \
   "   WHEN wrong THEN 1"                                                                                         \
-  "   WHEN NOT clean THEN NULL"                                                                                  \
+  "   WHEN NOT clean OR untold IS NOT NULL THEN NULL"                                                            \
   "   WHEN hosts OR missing OR NOT " implicit " THEN 0"                                                          \
   "   WHEN own_addresses IS NOT NULL THEN 1"                                                                     \
   "   WHEN own_clean THEN 0 END AS violated," WHO(view)                                                          \

@@ -123,8 +123,10 @@ static const char dkim_dns[] =
     "      'MX records of ' || domain), NULL)"
     "    ELSE json_object('missing', selectors) END AS evidence,"
     "  '' AS command"
-    " FROM told";
-/* The same finding as that of DNS, seen from the other end: hence its key and side. */
+    " FROM told"
+    " WHERE violated IS NOT FALSE";
+/* The same finding as that of DNS, seen from the other end: hence its key and side. Neither end says "satisfied": what
+ * one could not tell would give way to it. */
 static const char dkim_cloud[] =
     "WITH signing AS ("
     "  SELECT *, coalesce(nullif(prop(json, 'Domain'), ''), name) AS domain"
@@ -140,7 +142,8 @@ static const char dkim_cloud[] =
     "    'Enabled', prop_json(json, 'Enabled'),"
     "    'Status', prop(json, 'Status')) AS evidence,"
     "  'Set-DkimSigningConfig -Identity ' || ps_quote(domain, guid) || ' -Enabled $true' AS command"
-    " FROM signing";
+    " FROM signing"
+    " WHERE violated IS NOT FALSE";
 static const struct uh_rule dkim[] = {
     {"dns", "dns:public", dkim_dns}, {"cloud", "cloud:DkimSigningConfig", dkim_cloud}, {0}};
 

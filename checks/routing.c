@@ -7,6 +7,8 @@
 /* clang-format off */
 
 #define DOMAIN_NAME "coalesce(nullif(prop(json, 'DomainName'), ''), name)"
+/* To compare: the name is a person's choice and stands in only where the service says that there is no other. */
+#define DOMAIN_TOLD "iif(prop(json, 'DomainName') = '', name, prop(json, 'DomainName'))"
 /* <tenant>.mail.onmicrosoft.com and its counterparts in the sovereign clouds. */
 #define TENANT_MAIL(domain)                                                              \
   "(" domain " LIKE '%.mail.onmicrosoft.com' OR " domain " LIKE '%.mail.onmicrosoft.us'" \
@@ -106,7 +108,7 @@ static const struct uh_rule accepted[] = {{"cloud", "cloud:AcceptedDomain", acce
  */
 #define RELAY                                               \
   "WITH relay AS MATERIALIZED ("                            \
-  "  SELECT DISTINCT domain_key(" DOMAIN_NAME ") AS domain" \
+  "  SELECT DISTINCT domain_key(" DOMAIN_TOLD ") AS domain" \
   "   FROM object"                                          \
   "   WHERE side = 'cloud' AND kind = 'AcceptedDomain' AND has_word(prop(json, 'DomainType'), 'InternalRelay'))"
 /* Most addresses are told apart by their text; the key, which is dear, decides about the others. */
@@ -158,16 +160,28 @@ static const char relay_applies[] = RELAY
     "   WHEN EXISTS (SELECT 1 FROM object"
     "     WHERE side = 'cloud' AND kind = 'AcceptedDomain' AND prop(json, 'DomainType') IS NULL) THEN NULL"
     "   ELSE 0 END";
+/* A domain of which nobody told whether it relays, or which one it is. */
+static const char relay_untold[] =
+    "SELECT NULL AS violated," DOMAIN_WHO
+    "  '' AS message,"
+    "  json_object("
+    "    'DomainType', prop(json, 'DomainType'),"
+    "    'DomainName', prop(json, 'DomainName')) AS evidence"
+    " FROM object"
+    " WHERE side = 'cloud' AND kind = 'AcceptedDomain' AND (prop(json, 'DomainType') IS NULL"
+    "   OR (prop(json, 'DomainName') IS NULL AND has_word(prop(json, 'DomainType'), 'InternalRelay')))";
 static const struct uh_rule relay_recipients[] = {
-    {"on-premises", "on-premises:Recipient,cloud:AcceptedDomain", relay_sql}, {0}};
+    {"on-premises", "on-premises:Recipient,cloud:AcceptedDomain", relay_sql},
+    {"cloud", "cloud:AcceptedDomain", relay_untold},
+    {0}};
 
 static const char unverified_sql[] =
     "WITH verified AS MATERIALIZED ("
-    "  SELECT domain_key(" DOMAIN_NAME ") AS domain"
+    "  SELECT domain_key(" DOMAIN_TOLD ") AS domain"
     "   FROM object"
     "   WHERE side = 'cloud' AND kind = 'AcceptedDomain'),"
     " local AS ("
-    "  SELECT *, lower(ltrim(" DOMAIN_NAME ", '*.')) AS domain"
+    "  SELECT *, lower(ltrim(" DOMAIN_TOLD ", '*.')) AS domain"
     "   FROM object"
     "   WHERE side = 'on-premises' AND kind = 'AcceptedDomain')"
     " SELECT domain <> ''"
@@ -176,7 +190,7 @@ static const char unverified_sql[] =
     "  'This on-premises accepted domain is none of the tenant: nobody receives its mail after the uninstall.'"
     "   AS message,"
     "  json_object("
-    "    'DomainName', coalesce(prop(json, 'DomainName'), name),"
+    "    'DomainName', prop(json, 'DomainName'),"
     "    'DomainType', coalesce(prop(json, 'DomainType'), '')) AS evidence,"
     "  '' AS command"
     " FROM local";
@@ -243,7 +257,9 @@ static const struct uh_rule send[] = {
   "   FROM object"                                                                         \
   "   WHERE side = 'cloud' AND kind = 'AcceptedDomain' AND " TENANT_MAIL(DOMAIN_NAME) ")," \
   " known(some, every) AS MATERIALIZED ("                                                  \
-  "  SELECT EXISTS (SELECT 1 FROM tenant), " UH_SQL_COMPLETE("cloud", "AcceptedDomain") ") "
+  "  SELECT EXISTS (SELECT 1 FROM tenant), " UH_SQL_COMPLETE("cloud", "AcceptedDomain")     \
+  "    AND NOT EXISTS (SELECT 1 FROM object"                                                \
+  "      WHERE side = 'cloud' AND kind = 'AcceptedDomain' AND prop(json, 'DomainName') IS NULL)) "
 #define OUTSIDE(address)                                                                \
   "CASE"                                                                                \
   "    WHEN EXISTS (SELECT 1 FROM tenant WHERE " address " LIKE '%@' || domain) THEN 0" \

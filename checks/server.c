@@ -33,10 +33,11 @@
   " server AS ("                                                                \
   "  SELECT *, fqdn IN (SELECT fqdn FROM computer) AS found FROM listed),"      \
   " judged AS ("                                                                \
-  "  SELECT *, coalesce(found, 0) OR coalesce(edge, 0) OR fqdn IS NULL"         \
+  "  SELECT *, found IS NOT FALSE OR coalesce(edge, 0) OR fqdn IS NULL"         \
   "    OR NOT " UH_SQL_COMPLETE("on-premises", "ExchangeComputer") " AS counts" \
   "   FROM server) "
-/* That there is no other server, or none at all, is known once all of them were read. */
+/* That there is no other server, or none at all, is known once all of them were read. Whether the only one exists is
+ * known only where its name and those of the computer accounts are. */
 static const char last_sql[] = SERVERS
     ", total(servers, names, complete) AS ("
     "  SELECT count(*), group_concat(name, ', '), " UH_SQL_COMPLETE("on-premises", "ExchangeServer")
@@ -44,7 +45,7 @@ static const char last_sql[] = SERVERS
     " SELECT CASE"
     "   WHEN NOT counts THEN 0"
     "   WHEN servers > 1 THEN 1"
-    "   WHEN mailbox THEN 0"
+    "   WHEN mailbox THEN CASE WHEN coalesce(edge, 0) OR (found IS NOT NULL AND fqdn IS NOT NULL) THEN 0 END"
     "   WHEN complete THEN NOT mailbox END AS violated,"
     "  coalesce(guid, key) AS key,"
     "  guid,"
@@ -53,7 +54,8 @@ static const char last_sql[] = SERVERS
     "  CASE WHEN servers > 1 THEN 'This is one of ' || servers || ' Exchange servers: ' || names || '.'"
     "    ELSE 'The only Exchange server has no mailbox role (' || coalesce(role, 'role not obtained') || ').' END"
     "   AS message,"
-    "  json_object('ServerRole', role, 'Fqdn', coalesce(fqdn, '')) AS evidence,"
+    "  CASE WHEN fqdn IS NOT NULL AND found IS NULL THEN json_object('the name of a computer account', NULL)"
+    "    ELSE json_object('ServerRole', role, 'Fqdn', fqdn) END AS evidence,"
     "  '' AS command"
     " FROM judged, total"
     " UNION ALL"
@@ -74,13 +76,14 @@ static const struct uh_rule last[] = {{"on-premises", "on-premises:ExchangeServe
 static const char ghost_sql[] = SERVERS
     "SELECT CASE"
     "   WHEN found OR edge THEN 0"
-    "   WHEN fqdn IS NOT NULL AND edge IS NOT NULL THEN 1 END AS violated,"
+    "   WHEN fqdn IS NOT NULL AND edge IS NOT NULL AND found IS NOT NULL THEN 1 END AS violated,"
     "  coalesce(guid, key) AS key,"
     "  guid,"
     "  'server' AS kind,"
     "  name AS object,"
     "  'This server is listed, and no computer account has its name ' || fqdn || '.' AS message,"
-    "  json_object('Fqdn', fqdn, 'ServerRole', role) AS evidence,"
+    "  CASE WHEN fqdn IS NOT NULL AND found IS NULL THEN json_object('the name of a computer account', NULL)"
+    "    ELSE json_object('Fqdn', fqdn, 'ServerRole', role) END AS evidence,"
     "  '' AS command"
     " FROM judged";
 static const struct uh_rule ghost[] = {{"on-premises", "on-premises:ExchangeServer", ghost_sql}, {0}};

@@ -89,7 +89,7 @@ static const char early_sql[] =
     " SELECT CASE"
     "   WHEN flag = 0 THEN 0"
     "   WHEN mailboxes OR migrations THEN iif(flag, 1, NULL)"
-    "   WHEN untold = 0 THEN 0 END AS violated," UH_SQL_OBJECT_WHO
+    "   WHEN untold = 0 AND flag IS NOT NULL THEN 0 END AS violated," UH_SQL_OBJECT_WHO
     "  'organization configuration' AS kind,"
     "  'New synchronised objects are managed in the cloud, which blocks moving mailboxes, while ' || CASE"
     "    WHEN mailboxes"
