@@ -95,7 +95,8 @@ def judge(name, truth, status, report, said, kinds):
     if set(cloud.values()) == {"complete"}:     # nothing was lost on the way, or it is not known that something was
         lost = [f for f in truth["findings"] if f["check"] not in unjudged(report)]
         assert list(missing(lost, report)) == [], "complete, they say"
-    if name == "contoso" or ("null_property" in kinds and told):
+    blockers = {check["id"] for check in report["checks"] if check["severity"] == "blocker"}
+    if name == "contoso" or ("null_property" in kinds and any(finding[0] in blockers for finding in told)):
         assert (report["verdict"], status) == ("blocked", 1)
     else:
         assert (report["verdict"], status) == ("undetermined", 2), found_in(report)
