@@ -103,12 +103,9 @@ def test_policy_after_a_killed_run(tmp_path):
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root to become nobody")
 def test_without_root_the_line_is_printed(tmp_path):
     """Neither root nor sudo: the one line to run, and a failure."""
-    # In the environment: nobody may not read a clone below /root.
-    with open(os.path.join(TOP, "dev"), encoding="utf-8") as text:
-        source = text.read()
-    script = 'load() { eval "$DEV"; }; load; missing_packages() { echo "slapd nsd "; }; dev_setup'
-    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "PATH=/usr/bin:/bin", "DEV=" + source,
-                           "bash", "-c", 'command() { [ "$2" != sudo ] && builtin command "$@"; }; ' + script],
+    script = f'source "{TOP}/dev"; missing_packages() {{ echo "slapd nsd "; }}; dev_setup'
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "PATH=/usr/bin:/bin", "bash", "-c",
+                           f'command() {{ [ "$2" != sudo ] && builtin command "$@"; }}; {script}'],
                           check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=tmp_path)
     assert done.returncode != 0
     assert done.stdout.strip().endswith("install -y --no-install-recommends slapd nsd")
