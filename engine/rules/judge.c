@@ -634,6 +634,7 @@ int uh_judge(const char *facts_path, const struct uh_judge_options *options, str
   /* SQLite makes these table-valued functions known at their first use, by a statement that the authorizer refuses. */
   sqlite3_exec(j.db, "SELECT 1 FROM json_each('[]'), json_tree('[]')", NULL, NULL, NULL);
   int rc = uh_results_new(&j.results, err);
+  if (rc == 0) rc = uh_shared_attestations(j.db, err);
   if (rc == 0) rc = read_head(&j, facts_path, err);
   if (rc == 0) rc = copy_sources(&j, err);
   if (rc == 0) rc = judge_all(&j, err);

@@ -55,7 +55,17 @@ int uh_shared_for(sqlite3 *db, const char *sql, unsigned *made, struct uh_err *e
   return 0;
 }
 
+int uh_shared_attestations(sqlite3 *db, struct uh_err *err) {
+  static const char sql[] = "CREATE TEMP TABLE " UH_SHARED
+                            "attestation(fact TEXT, object TEXT, value TEXT);"
+                            "CREATE TEMP VIEW attestation AS SELECT fact, object, value FROM temp." UH_SHARED
+                            "attestation;";
+  if (sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK) return 0;
+  return uh_fail(err, UH_ERR_INTERNAL, "attestation: %s", sqlite3_errmsg(db));
+}
+
 bool uh_shared_is(const char *name) {
+  if (sqlite3_stricmp(name, "attestation") == 0) return true;
   if (strncmp(name, UH_SHARED, sizeof UH_SHARED - 1) == 0) return true;
   for (int i = 0; i < SHARED; i++)
     if (sqlite3_stricmp(name, shared[i].view) == 0) return true;

@@ -50,6 +50,19 @@ struct uh_rule {
  * complete alternative is enough), ',' between needs. docs/facts.md lists the sets and who fills them.
  */
 
+/*
+ * A fact that no source can see and a person may state (an attestation). It fills a gap and nothing else: a blind spot,
+ * or a value that no source gave. What was observed is never overruled by it. Rules read what was stated, and is valid
+ * at the time of judging, in the view attestation(fact, object, value): fact is the id below, object '' where the fact
+ * is about the whole organisation.
+ */
+struct uh_attestable {
+  const char *fact;     /* "relay.no-traffic": family dot name, never changed once released */
+  const char *question; /* what is stated, as a question that `yes` or a value answers */
+  const char *how;      /* how a person finds out: where to look, which command to run */
+  const char *values;   /* the values that count, '|' between them: "yes"; NULL: any text, the rule judges it */
+};
+
 struct uh_check_run; /* one run of one check; opaque */
 
 struct uh_check {
@@ -67,8 +80,10 @@ struct uh_check {
   /* Sets that the check searched when it concludes from absence ("in AD, not in the cloud"). While one is not complete,
    * a violation counts as cannot be judged. */
   const char *absence_needs;
-  /* Never pass: where nothing is found the check is unknown with this reason (what no source can see). */
+  /* Where nothing is found the check is unknown with this reason (what no source can see), unless attests[0] has been
+   * attested with one of its values. */
   const char *blind_spot;
+  const struct uh_attestable *attests; /* facts of this check that a person may state; ends with .fact = NULL */
   const char *remedy;    /* what to do, in words */
   const char *reference; /* https://... that a person can read on */
   const char
