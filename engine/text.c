@@ -76,6 +76,11 @@ const char *uh_str_text(const struct uh_str *str) {
   return str->s ? str->s : "";
 }
 
+const char *uh_str_or(const struct uh_str *str, const char *otherwise) {
+  const char *text = uh_str_text(str);
+  return text ? text : otherwise;
+}
+
 char *uh_str_take(struct uh_str *str) {
   if (!str->failed) (void)make_room(str, 0);
   if (str->failed) {
@@ -160,8 +165,8 @@ void uh_json_string(struct uh_str *out, const char *s, size_t n) {
     if ((i = plain) == n) break;
     uint32_t c;
     size_t len = decode(s + i, n - i, &c);
-    if (!len)
-      uh_str_add(out, "\xEF\xBF\xBD"), len = 1;
+    if (!len || !c)
+      uh_str_add(out, "\xEF\xBF\xBD"), len = 1; /* readers of C strings and SQLite would end a string at a NUL */
     else if (c == '"' || c == '\\')
       uh_str_addc(out, '\\'), uh_str_addc(out, (char)c);
     else if (c == '\n')
@@ -206,7 +211,7 @@ void uh_terminal_text(struct uh_str *out, const char *s, size_t n) {
 bool uh_powershell_quote(struct uh_str *out, const char *s, size_t n) {
   uint32_t c;
   for (size_t i = 0, len; i < n; i += len)
-    if (!(len = decode(s + i, n - i, &c)) || is_control(c) || is_hidden(c)) return false;
+    if (!(len = decode(s + i, n - i, &c)) || is_control(c) || is_hidden(c) || c == 0xFFFD) return false;
   uh_str_addc(out, '\'');
   for (size_t i = 0, len; i < n; i += len) {
     len = decode(s + i, n - i, &c);

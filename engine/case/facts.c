@@ -14,6 +14,8 @@
 
 #include <sqlite3.h>
 
+#include <unhybrid/text.h>
+
 enum {
   BATCH_BYTES = 256 * 1024,    /* handed over when this full */
   QUEUE_MAX = 6,               /* batches waiting; a source that is faster waits */
@@ -502,8 +504,24 @@ static void set_slot(struct uh_rows *rows, int column, enum slot_kind kind, cons
   *s = (struct slot){.kind = kind, .size = (uint32_t)n, .value = value};
 }
 
+static void text_with_nul(struct uh_rows *rows, int column, const char *text, size_t n) {
+  struct uh_str s UH_CLEANUP(uh_str_clear) = {0};
+  for (size_t i = 0; i < n; i++) {
+    if (text[i])
+      uh_str_addc(&s, text[i]);
+    else
+      uh_str_add(&s, "\xEF\xBF\xBD");
+  }
+  if (s.failed)
+    rows->failed = true;
+  else
+    set_slot(rows, column, SLOT_TEXT, s.s, s.len, 0);
+}
 void uh_rows_text(struct uh_rows *rows, int column, const char *text, size_t n) {
-  set_slot(rows, column, SLOT_TEXT, text, n, 0);
+  if (n && memchr(text, '\0', n))
+    text_with_nul(rows, column, text, n);
+  else
+    set_slot(rows, column, SLOT_TEXT, text, n, 0);
 }
 void uh_rows_str(struct uh_rows *rows, int column, const char *text) {
   set_slot(rows, column, SLOT_TEXT, text ? text : "", text ? strlen(text) : 0, 0);

@@ -44,6 +44,7 @@ int64_t uh_facts_writer_cpu_ms(const struct uh_facts *facts);
 struct uh_rows;
 int uh_rows_open(struct uh_facts *facts, enum uh_table_id table, struct uh_rows **ret_rows, struct uh_err *err);
 void uh_rows_begin(struct uh_rows *rows);
+/* A NUL in the text stands in the facts as U+FFFD: SQL functions would end the text there, and name another object. */
 void uh_rows_text(struct uh_rows *rows, int column, const char *text, size_t n);
 void uh_rows_str(struct uh_rows *rows, int column, const char *UH_NULLABLE text); /* NULL: as '' */
 void uh_rows_blob(struct uh_rows *rows, int column, const void *data, size_t n);

@@ -268,8 +268,8 @@ static void fn_rdn(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     if (*p != '\\') {
       uh_str_addc(&out, *p);
     } else if (strspn(p + 1, "0123456789abcdefABCDEF") >= 2) {
-      char digits[3] = {p[1], p[2], '\0'};
-      uh_str_addc(&out, (char)strtoul(digits, NULL, 16));
+      char digits[3] = {p[1], p[2], '\0'}, byte = (char)strtoul(digits, NULL, 16);
+      uh_str_addn(&out, byte ? &byte : "\xEF\xBF\xBD", byte ? 1 : 3); /* as the facts hold a NUL */
       p += 2;
     } else if (p[1]) {
       uh_str_addc(&out, *++p);

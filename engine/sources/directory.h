@@ -13,7 +13,8 @@
 
 /* ---- distinguished names ---- */
 
-/* The value of the DN's component number index (0 the first), unescaped, added to out. False: there is none. */
+/* The value of the DN's component number index (0 the first), unescaped, NUL as U+FFFD, added to out. False: there is
+ * none. */
 bool uh_dn_value(const char *dn, size_t n, unsigned index, struct uh_str *out);
 /* The DN without its first count components; "" where it has no more. */
 const char *uh_dn_parent(const char *dn, size_t n, unsigned count);

@@ -52,7 +52,8 @@ bool uh_dn_value(const char *dn, size_t n, unsigned index, struct uh_str *out) {
     if (dn[at] != '\\' || at + 1 >= end)
       uh_str_addc(out, dn[at]);
     else if (at + 2 < end && hex(dn[at + 1]) >= 0 && hex(dn[at + 2]) >= 0) {
-      uh_str_addc(out, (char)(hex(dn[at + 1]) * 16 + hex(dn[at + 2])));
+      char byte = (char)(hex(dn[at + 1]) * 16 + hex(dn[at + 2]));
+      uh_str_addn(out, byte ? &byte : "\xEF\xBF\xBD", byte ? 1 : 3); /* as the facts hold a NUL */
       at += 2;
     } else
       uh_str_addc(out, dn[++at]);

@@ -39,7 +39,8 @@ static int remember_server(struct uh_directory *d, const struct uh_ldap_entry *e
   (void)uh_dn_value(entry->dn, entry->dn_size, 0, &name);
   const struct uh_ldap_attribute *a = uh_ldap_get(entry, "networkAddress");
   for (size_t i = 0; a && i < a->n && !v->fqdn; i++)
-    if (strncasecmp(a->values[i].data, tcp, sizeof tcp - 1) == 0) v->fqdn = strdup(a->values[i].data + sizeof tcp - 1);
+    if (strncasecmp(a->values[i].data, tcp, sizeof tcp - 1) == 0 && strlen(a->values[i].data) == a->values[i].size)
+      v->fqdn = strdup(a->values[i].data + sizeof tcp - 1);
   const struct uh_ldap_value *group = uh_ldap_first(entry, "msExchMDBAvailabilityGroupLink");
   if (group) v->group = strndup(group->data, group->size);
   v->name = strdup(uh_str_text(&name) ? uh_str_text(&name) : "");

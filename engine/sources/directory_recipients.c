@@ -120,7 +120,7 @@ static const struct uh_ldap_value *object_class(const struct uh_ldap_attribute *
       "computer", "msExchDynamicDistributionList", "publicFolder", "group", "contact", "inetOrgPerson", "user"};
   for (size_t k = 0; k < sizeof known / sizeof *known; k++)
     for (size_t i = 0; i < a->n; i++)
-      if (strcasecmp(a->values[i].data, known[k]) == 0) return &a->values[i];
+      if (a->values[i].size == strlen(known[k]) && strcasecmp(a->values[i].data, known[k]) == 0) return &a->values[i];
   return &a->values[a->n - 1];
 }
 

@@ -199,7 +199,7 @@ static void on_warning(void *user, const char *text) {
   if (c->source->notices++ >= NOTICES_MAX) return;
   struct uh_str shown UH_CLEANUP(uh_str_clear) = {0};
   uh_terminal_text(&shown, text, strnlen(text, 400));
-  uh_observe_notice(c->source->observe, "Get-%s: %s", c->cmdlet->noun, uh_str_text(&shown) ? shown.s : "");
+  uh_observe_notice(c->source->observe, "Get-%s: %s", c->cmdlet->noun, uh_str_or(&shown, ""));
 }
 
 /* ---- the end of one listing ---- */
@@ -245,7 +245,7 @@ static void on_done(void *user, const struct uh_exo_result *r) {
   /* The parts of OutboundConnector are its four calls: the set is complete when all are. */
   bool part = strcmp(m->noun, "OutboundConnector") == 0;
   uh_observe_set(c->source->observe, SIDE, m->set, part ? m->listing : "", state,
-                 r->state == UH_EXO_COMPLETE ? UH_VALUE : r->answer, c->written, "%s", uh_str_text(&why) ? why.s : "");
+                 r->state == UH_EXO_COMPLETE ? UH_VALUE : r->answer, c->written, "%s", uh_str_or(&why, ""));
 }
 
 static int ask(struct call *c, bool with_filter, struct uh_err *err) {

@@ -177,6 +177,15 @@ static void answer_column(struct uh_record_writer *w, const struct property *p, 
   if (!(w->filled & (1ull << p->column))) uh_rows_answer(w->rows, p->column, answer);
 }
 
+/* A GUID as text, and nothing else: one with a tail is none. */
+static bool parse_guid(const char *text, size_t n, uint8_t ret_guid[UH_GUID_SIZE]) {
+  char buf[UH_GUID_TEXT + 2]; /* with braces */
+  if (n >= sizeof buf || memchr(text, '\0', n)) return false;
+  memcpy(buf, text, n);
+  buf[n] = '\0';
+  return uh_guid_parse(buf, ret_guid);
+}
+
 static void text_column(struct uh_record_writer *w, const struct property *p, const char *text, size_t n) {
   static const uint8_t zero[UH_GUID_SIZE];
   if (!takes(w, p)) return;
@@ -186,10 +195,8 @@ static void text_column(struct uh_record_writer *w, const struct property *p, co
   }
   switch (column_of(p)->type) {
     case 'B': {
-      char buf[64];
       uint8_t guid[UH_GUID_SIZE];
-      (void)snprintf(buf, sizeof buf, "%.*s", (int)(n < 63 ? n : 63), text);
-      if (!uh_guid_parse(buf, guid)) return; /* not a GUID: what it is was not obtained */
+      if (!parse_guid(text, n, guid)) return; /* not a GUID: what it is was not obtained */
       if (memcmp(guid, zero, sizeof zero) == 0)
         uh_rows_answer(w->rows, p->column, UH_NONE); /* Exchange's way to say "no object" */
       else
@@ -236,10 +243,9 @@ static void note_identity(struct uh_record_writer *w, const char *property, cons
     uh_str_reset(&w->name);
     uh_str_addn(&w->name, text, n);
   } else if (strcasecmp(property, "Guid") == 0 || (strcasecmp(property, "ExchangeObjectId") == 0 && !w->guid_strong)) {
-    char buf[64];
+    char buf[UH_GUID_TEXT];
     uint8_t guid[UH_GUID_SIZE];
-    (void)snprintf(buf, sizeof buf, "%.*s", (int)(n < 63 ? n : 63), text);
-    if (!uh_guid_parse(buf, guid)) return;
+    if (!parse_guid(text, n, guid)) return;
     uh_str_reset(&w->guid);
     uh_str_add(&w->guid, uh_guid_text(guid, buf));
     w->guid_strong = strcasecmp(property, "Guid") == 0;
@@ -374,7 +380,7 @@ int uh_record_end(struct uh_record_writer *w, struct uh_err *err) {
     uh_rows_str(w->rows, UH_COL(exchange_recipient, listing), w->listing);
   } else {
     uh_str_add(&w->json, w->json.len ? "}" : "{}");
-    if (!uh_str_text(&w->json)) {
+    if (!uh_str_text(&w->json) || w->identity.failed || w->name.failed) {
       uh_rows_drop(w->rows);
       return uh_fail_nomem(err);
     }
@@ -382,8 +388,9 @@ int uh_record_end(struct uh_record_writer *w, struct uh_err *err) {
     uh_rows_str(w->rows, UH_COL(object, side), w->side);
     uh_rows_str(w->rows, UH_COL(object, kind), w->kind);
     uh_rows_str(w->rows, UH_COL(object, listing), w->listing);
-    uh_rows_str(w->rows, UH_COL(object, identity), uh_str_text(&w->identity));
-    uh_rows_str(w->rows, UH_COL(object, name), uh_str_text(w->name.len ? &w->name : &w->identity));
+    const struct uh_str *name = w->name.len ? &w->name : &w->identity;
+    uh_rows_text(w->rows, UH_COL(object, identity), uh_str_text(&w->identity), w->identity.len);
+    uh_rows_text(w->rows, UH_COL(object, name), uh_str_text(name), name->len);
     uh_rows_str(w->rows, UH_COL(object, guid), uh_str_text(&w->guid));
     uh_rows_text(w->rows, UH_COL(object, json), w->json.s, w->json.len);
   }

@@ -67,7 +67,7 @@ static bool says_cut(const char *text) {
 void export_warning(struct export_file *f, const char *text, size_t n, bool error) {
   struct uh_str shown UH_CLEANUP(uh_str_clear) = {0};
   uh_terminal_text(&shown, text, n < 300 ? n : 300);
-  const char *s = uh_str_text(&shown) ? shown.s : "";
+  const char *s = uh_str_or(&shown, "");
   if (error)
     export_lacks(f, "the cmdlet failed when the file was made: %s", s);
   else if (says_cut(text))
@@ -257,7 +257,7 @@ static int find_files(const struct run *r, struct list *l, struct uh_err *err) {
     } else if (ignored++ < IGNORED_MAX) {
       struct uh_str shown UH_CLEANUP(uh_str_clear) = {0};
       uh_terminal_text(&shown, names.v[i], strlen(names.v[i]));
-      uh_observe_notice(r->observe, "%s is not read: %s", uh_str_text(&shown) ? shown.s : "a file", why);
+      uh_observe_notice(r->observe, "%s is not read: %s", uh_str_or(&shown, "a file"), why);
     }
   }
   if (ignored > IGNORED_MAX) uh_observe_notice(r->observe, "%zu more files are not read", ignored - IGNORED_MAX);

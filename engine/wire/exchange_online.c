@@ -511,7 +511,7 @@ static bool hidden_problem(struct listing *l, struct uh_exo_problem *p) {
   if (errors && strcmp(errors, "[]") != 0 && strcmp(errors, "null") != 0) {
     struct uh_str shown UH_CLEANUP(uh_str_clear) = {0};
     uh_terminal_text(&shown, errors, strnlen(errors, sizeof p->message - 40));
-    (void)snprintf(p->message, sizeof p->message, "errors beside the result: %s", uh_str_text(&shown) ? shown.s : "");
+    (void)snprintf(p->message, sizeof p->message, "errors beside the result: %s", uh_str_or(&shown, ""));
     return true;
   }
   if (uh_json_stream_member(l->stream, "@adminapi.confirmationmessage")) {

@@ -49,7 +49,7 @@ static bool generic(const char *text) {
 static void show(char *out, size_t size, const char *text) {
   struct uh_str shown UH_CLEANUP(uh_str_clear) = {0};
   uh_terminal_text(&shown, text, strnlen(text, size - 1));
-  (void)snprintf(out, size, "%s", uh_str_text(&shown) ? shown.s : "");
+  (void)snprintf(out, size, "%s", uh_str_or(&shown, ""));
 }
 
 /* "Ex6F9304|Microsoft...Exception|text", "|Type|text", plain text, or JSON with ClassName and Message. */

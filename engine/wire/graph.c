@@ -39,7 +39,7 @@ static void ask(struct listing *l);
 static void show(char *out, size_t size, const char *text) {
   struct uh_str shown UH_CLEANUP(uh_str_clear) = {0};
   if (text) uh_terminal_text(&shown, text, strnlen(text, size - 1));
-  (void)snprintf(out, size, "%s", uh_str_text(&shown) ? shown.s : "");
+  (void)snprintf(out, size, "%s", uh_str_or(&shown, ""));
 }
 
 enum uh_graph_class uh_graph_classify(long status, const char *body, size_t n, char ret_code[64],

@@ -117,10 +117,24 @@ static int keep_member(struct uh_json_stream *s, struct uh_err *err) {
   return 0;
 }
 
+/* An escaped NUL becomes U+FFFD: whoever takes the text for a C string, SQLite's JSON functions among them, would read
+ * another, shorter name. */
+static void without_nul(struct uh_str *text) {
+  static const char nul[] = "\\u0000";
+  for (char *p = text->s, *end = text->s + text->len;
+       (p = memmem(p, (size_t)(end - p), nul, sizeof nul - 1)) != NULL;) {
+    size_t before = 0; /* backslashes: an odd number of them escapes this one */
+    while (p - before > text->s && p[-1 - (ptrdiff_t)before] == '\\') before++;
+    if (before % 2 == 0) memcpy(p, "\\ufffd", sizeof nul - 1);
+    p += sizeof nul - 1;
+  }
+}
+
 /* A collected value is whole. */
 static int collected(struct uh_json_stream *s, struct uh_err *err) {
   s->collecting = false;
   if (s->text.failed) return uh_fail_nomem(err);
+  if (s->text.len) without_nul(&s->text);
   int r = 0;
   if (s->place == KEY) {
     json_t *v = json_loadb(s->text.s, s->text.len, JSON_DECODE_ANY, NULL);

@@ -4,7 +4,7 @@
 /*
  * Reads a JSON listing while it arrives: the elements of the top-level member "value" (or of a plain top-level array)
  * are handed over one at a time, all other top-level members are kept, small. Memory does not grow with the listing.
- * What does not end as JSON ends is an error, never an end.
+ * What does not end as JSON ends is an error, never an end. An escaped NUL (\u0000) is handed over as U+FFFD.
  *
  * No tree is built: an element is its text, and uh_json_walk() reads it straight into whatever the caller fills. That
  * is many times faster than a tree per element (tests/unit/test_json_stream.c prints both).

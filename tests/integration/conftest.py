@@ -3,6 +3,7 @@
 
 UNHYBRID names the binary; without it, the one in build/. LDAP, DNS and HTTPS are real servers on free ports.
 """
+import glob
 import json
 import os
 import subprocess
@@ -41,6 +42,10 @@ class Program:
         except ValueError:
             pytest.fail(f"exit {done.returncode} and no report: {done.stdout[:500]} {done.stderr[:3000]}")
         return done.returncode, report, done.stderr
+
+    def facts(self):
+        """The path of what the last audit observed."""
+        return sorted(glob.glob(os.path.join(self.scratch, f"{self.runs}.case", "facts-*.db")))[-1]
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ object occurs twice. When a source is lost, what the others saw is still reporte
 """
 import contextlib
 import os
+import sqlite3
 
 import pytest
 import yaml
@@ -75,6 +76,9 @@ def test_truth(name, labs, unhybrid):
     assert surplus(truth, report) == []
     assert unknown_in(report) == {entry["check"] for entry in truth["unknown"]}
     assert (report["verdict"], status) == (truth["verdict"], truth["exit"])
+    with sqlite3.connect(unhybrid.facts()) as facts:  # what is complete needs no reason
+        reasons = facts.execute("SELECT DISTINCT source, why FROM t_set WHERE state = 'complete'").fetchall()
+    assert reasons and all(why == "" for _, why in reasons), reasons
 
 
 @contextlib.contextmanager

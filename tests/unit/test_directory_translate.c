@@ -99,6 +99,9 @@ static void dn_values(void **state) {
       {"novalue", 0, NULL},
       {"CN=trailing\\", 0, "trailing\\"},
       {"CN=half\\4", 0, "half4"},
+      {"CN=a\\00b,DC=x", 0,
+       "a\xEF\xBF\xBD"
+       "b"}, /* as the facts hold a NUL */
   };
   for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
     struct uh_str out UH_CLEANUP(uh_str_clear) = {0};

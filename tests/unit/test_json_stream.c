@@ -106,6 +106,19 @@ static void plain_array(void **state) {
   uh_str_clear(&g.text);
 }
 
+/* An escaped NUL would end the name for whoever reads a C string; what only looks like one stays. */
+static void no_nul_leaves(void **state) {
+  (void)state;
+  static const char in[] = "{\"value\":[\"\\u0000\\u0000a\\\\u0000\\\\\\u0000\"],\"@odata.nextLink\":\"x\\u0000y\"}";
+  struct got g = {0};
+  struct uh_str link = {0};
+  assert_int_equal(feed(in, sizeof in - 1, 9, &g, &link), 0);
+  assert_string_equal(g.text.s, "\"\\ufffd\\ufffda\\\\u0000\\\\\\ufffd\"\n");
+  assert_string_equal(link.s, "x\xEF\xBF\xBDy");
+  uh_str_clear(&g.text);
+  uh_str_clear(&link);
+}
+
 static void hostile(void **state) {
   (void)state;
   static const char *const bad[] = {
@@ -346,6 +359,7 @@ int main(void) {
       cmocka_unit_test(cut_into_chunks_anywhere),
       cmocka_unit_test(cut_short_is_an_error),
       cmocka_unit_test(plain_array),
+      cmocka_unit_test(no_nul_leaves),
       cmocka_unit_test(hostile),
       cmocka_unit_test(an_element_has_a_bound),
       cmocka_unit_test(walks_as_jansson_does),

@@ -60,11 +60,24 @@ static void test_str(void **state) {
   assert_null(uh_str_take(&s));
 }
 
+static void test_or(void **state) {
+  (void)state;
+  struct uh_str s = {0};
+  assert_string_equal(uh_str_or(&s, "lost"), ""); /* nothing was ever added */
+  uh_str_add(&s, "a");
+  assert_string_equal(uh_str_or(&s, "lost"), "a");
+  s.failed = true;
+  assert_string_equal(uh_str_or(&s, "lost"), "lost");
+  uh_str_clear(&s);
+}
+
 static void test_json(void **state) {
   (void)state;
   assert_string_equal(escaped(uh_json_string, "plain \"q\" \\ /"), "\"plain \\\"q\\\" \\\\ /\"");
   assert_string_equal(escaped(uh_json_string, "a\nb\tc\x1b[2J\x7f"), "\"a\\nb\\tc\\u001b[2J\\u007f\"");
-  assert_string_equal(escaped_n(uh_json_string, "a\0b", 3), "\"a\\u0000b\"");
+  assert_string_equal(escaped_n(uh_json_string, "a\0b", 3),
+                      "\"a\xEF\xBF\xBD"
+                      "b\"");
   assert_string_equal(escaped(uh_json_string,
                               "\xC2\x9b"
                               "31m"),
@@ -126,6 +139,7 @@ static void test_powershell(void **state) {
     assert_string_equal(quoted(in), want);
   }
   assert_null(quoted("a\nb"));
+  assert_null(quoted("a\xEF\xBF\xBD")); /* what stood there is not known: it would name another object */
   assert_null(quoted("a\xC2\x85"));
   assert_null(quoted("a\xE2\x80\xAE"));
   assert_null(quoted("a\xE2\x80\xA8"));
@@ -309,10 +323,10 @@ static void test_time(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_str),    cmocka_unit_test(test_json),       cmocka_unit_test(test_terminal),
-      cmocka_unit_test(test_width),  cmocka_unit_test(test_powershell), cmocka_unit_test(test_html_csv_ldap),
-      cmocka_unit_test(test_utf8),   cmocka_unit_test(test_guid),       cmocka_unit_test(test_address),
-      cmocka_unit_test(test_domain), cmocka_unit_test(test_time),
+      cmocka_unit_test(test_str),           cmocka_unit_test(test_or),     cmocka_unit_test(test_json),
+      cmocka_unit_test(test_terminal),      cmocka_unit_test(test_width),  cmocka_unit_test(test_powershell),
+      cmocka_unit_test(test_html_csv_ldap), cmocka_unit_test(test_utf8),   cmocka_unit_test(test_guid),
+      cmocka_unit_test(test_address),       cmocka_unit_test(test_domain), cmocka_unit_test(test_time),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   uh_str_clear(&out);

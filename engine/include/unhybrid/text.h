@@ -22,16 +22,19 @@ void uh_str_addc(struct uh_str *str, char c);
 void uh_str_addf(struct uh_str *str, const char *fmt, ...) UH_PRINTF(2, 3);
 /* The finished text ("" when empty), NULL when an allocation failed. The string stays the owner's. */
 const char *uh_str_text(const struct uh_str *str);
+/* The same for a message that may go on without it: `otherwise` when an allocation failed. */
+const char *uh_str_or(const struct uh_str *str, const char *otherwise);
 char *UH_OWN uh_str_take(struct uh_str *str); /* NULL when an allocation failed */
 
-/* A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD; C0, DEL, C1, bidi controls, U+2028/9 are
- * written as \uXXXX so that a terminal that shows the JSON is not steered by it. */
+/* A JSON string with its quotes. NUL and bytes that are not UTF-8 become U+FFFD; C0, DEL, C1, bidi controls, U+2028/9
+ * are written as \uXXXX so that a terminal that shows the JSON is not steered by it. */
 void uh_json_string(struct uh_str *out, const char *s, size_t n);
 /* Text for a terminal: everything that could move the cursor, change direction or hide becomes visible (\x1b, \u202e).
  */
 void uh_terminal_text(struct uh_str *out, const char *s, size_t n);
 /* A PowerShell single-quoted string. U+0027 and U+2018..U+201B are doubled: PowerShell takes them all for quotes.
- * Returns false (adding nothing) where the text holds control or bidi characters or is not UTF-8: give a GUID then. */
+ * Returns false (adding nothing) where the text holds control or bidi characters or U+FFFD, which stands for something
+ * that could not be kept, or is not UTF-8: give a GUID then. */
 bool uh_powershell_quote(struct uh_str *out, const char *s, size_t n);
 void uh_html_text(struct uh_str *out, const char *s, size_t n);
 void uh_csv_field(struct uh_str *out, const char *s, size_t n);             /* quoted, formulas disarmed */
