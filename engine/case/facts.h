@@ -26,6 +26,7 @@ enum uh_table_id {
 #define UH_COLUMN_setting(n, t, k) UH_COL_setting_##n,
 #define UH_COLUMN_notice(n, t, k) UH_COL_notice_##n,
 UH_TABLES(UH_DECLARE_COLUMNS_)
+#define UH_CUSTOM_ATTRIBUTES 15 /* extensionAttribute1.., CustomAttribute1.. */
 
 struct uh_facts;
 

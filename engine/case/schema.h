@@ -37,10 +37,11 @@
   X(addresses, JSON, ASKED) /* proxyAddresses, JSON array in the order read */                                  \
   X(move_status, INTEGER, ASKED)                                                                                \
   X(move_batch, TEXT, ASKED)                                                                                    \
-  X(litigation_hold, TEXT, ASKED)  /* msExchLitigationHoldDate as read */                                       \
-  X(hold_policies, JSON, ASKED)    /* msExchUserHoldPolicies, JSON array */                                     \
-  X(consistency_guid, BLOB, ASKED) /* mS-DS-ConsistencyGuid */                                                  \
-  X(external_id, TEXT, ASKED)      /* msDS-ExternalDirectoryObjectId */
+  X(litigation_hold, TEXT, ASKED)   /* msExchLitigationHoldDate as read */                                      \
+  X(hold_policies, JSON, ASKED)     /* msExchUserHoldPolicies, JSON array */                                    \
+  X(consistency_guid, BLOB, ASKED)  /* mS-DS-ConsistencyGuid */                                                 \
+  X(external_id, TEXT, ASKED)       /* msDS-ExternalDirectoryObjectId */                                        \
+  X(custom_attributes, JSON, ASKED) /* extensionAttribute1.. in their order, see docs/facts.md */
 
 /* One recipient as an Exchange cmdlet gives it, from Exchange Online or Exchange Server, live or exported. */
 #define UH_TABLE_exchange_recipient(X)                                                                               \
@@ -70,7 +71,10 @@
   X(server_name, TEXT, ASKED)            /* ServerName */                                                            \
   X(remote_routing_address, TEXT, ASKED) /* RemoteRoutingAddress */                                                  \
   X(external_address, TEXT, ASKED)       /* ExternalEmailAddress */                                                  \
-  X(when_created, TEXT, ASKED)           /* WhenMailboxCreated, else WhenCreated, as read */
+  X(when_created, TEXT, ASKED)           /* WhenMailboxCreated, else WhenCreated, as read */                         \
+  X(immutable_id, TEXT, ASKED)           /* ImmutableId */                                                           \
+  X(windows_address, TEXT, ASKED)        /* WindowsEmailAddress */                                                   \
+  X(custom_attributes, JSON, ASKED)      /* CustomAttribute1.. in their order */
 
 /* Configuration objects of all kinds. A property absent from json was not obtained; null means that there is none. */
 #define UH_TABLE_object(X)                                                                                    \

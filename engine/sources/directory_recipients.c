@@ -23,7 +23,7 @@ const char *const uh_recipient_filter =
     "(msExchMailboxMoveStatus=*))";
 const char *const uh_recipient_filter_gc = "(|" MAIL_ATTRIBUTES ")";
 
-enum how { TEXT, INTEGER, BLOB, LIST, CLASS, DISPLAY, COMMON_NAME, GUID };
+enum how { TEXT, INTEGER, BLOB, LIST, CLASS, DISPLAY, COMMON_NAME, GUID, CUSTOM };
 #define COL(name) UH_COL(directory_recipient, name)
 
 /* gc: in the partial attribute set (facts: the schema dumps of Exchange 2016/2019). */
@@ -57,8 +57,28 @@ static const struct column {
     {"msExchUserHoldPolicies", COL(hold_policies), LIST, false},
     {"mS-DS-ConsistencyGuid", COL(consistency_guid), BLOB, false},
     {"msDS-ExternalDirectoryObjectId", COL(external_id), TEXT, false},
+    {"extensionAttribute1", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute2", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute3", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute4", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute5", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute6", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute7", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute8", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute9", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute10", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute11", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute12", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute13", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute14", COL(custom_attributes), CUSTOM, true},
+    {"extensionAttribute15", COL(custom_attributes), CUSTOM, true},
 };
-enum { COLUMNS = sizeof columns / sizeof *columns };
+enum { COLUMNS = sizeof columns / sizeof *columns, FIRST_CUSTOM = COLUMNS - UH_CUSTOM_ATTRIBUTES };
+#define CUSTOM_ATTRIBUTES                                                                                            \
+  "extensionAttribute1", "extensionAttribute2", "extensionAttribute3", "extensionAttribute4", "extensionAttribute5", \
+      "extensionAttribute6", "extensionAttribute7", "extensionAttribute8", "extensionAttribute9",                    \
+      "extensionAttribute10", "extensionAttribute11", "extensionAttribute12", "extensionAttribute13",                \
+      "extensionAttribute14", "extensionAttribute15"
 
 const char *const *uh_recipient_attributes(bool gc) {
   static const char *const from_dc[] = {"objectClass",
@@ -85,6 +105,7 @@ const char *const *uh_recipient_attributes(bool gc) {
                                         "msExchUserHoldPolicies",
                                         "mS-DS-ConsistencyGuid",
                                         "msDS-ExternalDirectoryObjectId",
+                                        CUSTOM_ATTRIBUTES,
                                         NULL};
   static const char *const from_gc[] = {"objectClass",
                                         "objectGUID",
@@ -100,6 +121,7 @@ const char *const *uh_recipient_attributes(bool gc) {
                                         "mail",
                                         "mailNickname",
                                         "proxyAddresses",
+                                        CUSTOM_ATTRIBUTES,
                                         NULL};
   return gc ? from_gc : from_dc;
 }
@@ -142,7 +164,27 @@ struct seen {
   uint64_t columns; /* bit by column number */
   bool display;
   bool guid, class;
+  const struct uh_ldap_value *custom[UH_CUSTOM_ATTRIBUTES];
 };
+
+/* The numbers that are not there are empty, those behind the last one are left out: both sides write it so. */
+static void write_custom(struct uh_recipient_reader *r, const struct seen *seen) {
+  uh_str_reset(&r->list);
+  int written = 0;
+  for (int i = 0; i < UH_CUSTOM_ATTRIBUTES; i++) {
+    const struct uh_ldap_value *v = seen->custom[i];
+    if (!v) continue;
+    for (; written < i; written++) uh_str_add(&r->list, written ? ",\"\"" : "[\"\"");
+    uh_str_addc(&r->list, written++ ? ',' : '[');
+    uh_json_string(&r->list, v->data, v->size);
+  }
+  uh_str_addc(&r->list, ']');
+  const char *text = uh_str_text(&r->list);
+  if (text)
+    uh_rows_text(r->rows, COL(custom_attributes), text, r->list.len);
+  else
+    uh_rows_answer(r->rows, COL(custom_attributes), UH_TIMEOUT);
+}
 
 static void write_value(struct uh_recipient_reader *r, const struct column *c, const struct uh_ldap_attribute *a,
                         struct seen *seen) {
@@ -177,6 +219,10 @@ static void write_value(struct uh_recipient_reader *r, const struct column *c, c
       seen->columns |= UINT64_C(1) << c->column;
       write_list(r, c->column, a);
       return;
+    case CUSTOM:
+      seen->columns |= UINT64_C(1) << c->column;
+      seen->custom[c - &columns[FIRST_CUSTOM]] = v;
+      return;
     case TEXT: break;
   }
   seen->columns |= UINT64_C(1) << c->column;
@@ -196,6 +242,7 @@ int uh_recipient_write(struct uh_recipient_reader *r, const struct uh_ldap_entry
     at = k + 1 < COLUMNS ? k + 1 : 0;
     write_value(r, &columns[k], &entry->attributes[i], &seen);
   }
+  if (seen.columns >> COL(custom_attributes) & 1) write_custom(r, &seen);
   /* Class and GUID stand on every object. An entry without them hides things from this account: absent is not none. */
   bool readable = seen.class && seen.guid;
   if (!readable) r->unreadable++;

@@ -38,6 +38,8 @@ static const struct property {
     {"ExternalEmailAddress", UH_COL(exchange_recipient, external_address), false},
     {"WhenMailboxCreated", UH_COL(exchange_recipient, when_created), false},
     {"WhenCreated", UH_COL(exchange_recipient, when_created), true},
+    {"ImmutableId", UH_COL(exchange_recipient, immutable_id), false},
+    {"WindowsEmailAddress", UH_COL(exchange_recipient, windows_address), false},
 };
 enum { PROPERTIES = sizeof properties / sizeof *properties };
 
@@ -47,7 +49,10 @@ static const struct recipient_noun {
     /* Only what checks read: a mailbox has more than 200 properties, and the wire is the bottleneck. */
     {"Mailbox",
      "Guid,ExternalDirectoryObjectId,DisplayName,PrimarySmtpAddress,EmailAddresses,RecipientTypeDetails,IsDirSynced,"
-     "IsExchangeCloudManaged,ArchiveStatus"},
+     "IsExchangeCloudManaged,ExchangeGuid,ArchiveStatus,ImmutableId,WindowsEmailAddress,CustomAttribute1,"
+     "CustomAttribute2,CustomAttribute3,CustomAttribute4,CustomAttribute5,CustomAttribute6,CustomAttribute7,"
+     "CustomAttribute8,CustomAttribute9,CustomAttribute10,CustomAttribute11,CustomAttribute12,CustomAttribute13,"
+     "CustomAttribute14,CustomAttribute15"},
     {"Recipient",
      "Guid,ExternalDirectoryObjectId,DisplayName,PrimarySmtpAddress,EmailAddresses,RecipientTypeDetails,IsDirSynced"},
     {"MailPublicFolder",
@@ -90,6 +95,9 @@ struct uh_record_writer {
   size_t list_items;
   struct uh_str json; /* object being built */
   struct uh_str identity, name, guid;
+  struct uh_str custom[UH_CUSTOM_ATTRIBUTES]; /* as JSON strings */
+  enum uh_answer custom_answer[UH_CUSTOM_ATTRIBUTES];
+  bool custom_said;
   bool guid_strong; /* from Guid, not from another property */
   bool too_large;
 };
@@ -120,6 +128,7 @@ int uh_record_writer_close(struct uh_record_writer *w, struct uh_err *err) {
   uh_str_clear(&w->identity);
   uh_str_clear(&w->name);
   uh_str_clear(&w->guid);
+  for (int i = 0; i < UH_CUSTOM_ATTRIBUTES; i++) uh_str_clear(&w->custom[i]);
   free(w);
   return rc;
 }
@@ -134,6 +143,8 @@ void uh_record_begin(struct uh_record_writer *w) {
   w->in_list = false;
   w->guid_strong = false;
   w->too_large = false;
+  w->custom_said = false;
+  for (int i = 0; i < UH_CUSTOM_ATTRIBUTES; i++) w->custom_answer[i] = UH_NOT_ASKED;
   uh_rows_begin(w->rows);
   if (w->recipient) return;
   uh_str_reset(&w->json);
@@ -226,6 +237,55 @@ static void text_column(struct uh_record_writer *w, const struct property *p, co
   w->filled |= 1ull << p->column;
 }
 
+/* CustomAttribute1 to 15 share a column. 0 to 14, or -1: the property is none of them. */
+static int custom_index(const char *property) {
+  static const char name[] = "CustomAttribute";
+  if (strncasecmp(property, name, sizeof name - 1) != 0) return -1;
+  const char *digits = property + sizeof name - 1;
+  char *end;
+  long number = *digits >= '1' && *digits <= '9' ? strtol(digits, &end, 10) : 0;
+  return number >= 1 && number <= UH_CUSTOM_ATTRIBUTES && !*end ? (int)number - 1 : -1;
+}
+
+static bool take_custom(struct uh_record_writer *w, const char *property, enum uh_answer answer, const char *text,
+                        size_t n) {
+  int i = custom_index(property);
+  if (i < 0) return false;
+  w->custom_said = true;
+  w->custom_answer[i] = answer == UH_VALUE && n == 0 ? UH_NONE : answer;
+  uh_str_reset(&w->custom[i]);
+  if (answer == UH_VALUE) uh_json_string(&w->custom[i], text, n);
+  return true;
+}
+
+/* In order, null for a number that was not obtained; none where all fifteen are empty. */
+static void write_custom(struct uh_record_writer *w) {
+  int last = -1, obtained = 0;
+  enum uh_answer missing = UH_NOT_ASKED;
+  for (int i = 0; i < UH_CUSTOM_ATTRIBUTES; i++) {
+    enum uh_answer answer = w->custom_answer[i];
+    if (answer != UH_NONE) last = i;
+    if (answer == UH_NONE || answer == UH_VALUE)
+      obtained++;
+    else if (answer != UH_NOT_ASKED)
+      missing = answer;
+  }
+  if (last < 0 || obtained == 0) {
+    uh_rows_answer(w->rows, UH_COL(exchange_recipient, custom_attributes), obtained ? UH_NONE : missing);
+    return;
+  }
+  uh_str_reset(&w->list);
+  for (int i = 0; i <= last; i++) {
+    enum uh_answer answer = w->custom_answer[i];
+    uh_str_addc(&w->list, i ? ',' : '[');
+    const char *text = answer == UH_VALUE ? uh_str_text(&w->custom[i]) : NULL;
+    uh_str_add(&w->list, answer == UH_NONE ? "\"\"" : text ? text : "null");
+  }
+  uh_str_addc(&w->list, ']');
+  if (uh_str_text(&w->list))
+    uh_rows_text(w->rows, UH_COL(exchange_recipient, custom_attributes), w->list.s, w->list.len);
+}
+
 /* ---- objects ---- */
 
 static void json_name(struct uh_record_writer *w, const char *property) {
@@ -256,6 +316,7 @@ static void note_identity(struct uh_record_writer *w, const char *property, cons
 
 void uh_record_text(struct uh_record_writer *w, const char *property, const char *text, size_t n) {
   if (w->recipient) {
+    if (take_custom(w, property, UH_VALUE, text, n)) return;
     const struct property *p = find_property(w, property);
     if (p) text_column(w, p, text, n);
     return;
@@ -295,6 +356,7 @@ void uh_record_bool(struct uh_record_writer *w, const char *property, bool value
 
 void uh_record_none(struct uh_record_writer *w, const char *property) {
   if (w->recipient) {
+    if (take_custom(w, property, UH_NONE, NULL, 0)) return;
     const struct property *p = find_property(w, property);
     if (p) answer_column(w, p, UH_NONE);
     return;
@@ -309,6 +371,7 @@ void uh_record_answer(struct uh_record_writer *w, const char *property, enum uh_
     return;
   }
   if (w->recipient) {
+    if (take_custom(w, property, a, NULL, 0)) return;
     const struct property *p = find_property(w, property);
     if (p) answer_column(w, p, a);
     return;
@@ -374,6 +437,7 @@ int uh_record_end(struct uh_record_writer *w, struct uh_err *err) {
     return uh_fail(err, UH_ERR_DATA, "an object of Get-%s is larger than %d bytes", w->kind, JSON_OBJECT_MAX);
   }
   if (w->recipient) {
+    if (w->custom_said) write_custom(w);
     uh_rows_str(w->rows, UH_COL(exchange_recipient, side), w->side);
     uh_rows_str(w->rows, UH_COL(exchange_recipient, source), w->source);
     uh_rows_str(w->rows, UH_COL(exchange_recipient, kind), w->kind);

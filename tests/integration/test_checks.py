@@ -31,10 +31,11 @@ WAYS = ("refused", "timeout", "not-asked")
 
 DIRECTORY_ASKED = ("class name account_control recipient_type_details recipient_display_type remote_recipient_type home_mdb "
                    "home_server mailbox_guid archive_guid archive_database archive_status target_address mail alias addresses "
-                   "move_status move_batch litigation_hold hold_policies consistency_guid external_id").split()
+                   "move_status move_batch litigation_hold hold_policies consistency_guid external_id custom_attributes").split()
 EXCHANGE_ASKED = ("guid external_id identity name alias primary_address addresses user_principal_name recipient_type_details "
                   "remote_recipient_type is_dir_synced is_cloud_managed exchange_guid archive_guid archive_status litigation_hold "
-                  "in_place_holds database_name server_name remote_routing_address external_address when_created").split()
+                  "in_place_holds database_name server_name remote_routing_address external_address when_created immutable_id windows_address "
+                  "custom_attributes").split()
 _numbers = itertools.count(1)
 
 

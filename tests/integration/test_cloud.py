@@ -211,6 +211,22 @@ def test_everything_is_read(tenant):
     assert not (counters["requests"] if isinstance(counters, dict) else counters), "an audit writes nothing"
 
 
+def test_custom_attributes_keep_their_numbers(tenant):
+    """The first element is number 1; what one of them does not tell is null, not empty; all of them untold is no value."""
+    t = tenant()
+    custom = {"CustomAttribute2": "Łódź", "CustomAttribute15": "a,\"b\""}
+    t.control("POST", "state", {"edit": {"Mailbox": {
+        "u0@contoso.com": custom, "u1@contoso.com": {"CustomAttribute2": "x", "CustomAttribute1": "<absent>"},
+        "u2@contoso.com": {f"CustomAttribute{n}": "<absent>" for n in range(1, 16)}}}})
+    facts = t.observe("cloud:Mailbox")
+    rows = dict((address, (text, state)) for address, text, state in
+                facts.db.execute("SELECT primary_address, custom_attributes, custom_attributes_state FROM t_exchange_recipient WHERE listing = ''"))
+    assert rows == {"u0@contoso.com": (json.dumps(["", "Łódź", *[""] * 12, "a,\"b\""], ensure_ascii=False, separators=(",", ":")), 0),
+                    "u1@contoso.com": ('[null,"x"]', 0), "u2@contoso.com": (None, 4)}
+    guids = facts.db.execute("SELECT count(*) FROM t_exchange_recipient WHERE exchange_guid_state = 0 AND windows_address = primary_address AND listing = ''")
+    assert guids.fetchone()[0] == 3
+
+
 def test_outbound_connectors_are_the_union_of_four_calls(tenant):
     facts = tenant().observe("cloud:OutboundConnector")
     rows = dict(facts.db.execute("SELECT name, listing FROM t_object WHERE kind = 'OutboundConnector'").fetchall())

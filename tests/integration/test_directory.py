@@ -153,6 +153,13 @@ def test_every_recipient_arrives_with_every_value(contoso, seen):
     for dn, attributes in expected.items():
         value = attributes.get("proxyaddresses")
         assert (json.loads(addresses[dn][0]) if addresses[dn][0] else []) == (value or [])
+    custom = seen.column("custom_attributes")
+    for dn, attributes in expected.items():
+        values = [attributes.get(f"extensionattribute{n}", "") for n in range(1, 16)]
+        while values and not values[-1]:
+            values.pop()
+        assert custom[dn] == ((json.dumps(values, separators=(",", ":"), ensure_ascii=False), 0) if values else (None, NONE)), dn
+    assert ('["R&D","","","","","","\\"Plant 4\\"","","","","","","","","4711"]', 0) in custom.values()
     guids = {dn.lower(): guid for dn, guid in seen.db.execute("SELECT dn, guid FROM t_directory_recipient")}
     assert all(guids[dn] == attributes["objectguid"] for dn, attributes in expected.items())
 

@@ -70,6 +70,7 @@ def mailbox(i):
             f'<Obj N="EmailAddresses" RefId="e{i}"><LST><S>SMTP:u{i}@contoso.com</S><S>smtp:x{i}@contoso.com</S></LST></Obj>'
             f'<Obj N="RecipientTypeDetails" RefId="t{i}"><ToString>UserMailbox</ToString><I64>1</I64></Obj>'
             f'<Obj N="Database" RefId="d{i}"><ToString>DB1</ToString><Props><S N="DistinguishedName">CN=DB1</S></Props></Obj>'
+            f'<S N="CustomAttribute10">C{i}</S><Nil N="CustomAttribute1"/><S N="CustomAttribute11"></S>'
             f'<B N="LitigationHoldEnabled">false</B><Nil N="ArchiveGuid"/></Props></Obj>')
 
 
@@ -163,6 +164,8 @@ def test_recipients_and_objects(tmp_path):
     assert rows[0]["recipient_type_details"] == "UserMailbox"
     assert rows[0]["database_name"] == "DB1"
     assert rows[0]["litigation_hold"] == 0
+    # Ten is told, one and eleven are empty, of the others nothing is known.
+    assert json.loads(rows[0]["custom_attributes"]) == ["", *[None] * 8, "C1", "", *[None] * 4]
     assert rows[0]["archive_guid"] == b""            # null: there is none
     assert rows[0]["user_principal_name"] is None    # not in the file: not obtained
     assert run.rows("SELECT count(*) AS n FROM exchange_recipient WHERE listing = 'Archive'")[0]["n"] == 1
@@ -175,6 +178,7 @@ def test_json_and_clixml_give_the_same(tmp_path):
     (tmp_path / "c").mkdir()
     one = {"DisplayName": "User 1", "Guid": "00000000-0000-0000-0000-000000000001", "PrimarySmtpAddress": "u1@contoso.com",
            "EmailAddresses": ["SMTP:u1@contoso.com", "smtp:x1@contoso.com"], "RecipientTypeDetails": "UserMailbox",
+           "CustomAttribute10": "C1", "CustomAttribute1": None, "CustomAttribute11": "",
            "Database": "DB1", "LitigationHoldEnabled": False, "ArchiveGuid": None}
     runs = [Run(tmp_path / "a", {"Get-Mailbox.xml": clixml(mailbox(1))}),
             Run(tmp_path / "b", {"Get-Mailbox.json": json.dumps([one])}),

@@ -21,7 +21,8 @@ SUBSETS = [names for n in range(len(SECTIONS) + 1) for names in itertools.combin
 STATUS = {(): 78, ("dns",): 69}   # without a list of domains there is no question to ask
 FIELDS = {"name": "DisplayName", "alias": "Alias", "identity": "Identity", "external_id": "ExternalDirectoryObjectId",
           "primary_address": "PrimarySmtpAddress", "user_principal_name": "UserPrincipalName", "archive_status": "ArchiveStatus",
-          "recipient_type_details": "RecipientTypeDetails", "external_address": "ExternalEmailAddress", "when_created": "WhenCreated"}
+          "recipient_type_details": "RecipientTypeDetails", "external_address": "ExternalEmailAddress", "when_created": "WhenCreated",
+          "immutable_id": "ImmutableId", "windows_address": "WindowsEmailAddress"}
 BOOLEANS = {"is_dir_synced": "IsDirSynced", "is_cloud_managed": "IsExchangeCloudManaged", "litigation_hold": "LitigationHoldEnabled"}
 LISTS = {"addresses": "EmailAddresses", "in_place_holds": "InPlaceHolds"}
 GUIDS = {"guid": "Guid", "exchange_guid": "ExchangeGuid", "archive_guid": "ArchiveGuid"}
@@ -40,6 +41,9 @@ def recipient(row):
     out.update({name: bool(row[column]) for column, name in BOOLEANS.items() if row[column] is not None})
     out.update({name: json.loads(row[column]) for column, name in LISTS.items() if row[column] is not None})
     out.update({name: guid_text(row[column]) for column, name in GUIDS.items() if row[column] is not None})
+    if row["custom_attributes"] is not None:
+        values = json.loads(row["custom_attributes"])
+        out.update({f"CustomAttribute{n + 1}": value for n, value in enumerate(values + [""] * (15 - len(values)))})
     return out
 
 
