@@ -24,7 +24,8 @@ static bool stopped(void *user) {
 void uh_directory_report(struct uh_directory *d, const char *set, const char *part, int result, int64_t objects,
                          int64_t unreadable, const struct uh_err *err) {
   char text[900];
-  bool configuration = strcmp(set, "Recipient") != 0 && strcmp(set, "ExchangeComputer") != 0;
+  bool configuration =
+      strcmp(set, "Recipient") != 0 && strcmp(set, "ExchangeComputer") != 0 && strcmp(set, "ManagementToolsGroup") != 0;
   if (result < 0) {
     enum uh_answer answer = err->answer == UH_VALUE || err->answer == UH_NONE ? UH_NOT_ASKED : err->answer;
     uh_observe_set(d->observe, SIDE, set, part, objects > 0 ? "partial" : "failed", answer, objects, "%s",
@@ -256,12 +257,11 @@ static int read_domains(struct uh_directory *d, struct uh_err *err) {
   d->sane = sane;
   if (result == 0 && p.unreadable == 0) return 0;
   /* Not all domains are known: what is known is read all the same. */
-  if (uh_directory_wants(d, "Recipient"))
-    uh_observe_set(d->observe, SIDE, "Recipient", "", "failed", UH_REFUSED, 0,
-                   "the list of the forest's domains could not be read in full");
-  if (uh_directory_wants(d, "ExchangeComputer"))
-    uh_observe_set(d->observe, SIDE, "ExchangeComputer", "", "failed", UH_REFUSED, 0,
-                   "the list of the forest's domains could not be read in full");
+  static const char *const of_domains[] = {"Recipient", "ExchangeComputer", "ManagementToolsGroup"};
+  for (size_t i = 0; i < sizeof of_domains / sizeof *of_domains; i++)
+    if (uh_directory_wants(d, of_domains[i]))
+      uh_observe_set(d->observe, SIDE, of_domains[i], "", "failed", UH_REFUSED, 0,
+                     "the list of the forest's domains could not be read in full");
   return d->domains_n == 0 && d->default_nc ? add_domain(d, d->default_nc, NULL, NULL, err) : 0;
 }
 
@@ -347,6 +347,8 @@ const struct uh_source uh_source_directory = {
     ":FederationTrust " SIDE ":FederatedOrganizationIdentifier " SIDE ":AuthConfig " SIDE ":AuthServer " SIDE
     ":PartnerApplication " SIDE ":SettingOverride " SIDE ":AvailabilityAddressSpace " SIDE ":EmailAddressPolicy " SIDE
     ":AutodiscoverServiceConnectionPoint " SIDE ":MoveRequest " SIDE ":TransportRule " SIDE ":JournalRule " SIDE
-    ":WebServicesVirtualDirectory " SIDE ":RoleAssignment " SIDE ":ExchangeComputer",
+    ":WebServicesVirtualDirectory " SIDE ":RoleAssignment " SIDE ":ExchangeComputer " SIDE ":TransportConfig " SIDE
+    ":SharingPolicy " SIDE ":UMIPGateway " SIDE ":UMAutoAttendant " SIDE ":ExchangeContainer " SIDE
+    ":ManagementToolsGroup",
     .observe = observe,
 };

@@ -18,7 +18,7 @@ struct part { /* one domain while it is read */
   bool gc;
   struct uh_recipient_reader reader;
   struct uh_rows *objects;
-  int64_t computers, computers_unreadable, counted;
+  int64_t computers, computers_unreadable, groups, groups_unreadable, counted;
   int64_t unknown_references;
   char reference[160];
 };
@@ -210,28 +210,33 @@ static void computer_extra(const struct uh_ldap_entry *entry, const struct uh_di
 static const struct uh_kind computer_kind = {
     .kind = "ExchangeComputer", .properties = computer, .extra = computer_extra};
 
-static int on_computer(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
-  struct part *p = user;
+static int write_object(struct part *p, const struct uh_kind *kind, const struct uh_ldap_entry *entry,
+                        int64_t *unreadable, struct uh_err *err) {
   struct uh_str json UH_CLEANUP(uh_str_clear) = {0}, name UH_CLEANUP(uh_str_clear) = {0};
   const struct uh_ldap_value *guid = uh_ldap_first(entry, "objectGUID");
   char text[UH_GUID_TEXT] = "";
   if (guid && guid->size == UH_GUID_SIZE)
     (void)uh_guid_text((const uint8_t *)guid->data, text);
   else
-    p->computers_unreadable++;
-  uh_directory_translate(&computer_kind, entry, &p->d->context, &json);
+    (*unreadable)++;
+  uh_directory_translate(kind, entry, &p->d->context, &json);
   (void)uh_dn_value(entry->dn, entry->dn_size, 0, &name);
   if (!uh_str_text(&json)) return uh_fail_nomem(err);
   uh_rows_begin(p->objects);
   uh_rows_str(p->objects, UH_COL(object, source), uh_source_directory.id);
   uh_rows_str(p->objects, UH_COL(object, side), "on-premises");
-  uh_rows_str(p->objects, UH_COL(object, kind), computer_kind.kind);
+  uh_rows_str(p->objects, UH_COL(object, kind), kind->kind);
   uh_rows_text(p->objects, UH_COL(object, identity), entry->dn, entry->dn_size);
   uh_rows_str(p->objects, UH_COL(object, name), uh_str_text(&name));
   uh_rows_str(p->objects, UH_COL(object, guid), text);
   uh_rows_text(p->objects, UH_COL(object, json), json.s, json.len);
-  p->computers++;
   return uh_rows_end(p->objects, err);
+}
+
+static int on_computer(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
+  struct part *p = user;
+  p->computers++;
+  return write_object(p, &computer_kind, entry, &p->computers_unreadable, err);
 }
 
 static int read_computers(struct part *p, struct uh_err *err) {
@@ -276,43 +281,89 @@ static void report_computers(struct part *p, int result, const struct uh_err *er
     uh_directory_report(p->d, "ExchangeComputer", p->domain->nc, result, p->computers, p->computers_unreadable, err);
 }
 
+/* ---- the group of those who manage recipients with the Exchange Management Tools alone ---- */
+
+static const struct uh_property group[] = {{"sAMAccountName", "SamAccountName", UH_P_TEXT},
+                                           {"member", "Members", UH_P_LIST, 0, NULL, "[]"},
+                                           {NULL, NULL, UH_P_TEXT}};
+static const struct uh_kind group_kind = {.kind = "ManagementToolsGroup", .properties = group};
+
+static int on_group(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
+  struct part *p = user;
+  p->groups++;
+  return write_object(p, &group_kind, entry, &p->groups_unreadable, err);
+}
+
+/* The script Add-PermissionForEMT.ps1 makes it. */
+static int read_groups(struct part *p, struct uh_err *err) {
+  static const char filter[] =
+      "(&(objectClass=group)(|(cn=Recipient Management EMT)(sAMAccountName=Recipient Management EMT)))";
+  const char *attributes[UH_KIND_ATTRIBUTES];
+  struct uh_ldap_outcome outcome;
+  bool visible;
+  int result = root_visible(p, &visible, err);
+  if (result != 0 || !visible) return result < 0 ? -1 : UH_LDAP_NO_OBJECT;
+  if (uh_kind_attributes(&group_kind, attributes) < 0) return uh_fail(err, UH_ERR_INTERNAL, "groups: attributes");
+  if (uh_rows_open(uh_observe_facts(p->d->observe), UH_T_object, &p->objects, err) < 0) return -1;
+  struct uh_ldap_search search = {.base = p->domain->nc,
+                                  .scope = UH_LDAP_SUBTREE,
+                                  .filter = filter,
+                                  .attributes = attributes,
+                                  .page_size = UH_LDAP_PAGE_SIZE,
+                                  .entry = on_group,
+                                  .user = p};
+  result = uh_ldap_search(p->ldap, &search, &outcome, err);
+  if (uh_rows_close(UH_TAKE(p->objects), err) < 0) result = -1;
+  return result;
+}
+
+static void report_groups(struct part *p, int result, const struct uh_err *err) {
+  uh_directory_report(p->d, "ManagementToolsGroup", p->domain->nc, result, p->groups, p->groups_unreadable, err);
+}
+
 /* ---- one domain, all domains ---- */
 
 static bool broken_off(const struct uh_directory *d) {
   return uh_observe_stopped(d->observe) || uh_facts_broken(uh_observe_facts(d->observe));
 }
 
+/* A set besides the recipients: connects again where the connection broke meanwhile. */
+static void read_more(struct part *p, const char *set, int connected, const struct uh_err *why,
+                      int (*read)(struct part *, struct uh_err *),
+                      void (*report)(struct part *, int, const struct uh_err *), struct uh_err *own) {
+  if (!uh_directory_wants(p->d, set) || broken_off(p->d)) return;
+  if (p->ldap && uh_ldap_is_broken(p->ldap)) {
+    p->ldap = uh_ldap_free(p->ldap);
+    connected = connect_part(p, own);
+  }
+  int result = connected < 0 || !p->ldap ? -1 : read(p, own);
+  report(p, result, result < 0 && own->cls == UH_ERR_NONE ? why : own);
+}
+
 static int read_domain(struct uh_directory *d, const struct uh_directory_domain *domain, struct uh_err *err) {
   struct part p UH_CLEANUP(part_clear) = {.d = d, .domain = domain};
-  struct uh_err why = UH_ERR_INIT, computers_why = UH_ERR_INIT;
-  bool recipients = uh_directory_wants(d, "Recipient"), computers = uh_directory_wants(d, "ExchangeComputer");
+  struct uh_err why = UH_ERR_INIT, computers_why = UH_ERR_INIT, groups_why = UH_ERR_INIT;
   int connected = connect_part(&p, &why);
-  int result = connected;
-  if (recipients) {
-    if (connected == 0) result = read_recipients(&p, &why);
+  if (uh_directory_wants(d, "Recipient")) {
+    int result = connected == 0 ? read_recipients(&p, &why) : connected;
     report_recipients(&p, result, &why);
   }
-  if (computers && !broken_off(d)) {
-    if (p.ldap && uh_ldap_is_broken(p.ldap)) {
-      p.ldap = uh_ldap_free(p.ldap);
-      connected = connect_part(&p, &computers_why);
-    }
-    if (connected < 0)
-      report_computers(&p, -1, computers_why.cls != UH_ERR_NONE ? &computers_why : &why);
-    else {
-      result = read_computers(&p, &computers_why);
-      report_computers(&p, result, &computers_why);
-    }
-  }
+  read_more(&p, "ExchangeComputer", connected, &why, read_computers, report_computers, &computers_why);
+  read_more(&p, "ManagementToolsGroup", connected, &why, read_groups, report_groups, &groups_why);
   if (p.ldap) uh_observe_counted(d->observe, 0, uh_ldap_requests(p.ldap));
   if (!broken_off(d)) return 0;
-  if (err->cls == UH_ERR_NONE) *err = why.cls != UH_ERR_NONE ? why : computers_why;
+  const struct uh_err *first = why.cls != UH_ERR_NONE             ? &why
+                               : computers_why.cls != UH_ERR_NONE ? &computers_why
+                                                                  : &groups_why;
+  if (err->cls == UH_ERR_NONE) *err = *first;
   (void)uh_fail(err, UH_ERR_INTERRUPTED, "interrupted while reading from the directory");
   return -1;
 }
 
 int uh_directory_recipients(struct uh_directory *d, struct uh_err *err) {
-  if (!uh_directory_wants(d, "Recipient") && !uh_directory_wants(d, "ExchangeComputer")) return 0;
+  if (!uh_directory_wants(d, "Recipient") && !uh_directory_wants(d, "ExchangeComputer") &&
+      !uh_directory_wants(d, "ManagementToolsGroup"))
+    return 0;
   for (size_t i = 0; i < d->domains_n; i++)
     if (read_domain(d, &d->domains[i], err) < 0) return -1;
   return 0;

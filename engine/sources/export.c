@@ -328,7 +328,10 @@ const struct uh_source uh_source_exchange_export = {
         "on-premises:AcceptedDomain on-premises:ClientAccessService on-premises:DatabaseAvailabilityGroup "
         "on-premises:DeliveryAgentConnector on-premises:ExchangeServer on-premises:ForeignConnector "
         "on-premises:HybridConfiguration on-premises:MoveRequest on-premises:PublicFolderDatabase "
-        "on-premises:ReceiveConnector on-premises:SendConnector on-premises:WebServicesVirtualDirectory",
+        "on-premises:ReceiveConnector on-premises:SendConnector on-premises:WebServicesVirtualDirectory "
+        "on-premises:OrganizationConfig on-premises:EdgeSubscription on-premises:UMMailbox on-premises:UMIPGateway "
+        "on-premises:UMAutoAttendant on-premises:JournalRule on-premises:TransportConfig "
+        "on-premises:OrganizationRelationship on-premises:SharingPolicy",
     .after = "",
     .observe = observe_exchange,
 };
@@ -339,7 +342,9 @@ const struct uh_source uh_source_exchange_online_export = {
         "cloud:Mailbox cloud:Recipient cloud:Mailbox/SoftDeletedMailbox cloud:Mailbox/InactiveMailboxOnly "
         "cloud:MailPublicFolder cloud:OrganizationConfig cloud:AcceptedDomain cloud:InboundConnector "
         "cloud:OutboundConnector cloud:TransportRule cloud:MigrationBatch cloud:MoveRequest cloud:DkimSigningConfig "
-        "cloud:DistributionGroup cloud:MailContact cloud:MailUser",
+        "cloud:DistributionGroup cloud:MailContact cloud:MailUser cloud:JournalRule cloud:TransportConfig "
+        "cloud:OrganizationRelationship cloud:OnPremisesOrganization cloud:SharingPolicy "
+        "cloud:IntraOrganizationConnector cloud:MigrationEndpoint cloud:AvailabilityAddressSpace",
     .after = "",
     .observe = observe_exchange_online,
 };

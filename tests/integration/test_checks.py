@@ -848,6 +848,92 @@ SPECS["server.dag"] = Spec(
     clean={"empty": [obj("DatabaseAvailabilityGroup", "DAG01", {"Servers": []})]},
     unjudged=[([obj("DatabaseAvailabilityGroup", "DAG01", {"Servers": MISSING})], [(P, "DAG01")])])
 
+# ---- unified messaging, journaling, Edge ----
+
+
+def version(name, text, **properties):
+    return server(name, AdminDisplayVersion=text, **properties)
+
+
+OLD, NEW = version("EX16", "Version 15.1 (Build 2507.6)"), version("EX19", "Version 15.2 (Build 1544.4)")
+
+
+def device(kind, name, status=0, **properties):
+    return obj(kind, name, {"Status": status, **properties})
+
+
+def extension(address, **values):
+    return ad(address, recipient_type_details=1, addresses=[f"SMTP:{address}", "EUM:4711;phone-context=HQ.contoso.com"], **values)
+
+
+SPECS["um.in-use"] = Spec(
+    ["on-premises:UMIPGateway", "on-premises:UMAutoAttendant", RECIPIENT, "on-premises:ExchangeServer"],
+    violated=[
+        ([NEW, OLD, device("UMIPGateway", "PBX 1", Address="pbx1.contoso.com"), device("UMAutoAttendant", "Reception", 3)], [(P, "PBX 1"), (P, "Reception")]),
+        ([OLD, device("UMIPGateway", "PBX 2", "Enabled"), device("UMIPGateway", "PBX 3", "NoNewCalls")], [(P, "PBX 2"), (P, "PBX 3")]),
+        ([OLD, extension("ada@contoso.com", home_mdb=DB)], [(P, "ada@contoso.com")]),
+        ([version("EX10", "Version 14.3 (Build 123.4)"), obj("UMMailbox", "Grace", {"UMEnabled": True, "Extensions": ["4711"]})], [(P, "Grace")])],
+    clean={
+        "none": [OLD, ad("u@contoso.com", recipient_type_details=1, home_mdb=DB)],
+        "2019 has none": [NEW, device("UMIPGateway", "PBX 1"), device("UMAutoAttendant", "Reception", {"@answer": "refused"}), extension("ada@contoso.com", home_mdb=DB)],
+        "an Edge server of 2016": [NEW, version("EDGE1", "Version 15.1 (Build 2507.6)", ServerRole="Edge"), device("UMIPGateway", "PBX 1")],
+        "disabled": [OLD, device("UMIPGateway", "PBX 1", "Disabled")],
+        "moved": [OLD, ad("r@contoso.com", recipient_type_details=REMOTE, addresses=["SMTP:r@contoso.com", "EUM:4711;phone-context=HQ.contoso.com"])],
+        "not enabled": [OLD, obj("UMMailbox", "Grace", {"UMEnabled": False})]},
+    unjudged=[([version("EX", MISSING), device("UMIPGateway", "PBX 1")], [(P, "PBX 1")]), ([OLD, device("UMAutoAttendant", "Reception", MISSING)], [(P, "Reception")]),
+              ([OLD, ad("x@contoso.com", recipient_type_details=1, home_mdb=DB, addresses=MISSING)], [(P, "x@contoso.com")]),
+              ([OLD, obj("UMMailbox", "Grace", {"UMEnabled": MISSING})], [(P, "Grace")])])
+
+JOURNAL_NEEDS = [RECIPIENT, "on-premises:AcceptedDomain", "cloud:AcceptedDomain"]
+DOMAINS = [cloud("AcceptedDomain", "contoso.com", {"DomainName": "contoso.com"}), obj("AcceptedDomain", "contoso.local", {"DomainName": "contoso.local"})]
+
+
+def journal(name, to, enabled=True, side="on-premises"):
+    return obj("JournalRule", name, {"JournalEmailAddress": to, "Enabled": enabled, "Recipient": None, "Scope": "Global"}, side)
+
+
+KEEPER = ad("journal@contoso.com", recipient_type_details=1, home_mdb=DB, addresses=["SMTP:journal@contoso.com", "smtp:keep@Bücher.example"])
+SPECS["journal.target"] = Spec(
+    ["on-premises:JournalRule", "cloud:JournalRule", *JOURNAL_NEEDS], also=DOMAINS,
+    violated=[
+        ([KEEPER, journal("Everything", "Journal@CONTOSO.com"), journal("Board", "keep@xn--bcher-kva.example", side="cloud")], [(P, "Everything"), (C, "Board")]),
+        ([local("j@contoso.com"), journal("Everything", "j@contoso.com"), ex("j@contoso.com", "MailUser", is_dir_synced=True)], [(P, "Everything")]),
+        # One mailbox seen decides, whatever the others hide.
+        ([KEEPER, ad("y@contoso.com", recipient_type_details=1, home_mdb=DB, addresses={"answer": "refused"}), journal("Everything", "journal@contoso.com")], [(P, "Everything")])],
+    clean={
+        "outside": [KEEPER, journal("Everything", "contoso@vault.example"), journal("Cloud", "contoso@vault.example", side="cloud")],
+        "disabled": [KEEPER, journal("Everything", "journal@contoso.com", False)],
+        "a contact": [ad("vault@contoso.com", class_="contact", recipient_type_details=64, target_address="SMTP:v@vault.example"), journal("Everything", "vault@contoso.com")],
+        "a moved mailbox": [ad("moved@contoso.com", recipient_type_details=REMOTE), journal("Everything", "moved@contoso.com")],
+        "a mailbox of the cloud alone": [ex("only@contoso.com"), journal("Cloud", "only@contoso.com", side="cloud")],
+        "a contact of the cloud alone": [ex("v@contoso.com", "MailContact", recipient_type_details="MailContact"), journal("Cloud", "v@contoso.com", side="cloud")]},
+    unjudged=[([KEEPER, journal("Everything", MISSING)], [(P, "Everything")]), ([KEEPER, journal("Everything", "journal@contoso.com", MISSING)], [(P, "Everything")]),
+              ([journal("Everything", "nobody@contoso.com"), journal("Other", "nobody@contoso.local")], [(P, "Everything"), (P, "Other")]),
+              ([journal("Everything", "outside@vault.example"), cloud("AcceptedDomain", "Vault", {"DomainName": MISSING})], [(P, "Everything")]),
+              ([ad("x@contoso.com", recipient_type_details=1, home_mdb=DB, addresses=MISSING), journal("Cloud", "outside@vault.example", side="cloud")], [(C, "Cloud")]),
+              ([ad("x@contoso.com", recipient_type_details=MISSING, home_mdb=None), journal("Everything", "x@contoso.com")], [(P, "Everything")]),
+              ([ad("g@contoso.com", class_="group", recipient_type_details=256), journal("Everything", "g@contoso.com")], [(P, "Everything")])])
+
+
+def reports_to(address, side="on-premises"):
+    return obj("TransportConfig", "Transport Settings", {"JournalingReportNdrTo": address}, side)
+
+
+SPECS["journal.undeliverable"] = Spec(
+    ["on-premises:TransportConfig", "cloud:TransportConfig", *JOURNAL_NEEDS], also=DOMAINS,
+    violated=[([KEEPER, reports_to("journal@contoso.com"), reports_to("journal@contoso.com", C)], [(P, "contoso"), (C, "contoso")])],
+    clean={"not set": [KEEPER, reports_to("<>"), reports_to("<>", C)], "empty": [reports_to(None)], "outside": [reports_to("ndr@vault.example", C)]},
+    unjudged=[([reports_to(MISSING, C)], [(C, "contoso")]), ([reports_to("nobody@contoso.com")], [(P, "contoso")])])
+
+SPECS["edge.subscription"] = Spec(
+    SERVER_NEEDS,
+    violated=[([server("EX01"), server("EDGE1", "Edge"), obj("SendConnector", "EdgeSync - HQ to Internet", {"SourceTransportServers": ["EDGE1"]})], [(P, "EDGE1")]),
+              ([server("EX01"), server("EDGE2", 64)], [(P, "EDGE2")]),
+              ([server("EX01"), server("EDGE3", {"@answer": "refused"}, IsEdgeServer=True)], [(P, "EDGE3")]),
+              ([obj("EdgeSubscription", "EDGE4", {"Site": "HQ"})], [(P, "EDGE4")])],
+    clean={"no Edge server": [server("EX01"), server("EX02", 16423)]},
+    unjudged=[([server("EX01", MISSING)], [(P, "EX01")])])
+
 # ---- the tests ----
 
 VIOLATED = [(c, i) for c, s in SPECS.items() for i in range(len(s.violated))]
