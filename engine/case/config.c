@@ -118,3 +118,25 @@ struct uh_config *uh_config_free(struct uh_config *config) {
 void uh_config_freep(struct uh_config **config) {
   (void)uh_config_free(*config);
 }
+
+/* ---- writeback: values that hold unless the configuration says otherwise ---- */
+
+#define WRITEBACK_LIMIT 600000 /* of a tenant, as published in August 2026 */
+
+const struct uh_strings *uh_writeback_templates(const struct uh_config *config) {
+  static char template[] = "Entra2ADExchangeOnlineAttributeWriteback", *list[] = {template};
+  static const struct uh_strings usual = {.v = list, .n = 1};
+  return config->writeback && config->writeback->templates.n ? &config->writeback->templates : &usual;
+}
+
+const struct uh_strings *uh_writeback_application_templates(const struct uh_config *config) {
+  static char writeback[] = "3b99513e-0cee-4291-aea8-84356239fb82";
+  static char cloud_sync[] = "1a4721b3-e57f-4451-ae87-ef078703ec94", *list[] = {writeback, cloud_sync};
+  static const struct uh_strings usual = {.v = list, .n = 2};
+  const struct uh_writeback_config *w = config->writeback;
+  return w && w->application_templates.n ? &w->application_templates : &usual;
+}
+
+unsigned uh_writeback_limit(const struct uh_config *config) {
+  return config->writeback && config->writeback->limit ? config->writeback->limit : WRITEBACK_LIMIT;
+}

@@ -49,6 +49,11 @@ struct uh_relays_config {
   struct uh_strings smtp_logs, tracking_logs, iis_logs;
   unsigned window_days;
 };
+struct uh_writeback_config {
+  struct uh_strings templates;             /* beginnings of a job's templateId */
+  struct uh_strings application_templates; /* GUIDs of the gallery's applications that such jobs belong to */
+  unsigned limit;                          /* mailboxes */
+};
 struct uh_operator_config {
   struct uh_credentials *credentials;
   struct uh_directory_config *directory;
@@ -71,6 +76,7 @@ struct uh_config {
   struct uh_dns_config *dns;
   struct uh_mail_flow_config *mail_flow;
   struct uh_relays_config *relays;
+  struct uh_writeback_config *writeback;
   struct uh_endpoints_config *endpoints;
   char *waivers, *attestations;
   struct uh_strings rules;
@@ -79,6 +85,10 @@ struct uh_config {
 int uh_config_load(const char *path, struct uh_config **ret_config, struct uh_err *err);
 struct uh_config *uh_config_free(struct uh_config *UH_NULLABLE config);
 void uh_config_freep(struct uh_config **config);
+/* What holds for writeback, where the section or a key of it is absent too. */
+const struct uh_strings *uh_writeback_templates(const struct uh_config *config);
+const struct uh_strings *uh_writeback_application_templates(const struct uh_config *config);
+unsigned uh_writeback_limit(const struct uh_config *config);
 const char *uh_cloud_name(enum uh_cloud cloud);
 
 /* A secret from a file (one trailing newline taken off), at most 64 KiB, refused when group or others can get at it

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <unhybrid/text.h>
+
 #include "case/config_internal.h"
 
 #define ORGANIZATION_MAX 100
@@ -434,6 +436,29 @@ static int check_relays(const struct check *c) {
   return check_paths(c, &r->iis_logs);
 }
 
+static int check_writeback(const struct check *c) {
+  const struct uh_writeback_config *w = c->config->writeback;
+  char name[UH_CONFIG_PATH_SIZE];
+  uint8_t guid[UH_GUID_SIZE];
+  if (!w) return 0;
+  for (unsigned i = 0; i < w->templates.n; i++) {
+    const char *text = w->templates.v[i];
+    (void)snprintf(name, sizeof name, "writeback.templates[%u]", i);
+    if (!*text || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") != strlen(text))
+      return refuse(c, name, "write the beginning of a job's templateId, letters and digits",
+                    "\"%.100s\" in writeback.templates is not the id of a template", text);
+  }
+  for (unsigned i = 0; i < w->application_templates.n; i++) {
+    (void)snprintf(name, sizeof name, "writeback.application_templates[%u]", i);
+    if (!uh_guid_parse(w->application_templates.v[i], guid))
+      return refuse(c, name, NULL, "\"%.100s\" in writeback.application_templates is not a GUID",
+                    w->application_templates.v[i]);
+  }
+  if (uh_mark_present(c->marks, "writeback.limit") && w->limit < 1)
+    return refuse(c, "writeback.limit", NULL, "writeback.limit is 1 or more");
+  return 0;
+}
+
 static int check_endpoint(const struct check *c, const char *path, char *url) {
   struct url u;
   if (!url) return 0;
@@ -467,7 +492,7 @@ int uh_config_check(struct uh_config *config, const struct uh_marks *marks, stru
   if (config->dns && (check_servers(&c, "dns.public", &config->dns->public_servers) < 0 ||
                       check_servers(&c, "dns.internal", &config->dns->internal_servers) < 0))
     return -1;
-  if (check_mail_flow(&c) < 0 || check_relays(&c) < 0 || check_endpoints(&c) < 0) return -1;
+  if (check_mail_flow(&c) < 0 || check_relays(&c) < 0 || check_writeback(&c) < 0 || check_endpoints(&c) < 0) return -1;
   if (make_absolute(&c, &config->waivers) < 0 || make_absolute(&c, &config->attestations) < 0) return -1;
   return check_paths(&c, &config->rules);
 }

@@ -71,6 +71,11 @@ static const cyaml_schema_field_t relays_fields[] = {
     LIST("tracking_logs", struct uh_relays_config, tracking_logs), LIST("iis_logs", struct uh_relays_config, iis_logs),
     CYAML_FIELD_UINT("window_days", OPT, struct uh_relays_config, window_days), CYAML_FIELD_END};
 
+static const cyaml_schema_field_t writeback_fields[] = {
+    LIST("templates", struct uh_writeback_config, templates),
+    LIST("application_templates", struct uh_writeback_config, application_templates),
+    CYAML_FIELD_UINT("limit", OPT, struct uh_writeback_config, limit), CYAML_FIELD_END};
+
 static const cyaml_schema_field_t endpoints_fields[] = {
     TEXT("login", struct uh_endpoints_config, login), TEXT("graph", struct uh_endpoints_config, graph),
     TEXT("exchange_online", struct uh_endpoints_config, exchange_online),
@@ -88,6 +93,7 @@ static const cyaml_schema_field_t root_fields[] = {
     SECTION("dns", struct uh_config, dns, dns_fields),
     SECTION("mail_flow", struct uh_config, mail_flow, mail_flow_fields),
     SECTION("relays", struct uh_config, relays, relays_fields),
+    SECTION("writeback", struct uh_config, writeback, writeback_fields),
     SECTION("endpoints", struct uh_config, endpoints, endpoints_fields),
     TEXT("waivers", struct uh_config, waivers),
     TEXT("attestations", struct uh_config, attestations),

@@ -3,17 +3,13 @@
  * Microsoft Graph: the tenant, its domains, directory synchronisation, the Exchange Online service principal, and users
  * whose synchronisation or provisioning failed. Property names are Graph's (v1.0 CSDL).
  */
-#include "wire/graph.h"
+#include "sources/graph_private.h"
 
-#include <jansson.h>
 #include <openssl/evp.h>
 
 #include <unhybrid/text.h>
 
-#include "sources/cloud.h"
-#include "sources/source.h"
-
-#define SIDE "cloud"
+#define SIDE UH_GRAPH_SIDE
 #define KEY_TEXT_MAX ((size_t)64 * 1024)                       /* base64 of one certificate */
 #define EXCHANGE_ONLINE "00000002-0000-0ff1-ce00-000000000000" /* appId of its service principal in every tenant */
 #define USER_SELECT                                                                            \
@@ -34,29 +30,8 @@ static const struct reading {
 };
 enum { READINGS = sizeof readings / sizeof *readings, PRINCIPAL = 3 };
 
-struct source {
-  struct uh_observe *observe;
-  struct uh_graph *graph;
-  const struct uh_cloud_session *session;
-  struct uh_rows *rows;
-  int64_t requests;
-};
-
-/* What one set has got so far. */
-struct reader {
-  struct source *source;
-  const char *kind, *permission;
-  struct uh_seen seen;
-  int64_t written, told;
-  unsigned queries;          /* not done yet */
-  bool filtered, everything; /* provisioning errors: by filter, or all users looked at here */
-  bool only_failed;
-  int64_t silent; /* users of whom Graph did not say whether they have errors */
-  char *principal;
-};
-
-static void count(struct reader *r) {
-  struct source *s = r->source;
+void uh_graph_count(struct uh_graph_reader *r) {
+  struct uh_graph_source *s = r->source;
   int64_t requests = uh_graph_requests(s->graph) + uh_cloud_token_requests(s->session);
   uh_observe_counted(s->observe, r->written - r->told, requests - s->requests);
   s->requests = requests;
@@ -110,7 +85,7 @@ static void without_annotations(json_t *object) {
   }
 }
 
-static int write_object(struct reader *r, json_t *object, struct uh_err *err) {
+int uh_graph_write(struct uh_graph_reader *r, json_t *object, struct uh_err *err) {
   struct uh_rows *rows = r->source->rows;
   const char *id = json_string_value(json_object_get(object, "id"));
   const char *name = json_string_value(json_object_get(object, "displayName"));
@@ -141,8 +116,8 @@ static int write_object(struct reader *r, json_t *object, struct uh_err *err) {
   return result;
 }
 
-static int on_object(void *user, const char *json, size_t n, struct uh_err *err) {
-  struct reader *r = user;
+int uh_graph_on_object(void *user, const char *json, size_t n, struct uh_err *err) {
+  struct uh_graph_reader *r = user;
   json_t *object = json_loadb(json, n, JSON_ALLOW_NUL, NULL);
   if (!json_is_object(object)) {
     json_decref(object);
@@ -154,12 +129,12 @@ static int on_object(void *user, const char *json, size_t n, struct uh_err *err)
       (!json_object_get(object, "onPremisesProvisioningErrors") ||
        !json_object_get(object, "serviceProvisioningErrors")))
     r->silent++;
-  if (!r->only_failed || failed) result = write_object(r, object, err);
+  if (!r->only_failed || failed) result = uh_graph_write(r, object, err);
   json_decref(object);
   return result;
 }
 
-static void report(struct reader *r, bool complete, bool any, enum uh_answer answer, const char *why) {
+void uh_graph_report(struct uh_graph_reader *r, bool complete, bool any, enum uh_answer answer, const char *why) {
   uh_observe_set(r->source->observe, SIDE, r->kind, "",
                  complete            ? "complete"
                  : any && r->written ? "partial"
@@ -167,7 +142,7 @@ static void report(struct reader *r, bool complete, bool any, enum uh_answer ans
                  complete ? UH_VALUE : answer, r->written, "%s", why);
 }
 
-static void report_result(struct reader *r, const struct uh_graph_result *result) {
+static void report_result(struct uh_graph_reader *r, const struct uh_graph_result *result) {
   if (result->complete && r->silent) {
     char text[100];
     (void)snprintf(text, sizeof text, "of %lld users Graph does not say whether they have errors",
@@ -180,26 +155,32 @@ static void report_result(struct reader *r, const struct uh_graph_result *result
     (void)snprintf(why, sizeof why, "%s%s%s", result->err.what,
                    result->cls == UH_GRAPH_REFUSED ? "; permission needed: " : "",
                    result->cls == UH_GRAPH_REFUSED ? r->permission : "");
-  report(r, result->complete, result->any, result->answer, why);
+  uh_graph_report(r, result->complete, result->any, result->answer, why);
 }
 
-static void on_done(void *user, const struct uh_graph_result *result) {
-  struct reader *r = user;
-  count(r);
+void uh_graph_on_done(void *user, const struct uh_graph_result *result) {
+  struct uh_graph_reader *r = user;
+  uh_graph_count(r);
   report_result(r, result);
 }
 
-static int list(struct reader *r, const char *path, bool eventual,
+static int list(struct uh_graph_reader *r, const char *path, bool eventual,
                 void (*done)(void *user, const struct uh_graph_result *result), struct uh_err *err) {
-  struct uh_graph_query q = {.path = path, .eventual = eventual, .user = r, .object = on_object, .done = done};
+  struct uh_graph_query q = {.path = path, .eventual = eventual, .user = r, .object = uh_graph_on_object, .done = done};
   return uh_graph_list(r->source->graph, &q, err);
+}
+
+enum uh_answer uh_graph_answer(enum uh_graph_class cls) {
+  return cls == UH_GRAPH_REFUSED || cls == UH_GRAPH_TOKEN         ? UH_REFUSED
+         : cls == UH_GRAPH_THROTTLED || cls == UH_GRAPH_TRANSIENT ? UH_TIMEOUT
+                                                                  : UH_NOT_ASKED;
 }
 
 /* ---- provisioning errors ---- */
 
 static void on_errors_done(void *user, const struct uh_graph_result *result) {
-  struct reader *r = user;
-  count(r);
+  struct uh_graph_reader *r = user;
+  uh_graph_count(r);
   r->queries--;
   bool filter_refused =
       !result->complete && (result->cls == UH_GRAPH_UNSUPPORTED || result->cls == UH_GRAPH_NO_SEGMENT);
@@ -218,7 +199,7 @@ static void on_errors_done(void *user, const struct uh_graph_result *result) {
   report_result(r, result);
 }
 
-static int read_errors(struct reader *r, struct uh_err *err) {
+static int read_errors(struct uh_graph_reader *r, struct uh_err *err) {
   /* PropertyConflict is the only category there is. */
   static const char *const filters[] = {
       "users?$filter=onPremisesProvisioningErrors/any(e:e/category eq 'PropertyConflict')&$count=true&" USER_SELECT,
@@ -234,7 +215,7 @@ static int read_errors(struct reader *r, struct uh_err *err) {
 
 /* ---- the small sets, in one request ---- */
 
-static int take_values(struct reader *r, const json_t *body, struct uh_err *err) {
+static int take_values(struct uh_graph_reader *r, const json_t *body, struct uh_err *err) {
   size_t i;
   json_t *value;
   json_array_foreach(json_object_get(body, "value"), i, value) {
@@ -242,20 +223,20 @@ static int take_values(struct reader *r, const json_t *body, struct uh_err *err)
     if (r->principal == NULL && strcmp(r->kind, "GraphServicePrincipal") == 0 && id) r->principal = strdup(id);
     if (strcmp(r->kind, "GraphServicePrincipal") == 0) continue; /* read by itself: only so its keys come */
     if (!json_is_object(value)) return uh_fail(err, UH_ERR_UNAVAILABLE, "an element of the answer is not an object");
-    if (write_object(r, value, err) != 0) return -1;
+    if (uh_graph_write(r, value, err) != 0) return -1;
   }
   return 0;
 }
 
 /* 1: its set is settled or a further query is under way. */
-static int take_item(struct reader *r, const struct uh_graph_item *item, struct uh_err *err) {
+static int take_item(struct uh_graph_reader *r, const struct uh_graph_item *item, struct uh_err *err) {
   char code[64], message[256], why[600];
   json_t *body = item->body ? json_loads(item->body, 0, NULL) : NULL;
   enum uh_graph_class cls =
       uh_graph_classify(item->status, item->body ? item->body : "", item->body ? strlen(item->body) : 0, code, message);
   int result = 0;
   if (item->status == 0) {
-    report(r, false, false, UH_TIMEOUT, "it never came back from the batch");
+    uh_graph_report(r, false, false, UH_TIMEOUT, "it never came back from the batch");
   } else if (cls == UH_GRAPH_FINE && json_is_array(json_object_get(body, "value"))) {
     const char *link = json_string_value(json_object_get(body, "@odata.nextLink"));
     struct uh_err why_not = UH_ERR_INIT;
@@ -264,39 +245,38 @@ static int take_item(struct reader *r, const struct uh_graph_item *item, struct 
         if (err) *err = why_not;
         result = -1;
       }
-      report(r, false, true, UH_NOT_ASKED, why_not.what);
+      uh_graph_report(r, false, true, UH_NOT_ASKED, why_not.what);
     } else if (link) {
-      if (list(r, link, false, on_done, &why_not) != 0) report(r, false, true, UH_NOT_ASKED, why_not.what);
+      if (list(r, link, false, uh_graph_on_done, &why_not) != 0)
+        uh_graph_report(r, false, true, UH_NOT_ASKED, why_not.what);
     } else if (strcmp(r->kind, "GraphServicePrincipal") != 0) {
-      report(r, true, true, UH_VALUE, "");
+      uh_graph_report(r, true, true, UH_VALUE, "");
     }
   } else {
-    enum uh_answer answer = cls == UH_GRAPH_REFUSED || cls == UH_GRAPH_TOKEN         ? UH_REFUSED
-                            : cls == UH_GRAPH_THROTTLED || cls == UH_GRAPH_TRANSIENT ? UH_TIMEOUT
-                                                                                     : UH_NOT_ASKED;
+    enum uh_answer answer = uh_graph_answer(cls);
     (void)snprintf(why, sizeof why, "%s (HTTP %ld %s)%s%s", cls == UH_GRAPH_REFUSED ? "refused" : "the reading failed",
                    item->status, code, cls == UH_GRAPH_REFUSED ? "; permission needed: " : "",
                    cls == UH_GRAPH_REFUSED ? r->permission : "");
-    report(r, false, false, answer, why);
+    uh_graph_report(r, false, false, answer, why);
   }
   json_decref(body);
   return result;
 }
 
-static int read_principal(struct reader *r, struct uh_err *err) {
+static int read_principal(struct uh_graph_reader *r, struct uh_err *err) {
   if (!r->principal) return 0;
   uint8_t guid[UH_GUID_SIZE];
   char path[200], id[UH_GUID_TEXT];
   if (!uh_guid_parse(r->principal, guid)) {
-    report(r, false, false, UH_NOT_ASKED, "the service principal's id is no GUID");
+    uh_graph_report(r, false, false, UH_NOT_ASKED, "the service principal's id is no GUID");
     return 0;
   }
   (void)snprintf(path, sizeof path, "servicePrincipals/%s?$select=id,appId,displayName,accountEnabled,keyCredentials",
                  uh_guid_text(guid, id));
-  return list(r, path, false, on_done, err);
+  return list(r, path, false, uh_graph_on_done, err);
 }
 
-static int read_small(struct source *s, struct reader *readers, struct uh_err *err) {
+static int read_small(struct uh_graph_source *s, struct uh_graph_reader *readers, struct uh_err *err) {
   struct uh_graph_item items[READINGS] = {0};
   size_t wanted[READINGS], n = 0;
   for (size_t i = 0; i < READINGS; i++) {
@@ -314,32 +294,45 @@ static int read_small(struct source *s, struct reader *readers, struct uh_err *e
       r = -1;
     }
     for (size_t i = 0; r == 0 && i < n; i++)
-      if (wanted[i] != PRINCIPAL) r = list(&readers[wanted[i]], readings[wanted[i]].path, false, on_done, err);
+      if (wanted[i] != PRINCIPAL) r = list(&readers[wanted[i]], readings[wanted[i]].path, false, uh_graph_on_done, err);
     if (r == 0 && uh_observe_wants(s->observe, SIDE, readings[PRINCIPAL].kind))
       r = list(&readers[PRINCIPAL],
                "servicePrincipals(appId='" EXCHANGE_ONLINE
                "')?$select=id,appId,displayName,accountEnabled,keyCredentials",
-               false, on_done, err);
+               false, uh_graph_on_done, err);
   } else {
     for (size_t i = 0; r == 0 && i < n; i++) r = take_item(&readers[wanted[i]], &items[i], err);
-    struct reader *p = &readers[PRINCIPAL];
+    struct uh_graph_reader *p = &readers[PRINCIPAL];
     if (r == 0 && p->principal) r = read_principal(p, err);
     for (size_t i = 0; r == 0 && i < n; i++)
-      if (wanted[i] == PRINCIPAL && !p->principal && items[i].status == 200) report(p, true, true, UH_VALUE, "");
+      if (wanted[i] == PRINCIPAL && !p->principal && items[i].status == 200)
+        uh_graph_report(p, true, true, UH_VALUE, "");
   }
   uh_graph_items_clear(items, n);
   return r == 0 ? uh_graph_run(s->graph, err) : r;
 }
 
-static int run(struct source *s, struct uh_err *err) {
-  struct reader readers[READINGS + 1] = {0};
+static int run(struct uh_graph_source *s, struct uh_err *err) {
+  static const struct {
+    const char *kind, *permission;
+    int (*read)(struct uh_graph_reader *reader, struct uh_err *err);
+  } others[] = {
+      {"GraphProvisioningError", "User.Read.All", read_errors},
+      {"GraphSynchronizationJob", "Synchronization.Read.All", uh_graph_sync_jobs},
+      {"GraphProvisioningAgent", "Policy.Read.HybridAuthentication", uh_graph_sync_agents},
+  };
+  enum { OTHERS = sizeof others / sizeof *others, ALL = READINGS + OTHERS };
+  struct uh_graph_reader readers[ALL] = {0};
   for (size_t i = 0; i < READINGS; i++)
-    readers[i] = (struct reader){.source = s, .kind = readings[i].kind, .permission = readings[i].permission};
-  readers[READINGS] = (struct reader){.source = s, .kind = "GraphProvisioningError", .permission = "User.Read.All"};
+    readers[i] = (struct uh_graph_reader){.source = s, .kind = readings[i].kind, .permission = readings[i].permission};
+  for (size_t i = 0; i < OTHERS; i++)
+    readers[READINGS + i] =
+        (struct uh_graph_reader){.source = s, .kind = others[i].kind, .permission = others[i].permission};
   int r = read_small(s, readers, err);
-  if (r == 0 && uh_observe_wants(s->observe, SIDE, "GraphProvisioningError")) r = read_errors(&readers[READINGS], err);
-  for (size_t i = 0; i <= READINGS; i++) {
-    count(&readers[i]);
+  for (size_t i = 0; r == 0 && i < OTHERS; i++)
+    if (uh_observe_wants(s->observe, SIDE, others[i].kind)) r = others[i].read(&readers[READINGS + i], err);
+  for (size_t i = 0; i < ALL; i++) {
+    uh_graph_count(&readers[i]);
     uh_seen_clear(&readers[i].seen);
     free(readers[i].principal);
   }
@@ -349,7 +342,7 @@ static int run(struct source *s, struct uh_err *err) {
 static int observe(struct uh_observe *observe_run, struct uh_err *err) {
   struct uh_cloud_session session;
   if (uh_cloud_open(observe_run, &session, err) != 0) return -1;
-  struct source s = {.observe = observe_run, .session = &session};
+  struct uh_graph_source s = {.observe = observe_run, .session = &session};
   struct uh_graph_options options = {
       .base = session.hosts.graph, .resource = session.graph_resource, .oauth = session.oauth, .http = session.http};
   int r = uh_graph_open(&options, &s.graph, err);
@@ -366,7 +359,7 @@ const struct uh_source uh_source_graph = {
     .not_configured = uh_cloud_not_configured,
     .sets =
         "cloud:GraphOrganization cloud:GraphDomain cloud:GraphDirectorySynchronization cloud:GraphProvisioningError "
-        "cloud:GraphServicePrincipal",
+        "cloud:GraphServicePrincipal cloud:GraphSynchronizationJob cloud:GraphProvisioningAgent",
     .after = "",
     .observe = observe,
 };

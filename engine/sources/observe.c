@@ -538,25 +538,32 @@ static int write_notices(struct run *run, struct uh_err *err) {
   return uh_rows_close(rows, err) < 0 ? -1 : rc;
 }
 
-static int write_setting(struct uh_rows *rows, const char *name, const struct uh_strings *list, struct uh_err *err) {
-  for (unsigned i = 0; i < list->n; i++) {
-    uh_rows_begin(rows);
-    uh_rows_str(rows, UH_COL(setting, name), name);
-    uh_rows_int(rows, UH_COL(setting, position), i);
-    uh_rows_str(rows, UH_COL(setting, value), list->v[i]);
-    if (uh_rows_end(rows, err) < 0) return -1;
-  }
+static int write_setting(struct uh_rows *rows, const char *name, unsigned position, const char *value,
+                         struct uh_err *err) {
+  uh_rows_begin(rows);
+  uh_rows_str(rows, UH_COL(setting, name), name);
+  uh_rows_int(rows, UH_COL(setting, position), position);
+  uh_rows_str(rows, UH_COL(setting, value), value);
+  return uh_rows_end(rows, err);
+}
+
+static int write_list(struct uh_rows *rows, const char *name, const struct uh_strings *list, struct uh_err *err) {
+  for (unsigned i = 0; i < list->n; i++)
+    if (write_setting(rows, name, i, list->v[i], err) < 0) return -1;
   return 0;
 }
 
 static int write_settings(struct run *run, struct uh_err *err) {
   struct uh_rows *rows = NULL;
   if (uh_rows_open(run->facts, UH_T_setting, &rows, err) < 0) return -1;
-  const struct uh_mail_flow_config *flow = run->config->mail_flow;
-  int rc = 0;
-  if (flow) {
-    rc = write_setting(rows, "mail_flow.gateways", &flow->gateways, err);
-    if (rc == 0) rc = write_setting(rows, "mail_flow.onprem_networks", &flow->onprem_networks, err);
+  const struct uh_config *config = run->config;
+  char limit[16];
+  (void)snprintf(limit, sizeof limit, "%u", uh_writeback_limit(config));
+  int rc = write_setting(rows, "writeback.limit", 0, limit, err);
+  if (rc == 0) rc = write_list(rows, "writeback.templates", uh_writeback_templates(config), err);
+  if (rc == 0 && config->mail_flow) {
+    rc = write_list(rows, "mail_flow.gateways", &config->mail_flow->gateways, err);
+    if (rc == 0) rc = write_list(rows, "mail_flow.onprem_networks", &config->mail_flow->onprem_networks, err);
   }
   return uh_rows_close(rows, err) < 0 ? -1 : rc;
 }

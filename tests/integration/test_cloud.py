@@ -46,10 +46,11 @@ def organization(mailboxes=3, others=2, **simulator):
                   "federated": {"issuer": "https://issuer.example", "subject": "system:serviceaccount:unhybrid:audit"},
                   "wids": ["Global Reader"],
                   "roles": ["Exchange.ManageAsApp", "Organization.Read.All", "Domain.Read.All", "User.Read.All",
-                            "Application.Read.All", "OnPremDirectorySynchronization.Read.All"]}],
+                            "Application.Read.All", "OnPremDirectorySynchronization.Read.All", "Synchronization.Read.All"]}],
         "people": [{"upn": "admin@contoso.com", "wids": ["Global Reader"],
                     "scopes": ["Exchange.Manage", "Organization.Read.All", "Domain.Read.All", "User.Read.All",
-                               "Application.Read.All", "OnPremDirectorySynchronization.Read.All"]}],
+                               "Application.Read.All", "OnPremDirectorySynchronization.Read.All", "Synchronization.Read.All",
+                               "Policy.Read.HybridAuthentication"]}],
         "exchange_online": dict(
             CONFIGURATION,
             Mailbox=[{"DisplayName": names[i % len(names)], "Alias": f"{'abcxyz019_ä'[i % 11]}{i}",
@@ -227,6 +228,90 @@ def test_custom_attributes_keep_their_numbers(tenant):
     assert guids.fetchone()[0] == 3
 
 
+# ---- Cloud Sync ----
+
+WRITEBACK, CLOUD_SYNC, OTHER = "Entra2ADExchangeOnlineAttributeWriteback", "1a4721b3-e57f-4451-ae87-ef078703ec94", "0a0a0a0a-1111-4222-8333-444444444444"
+
+
+def principal(n, template=CLOUD_SYNC, name="contoso.local"):
+    return {"id": f"5a000000-1b2c-4d3e-8f40-{n:012x}", "appId": f"5b000000-1b2c-4d3e-8f40-{n:012x}", "displayName": name, "applicationTemplateId": template}
+
+
+def sync_state(t, principals, jobs):
+    held = t.control("GET", "state")["graph"]["servicePrincipals"][:1]
+    t.control("POST", "state", {"graph": {"servicePrincipals": held + principals, "synchronizationJobs": jobs}})
+
+
+def test_writeback_job_is_read_with_its_mappings(tenant):
+    t = tenant()
+    one = principal(1)
+    last = {"state": "Succeeded", "timeBegan": "2026-11-22T18:00:00Z", "timeEnded": "2026-11-22T18:02:00Z"}
+    sync_state(t, [one, principal(2, OTHER, "Payroll")], {one["id"]: [{"templateId": WRITEBACK, "status": {"lastSuccessfulExecution": last}},
+                                                                       {"templateId": "AD2AADPasswordHash"}]})
+    facts = t.observe("cloud:GraphSynchronizationJob", "cloud:GraphProvisioningAgent")
+    assert facts.state("GraphSynchronizationJob") == "complete"
+    jobs = {j["templateId"]: j for j in facts.objects("GraphSynchronizationJob")}
+    assert set(jobs) == {WRITEBACK, "AD2AADPasswordHash"}
+    assert jobs[WRITEBACK]["servicePrincipal"] == "contoso.local" and jobs[WRITEBACK]["status"]["lastSuccessfulExecution"] == last
+    assert "mail: [WindowsEmailAddress]" in jobs[WRITEBACK]["attributeMappings"] and len(jobs[WRITEBACK]["attributeMappings"]) == 24
+    assert "attributeMappings" not in jobs["AD2AADPasswordHash"]
+    # The job is known: no other application is asked. Agents are shown to people only: nobody asks in vain.
+    log = [r["path"] for r in t.control("GET", "log?service=graph")]
+    assert not [path for path in log if "000000000002/synchronization" in path or "onPremisesPublishing" in path], log
+    assert facts.db.execute("SELECT state, objects FROM t_set WHERE name = 'GraphProvisioningAgent'").fetchall() == [("not-configured", 0)]
+
+
+def test_writeback_job_of_an_unknown_application(tenant):
+    """The templates are known from the field: where they show no such job every gallery application is asked."""
+    t = tenant()
+    others = [principal(n, OTHER, f"App {n}") for n in range(10, 35)]
+    sync_state(t, [principal(1), *others, dict(principal(40), applicationTemplateId=None)], {
+        others[-1]["id"]: [{"templateId": WRITEBACK.upper()}, {"templateId": "scim"}], others[0]["id"]: [{"templateId": "scim"}], others[1]["id"]: [{"templateId": "Entra2ADNew"}]})
+    facts = t.observe("cloud:GraphSynchronizationJob")
+    assert facts.state("GraphSynchronizationJob") == "complete"
+    assert {(j["templateId"], j["servicePrincipal"]) for j in facts.objects("GraphSynchronizationJob")} == {(WRITEBACK.upper(), "App 34"), ("Entra2ADNew", "App 11")}
+    # An application that answers that it has no such thing is no gap; one that refuses, or is cut off, is.
+    t.faults([{"match": {"service": "graph", "path": "00000000000a/synch"}, "fault": "status", "args": {
+        "status": 404, "body": '{"error": {"code": "Request_ResourceNotFound", "message": "no"}}'}}])
+    assert t.observe("cloud:GraphSynchronizationJob").state("GraphSynchronizationJob") == "complete"
+    t.faults([{"match": {"service": "graph", "path": "00000000000c/synch"}, "fault": "forbidden"}])
+    facts = t.observe("cloud:GraphSynchronizationJob")
+    assert facts.state("GraphSynchronizationJob") == "partial" and "Synchronization.Read.All" in facts.set("GraphSynchronizationJob")[-1]
+
+
+def test_jobs_without_the_right(tenant):
+    """No gallery application, no job: complete without the right. One of Cloud Sync that may not be read: not known."""
+    t = tenant()
+    t.control("POST", "state", {"apps": {APP: {"roles": ["Exchange.ManageAsApp", "Application.Read.All"]}}})
+    sync_state(t, [], {})
+    assert t.observe("cloud:GraphSynchronizationJob").state("GraphSynchronizationJob") == "complete"
+    sync_state(t, [principal(1)], {principal(1)["id"]: [{"templateId": WRITEBACK}]})
+    facts = t.observe("cloud:GraphSynchronizationJob")
+    assert facts.state("GraphSynchronizationJob") == "failed" and facts.objects("GraphSynchronizationJob") == []
+    t.control("POST", "state", {"apps": {APP: {"roles": ["Exchange.ManageAsApp", "Synchronization.Read.All"]}}})
+    facts = t.observe("cloud:GraphSynchronizationJob")
+    assert facts.state("GraphSynchronizationJob") == "failed" and "Application.Read.All" in facts.set("GraphSynchronizationJob")[-1]
+
+
+@pytest.mark.parametrize("fault", ["batch_missing", "invalid_json", "status"])
+def test_jobs_that_never_came(tenant, fault):
+    t = tenant()
+    sync_state(t, [principal(1)], {principal(1)["id"]: [{"templateId": WRITEBACK}]})
+    t.faults([{"match": {"service": "graph", "path": "batch"}, "fault": fault, "args": {"status": 500} if fault == "status" else {}}])
+    facts = t.observe("cloud:GraphSynchronizationJob")
+    assert facts.state("GraphSynchronizationJob") == "failed" and facts.objects("GraphSynchronizationJob") == []
+
+
+def test_mappings_that_are_not_told(tenant):
+    """The job stands, its mappings are not known: an empty list would say that nothing is mapped."""
+    t = tenant()
+    sync_state(t, [principal(1)], {principal(1)["id"]: [{"templateId": WRITEBACK}]})
+    t.faults([{"match": {"service": "graph", "path": "/schema"}, "fault": "forbidden"}])
+    facts = t.observe("cloud:GraphSynchronizationJob")
+    assert facts.state("GraphSynchronizationJob") == "complete"
+    assert ["attributeMappings" in j for j in facts.objects("GraphSynchronizationJob")] == [False]
+
+
 def test_outbound_connectors_are_the_union_of_four_calls(tenant):
     facts = tenant().observe("cloud:OutboundConnector")
     rows = dict(facts.db.execute("SELECT name, listing FROM t_object WHERE kind = 'OutboundConnector'").fetchall())
@@ -257,11 +342,15 @@ def test_five_ways_to_sign_in(tenant, way):
         credentials[way] = True
     else:
         credentials[way] = app[way]
-    facts = t.observe("cloud:AcceptedDomain", "cloud:GraphDomain", credentials=credentials, env=env)
+    t.control("POST", "state", {"graph": {"onPremisesPublishingProfiles": {"provisioning": {"agents": [
+        {"id": "6c000000-0000-4000-8000-000000000001", "machineName": "SYNC01.contoso.com", "status": "active"}]}}}})
+    facts = t.observe("cloud:AcceptedDomain", "cloud:GraphDomain", "cloud:GraphProvisioningAgent", credentials=credentials, env=env)
     assert facts.state("AcceptedDomain") == "complete", facts.set("AcceptedDomain")
     assert facts.state("GraphDomain") == "complete", facts.set("GraphDomain")
     if way == "device_code":
         assert facts.said.count("sign in at") == 1, "a person signs in once for all sources"
+        assert facts.state("GraphProvisioningAgent") == "complete"
+    assert [a["machineName"] for a in facts.objects("GraphProvisioningAgent")] == (["SYNC01.contoso.com"] if way == "device_code" else [])
 
 
 def test_a_domain_names_the_tenant(tenant):

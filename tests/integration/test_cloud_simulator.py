@@ -656,6 +656,17 @@ def test_sync_behavior_jobs_and_delegated_profiles(client, writer):
     job = client.graph("GET", "/v1.0/servicePrincipals(appId='%s')/synchronization/jobs" % EXO_APP,
                        token=token).json["value"][0]
     assert job["templateId"] == "AAD2ADExchangeHybridWriteback" and job["status"]["code"] == "Active"
+    jobs = "/v1.0/servicePrincipals(appId='%s')/synchronization/jobs/" % EXO_APP
+    rule = client.graph("GET", jobs + job["id"] + "/schema", token=token).json["synchronizationRules"][0]
+    assert "mail" in {m["targetAttributeName"] for o in rule["objectMappings"] for m in o["attributeMappings"]}
+    assert client.graph("GET", jobs + "other/schema", token=token).status == 404
+    # Who reads may not pause; who may, changes what the next read shows.
+    assert client.graph("POST", jobs + job["id"] + "/pause", token=token).status == 403
+    client.control("state", {"apps": {READER: {"roles": ["Synchronization.ReadWrite.All"]}}})
+    writing = client.secret(GRAPH).json["access_token"]
+    for verb, state in (("pause", "Paused"), ("start", "Active")):
+        assert client.graph("POST", jobs + job["id"] + "/" + verb, token=writing).status == 204
+        assert client.graph("GET", jobs + job["id"], token=token).json["status"]["code"] == state
     agents = "/beta/onPremisesPublishingProfiles/provisioning/agents"
     assert client.graph("GET", agents, token=token).status == 403
     client.control("state", {"knobs": {"device_code_polls": 0}})

@@ -223,6 +223,14 @@ static const struct refusal refusals[] = {
     {ORG "mail_flow:\n  onprem_networks: [203.0.113.0/+8]\n", 3, "is not an IP network", NULL},
     {ORG "mail_flow:\n  onprem_networks: [203.0.113.5/24]\n", 3, "has bits set behind its prefix", NULL},
     {ORG "mail_flow:\n  onprem_networks: [\"2001:db8::1/64\"]\n", 3, "has bits set", NULL},
+    /* writeback */
+    {ORG "writeback:\n  templates: [\"x y\"]\n", 3, "\"x y\" in writeback.templates is not the id of a template",
+     "templateId"},
+    {ORG "writeback:\n  templates: [a, \"\"]\n", 3, "writeback.templates[1] has no value", NULL},
+    {ORG "writeback:\n  application_templates: [1a4721b3]\n", 3, "in writeback.application_templates is not a GUID",
+     NULL},
+    {ORG "writeback:\n  limit: 0\n", 3, "writeback.limit is 1 or more", NULL},
+    {ORG "writeback:\n  limit: many\n", 3, "writeback.limit is a whole number", NULL},
     /* endpoints */
     {ORG "endpoints:\n  login: http://127.0.0.1:8443\n", 3, "endpoints.login must be an https:// address", NULL},
     {ORG "endpoints:\n  graph: 127.0.0.1\n", 3, "endpoints.graph must be", NULL},
@@ -456,6 +464,16 @@ static void test_example(void **state) {
   assert_in_dir(c->relays->smtp_logs.v[0], "logs/ProtocolLog/SmtpReceive/*.LOG");
   assert_int_equal(c->relays->window_days, 30);
   assert_in_dir(c->waivers, "waivers.yaml");
+  /* What the example writes is what holds without it. */
+  struct uh_config none = {0};
+  const struct uh_strings *written = &c->writeback->application_templates,
+                          *usual = uh_writeback_application_templates(&none);
+  assert_int_equal(written->n, usual->n);
+  for (unsigned i = 0; i < usual->n; i++) assert_string_equal(written->v[i], usual->v[i]);
+  assert_int_equal(c->writeback->templates.n, uh_writeback_templates(&none)->n);
+  assert_string_equal(c->writeback->templates.v[0], uh_writeback_templates(&none)->v[0]);
+  assert_int_equal(c->writeback->limit, uh_writeback_limit(&none));
+  assert_ptr_equal(uh_writeback_templates(c), &c->writeback->templates);
   assert_in_dir(c->rules.v[0], "rules.d");
   assert_null(c->endpoints);
   /* The operator's sections inherit where and how, never who. */

@@ -145,7 +145,8 @@ int uh_satisfied(struct uh_check_run *run, const struct uh_object *object, struc
 int uh_set_lacking(struct uh_check_run *run, const char *set, const char *state, struct uh_err *err,
                    const char *why_fmt, ...) UH_PRINTF(5, 6);
 
-/* A list of strings from the configuration that checks may see: "mail_flow.gateways", "mail_flow.onprem_networks".
+/* A list of strings from the configuration that checks may see: "mail_flow.gateways", "mail_flow.onprem_networks",
+ * "writeback.templates", "writeback.limit".
  * Stored with the facts, so that judging again needs no configuration. Returns the number, and element i
  * (valid until the next call). */
 size_t uh_setting_count(struct uh_check_run *run, const char *name);
