@@ -118,6 +118,31 @@ static const char inbound_sql[] =
     "  'Set-InboundConnector -Identity ' || ps_quote(name, guid) || ' -Enabled $false' AS command"
     " FROM connector";
 static const struct uh_rule inbound[] = {{"cloud", "cloud:InboundConnector", inbound_sql}, {0}};
+
+/*
+ * ---- relay.traffic: what somebody looked at who says that nothing is sent ----
+ * A new connector, one that was enabled again, or other addresses that it serves, are new ways in.
+ */
+#define SORTED(list) \
+  "(SELECT group_concat(value) FROM (SELECT value FROM json_each(prop_list(object.json, '" list "')) ORDER BY value))"
+static const char ways_in[] =
+    "SELECT DISTINCT coalesce(nullif(lower(guid), ''), name) AS connector, " UH_SQL_TRUE("Enabled") " AS enabled,"
+    "  " SORTED("Bindings") " AS bindings, " SORTED("RemoteIPRanges") " AS ranges"
+    " FROM object"
+    " WHERE side = 'on-premises' AND kind = 'ReceiveConnector'";
+static const struct uh_attestable no_traffic[] = {
+    {.fact = "relay.no-traffic",
+     .question = "Does nothing but Exchange Online and the servers themselves send mail through the on-premises servers "
+                 "any more?",
+     .how = "Turn on protocol logging (Set-ReceiveConnector -ProtocolLoggingLevel Verbose) on every receive connector, "
+            "let at least 30 days pass, month-end included, then look through the SMTP receive logs of the front end "
+            "and hub services, and through Get-MessageTrackingLog -EventId RECEIVE -Source SMTP, for client addresses "
+            "other than those of Exchange Online and of the servers. Ask the owners of printers, scanners, monitoring "
+            "and line-of-business applications where they send to.",
+     .values = "yes",
+     .basis = ways_in,
+     .basis_needs = "on-premises:ReceiveConnector"},
+    {0}};
 /* clang-format on */
 
 #define ALLOW_RELAY "https://learn.microsoft.com/exchange/mail-flow/connectors/allow-anonymous-relay"
@@ -170,6 +195,7 @@ static const struct uh_check checks[] = {
      .requirements = "P-15",
      .blind_spot = "no source of this version sees the traffic: devices reach internal recipients through the "
                    "default connectors, which no configuration shows",
+     .attests = no_traffic,
      .remedy = "Look through the SMTP receive protocol logs (front end and hub) and the message tracking logs over "
                "at least 30 days, month-end included, for clients other than Exchange Online and the servers "
                "themselves.",

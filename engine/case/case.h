@@ -35,6 +35,8 @@ const char *UH_NULLABLE uh_fs_doubtful(unsigned long magic);
  */
 struct uh_file;
 int uh_file_create(const char *path, struct uh_file **ret_file, struct uh_err *err);
+/* The mode that the file has in its place; before that it is 0600. */
+int uh_file_mode(struct uh_file *file, unsigned mode, struct uh_err *err);
 int uh_file_write(struct uh_file *file, const void *data, size_t n, struct uh_err *err);
 int uh_file_commit(struct uh_file *file, struct uh_err *err); /* frees in any case */
 struct uh_file *uh_file_abandon(struct uh_file *UH_NULLABLE file);

@@ -90,6 +90,8 @@ const struct uh_strings *uh_writeback_templates(const struct uh_config *config);
 const struct uh_strings *uh_writeback_application_templates(const struct uh_config *config);
 unsigned uh_writeback_limit(const struct uh_config *config);
 const char *uh_cloud_name(enum uh_cloud cloud);
+/* The word of words[0..n) that is most like word, where it is like enough to be meant; else NULL. */
+const char *UH_NULLABLE uh_nearest_word(const char *word, const char *const *words, size_t n);
 
 /* A secret from a file (one trailing newline taken off), at most 64 KiB, refused when group or others can get at it
  * (UH_ERR_CONFIG). "env:NAME" as path takes the environment variable NAME. Free with uh_secret_free, which overwrites.

@@ -37,9 +37,6 @@ int uh_config_walk(const char *data, size_t size, struct uh_marks *marks, struct
 unsigned uh_mark_line(const struct uh_marks *marks, const char *path);
 bool uh_mark_present(const struct uh_marks *marks, const char *path);
 
-/* The word of words[0..n) that is most like word, where it is like enough to be meant; else NULL. */
-const char *UH_NULLABLE uh_nearest_word(const char *word, const char *const *words, size_t n);
-
 /* Examines what was loaded: companions, shapes, secrets. Makes paths absolute and fills in defaults. */
 int uh_config_check(struct uh_config *config, const struct uh_marks *marks, struct uh_err *err);
 

@@ -75,6 +75,10 @@ int uh_file_create(const char *path, struct uh_file **ret_file, struct uh_err *e
   return 0;
 }
 
+int uh_file_mode(struct uh_file *file, unsigned mode, struct uh_err *err) {
+  return fchmod(file->fd, mode & 0777) < 0 ? fail_write(file->path, "set the mode", errno, err) : 0;
+}
+
 static int write_all(struct uh_file *file, const char *data, size_t n, struct uh_err *err) {
   while (n) {
     ssize_t done = write(file->fd, data, n);

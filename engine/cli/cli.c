@@ -277,6 +277,24 @@ int uh_cli_case(struct uh_cli *cli, const struct uh_config *config, bool create,
   return 0;
 }
 
+int uh_cli_statements(const struct uh_config *config, struct uh_judge_options *how, struct uh_err *err) {
+  const char *const paths[] = {config ? config->waivers : NULL, config ? config->attestations : NULL};
+  for (int kind = 0; kind < 2; kind++) {
+    struct uh_statements *s = NULL;
+    if (!paths[kind]) continue;
+    if (uh_statements_load((enum uh_statement_kind)kind, paths[kind], &s, err) < 0) return -1;
+    how->statements[kind] = s;
+  }
+  return 0;
+}
+
+void uh_cli_statements_free(struct uh_judge_options *how) {
+  for (int kind = 0; kind < 2; kind++) {
+    (void)uh_statements_free((struct uh_statements *)(uintptr_t)how->statements[kind]);
+    how->statements[kind] = NULL;
+  }
+}
+
 int uh_cli_newest(const struct uh_case *c, char **ret_path, struct uh_err *err) {
   char **paths;
   size_t n;

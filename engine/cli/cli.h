@@ -34,7 +34,7 @@ struct uh_command {
   const char *shorts;           /* its own short options, getopt's form */
   int (*run)(struct uh_cli *cli, int argc, char **argv); /* gives the exit code */
 };
-extern const struct uh_command uh_cmd_audit, uh_cmd_report, uh_cmd_checks, uh_cmd_status;
+extern const struct uh_command uh_cmd_audit, uh_cmd_report, uh_cmd_checks, uh_cmd_status, uh_cmd_waive, uh_cmd_attest;
 
 /* ---- options ---- */
 
@@ -73,6 +73,9 @@ int uh_cli_case(struct uh_cli *cli, const struct uh_config *UH_NULLABLE config, 
                 struct uh_err *err);
 /* The newest observation of the case; UH_ERR_DATA where there is none. Free the path. */
 int uh_cli_newest(const struct uh_case *c, char **ret_path, struct uh_err *err);
+/* The waivers and attestations that the configuration names, for judging; free with uh_cli_statements_free. */
+int uh_cli_statements(const struct uh_config *UH_NULLABLE config, struct uh_judge_options *how, struct uh_err *err);
+void uh_cli_statements_free(struct uh_judge_options *how);
 /* Standard output, flushed; UH_ERR_CANNOT_WRITE. A reader that went away is no error. */
 int uh_cli_flush(struct uh_err *err);
 extern const struct uh_report_sink uh_cli_stdout;

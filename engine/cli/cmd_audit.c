@@ -28,6 +28,7 @@ struct audit {
   bool offline;
   int64_t limit;
   struct uh_config *config;
+  struct uh_judge_options how;
   struct uh_case *held; /* the case, locked */
   struct uh_outputs outputs;
   char *facts;
@@ -37,6 +38,7 @@ struct audit {
 
 static void audit_clear(struct audit *a) {
   (void)uh_results_free(a->results);
+  uh_cli_statements_free(&a->how);
   uh_outputs_close(&a->outputs);
   free(a->facts);
   (void)uh_case_free(a->held);
@@ -232,9 +234,11 @@ static int save_report(struct audit *a, const struct uh_report_format *format, s
 static int judge_and_report(struct audit *a) {
   struct uh_err err = UH_ERR_INIT;
   /* Facts that lie there since another day are judged as of today: the verdict is about removing the server now. */
-  struct uh_judge_options how = {
-      .now = a->offline ? uh_cli_now() : 0, .purpose = a->purpose, .only = a->only, .skip = a->skip};
-  if (uh_judge(a->facts, &how, &a->results, &err) < 0) return uh_cli_fail(a->cli, &err);
+  a->how.now = a->offline ? uh_cli_now() : 0;
+  a->how.purpose = a->purpose;
+  a->how.only = a->only;
+  a->how.skip = a->skip;
+  if (uh_judge(a->facts, &a->how, &a->results, &err) < 0) return uh_cli_fail(a->cli, &err);
   int code = tell_sources(a);
   for (size_t i = 0; uh_report_formats[i]; i++)
     if (save_report(a, uh_report_formats[i], &err) < 0) return uh_cli_fail(a->cli, &err);
@@ -254,7 +258,8 @@ static int run_audit(struct audit *a, int argc, char **argv) {
   struct uh_err err = UH_ERR_INIT;
   int code = take_options(a, argc, argv);
   if (code) return code < 0 ? 0 : code;
-  if (uh_cli_config(a->cli, &a->config, &err) < 0) return uh_cli_fail(a->cli, &err);
+  if (uh_cli_config(a->cli, &a->config, &err) < 0 || uh_cli_statements(a->config, &a->how, &err) < 0)
+    return uh_cli_fail(a->cli, &err);
   code = look_at_purpose(a);
   if (code == 0) code = look_at_ids(a, "--only", a->only, false);
   if (code == 0) code = look_at_ids(a, "--skip", a->skip, true);

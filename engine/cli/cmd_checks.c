@@ -47,7 +47,14 @@ static void list_json(struct uh_str *out) {
     uh_str_add(out, c->purposes & UH_AFTER ? "\"after\"" : "");
     uh_str_addc(out, ']');
     add_string(out, "reference", c->reference);
-    uh_str_addc(out, '}');
+    uh_str_add(out, ", \"attests\": [");
+    for (const struct uh_attestable *f = c->attests; f && f->fact; f++) {
+      uh_str_addf(out, "%s{\"fact\": \"%s\"", f == c->attests ? "" : ", ", f->fact);
+      add_string(out, "question", f->question);
+      add_string(out, "how", f->how);
+      uh_str_addc(out, '}');
+    }
+    uh_str_add(out, "]}");
   }
   uh_str_add(out, "],\n \"not_examined\": [");
   for (size_t i = 0; i < uh_requirement_count(); i++) {
@@ -100,6 +107,18 @@ static void add_needs(struct uh_str *out, const char *needs) {
   if (needs) uh_str_addf(out, "%s%s", out->len ? ", " : "", needs);
 }
 
+static void add_attestables(struct uh_str *out, const struct uh_check *c, size_t width) {
+  for (const struct uh_attestable *f = c->attests; f && f->fact; f++) {
+    struct uh_str text = {0};
+    uh_str_addf(&text, "%s: %s", f->fact, f->question);
+    if (f->values) uh_str_addf(&text, " Values: %s.", f->values);
+    if (f->object) uh_str_addf(&text, " For each %s, named with --object.", f->object);
+    uh_str_addf(&text, "\nHow to find out: %s", f->how);
+    paragraph(out, "What a person may state, with `unhybrid attest add`", uh_str_text(&text), width);
+    uh_str_clear(&text);
+  }
+}
+
 static int explain(struct uh_cli *cli, const char *id) {
   const struct uh_check *c = uh_check_find(id);
   struct uh_str out = {0}, needs = {0};
@@ -119,6 +138,7 @@ static int explain(struct uh_cli *cli, const char *id) {
   paragraph(&out, "Sets it needs", uh_str_text(&needs), width);
   paragraph(&out, "Sets that have to be complete before absence counts", c->absence_needs, width);
   paragraph(&out, "What no source can see", c->blind_spot, width);
+  add_attestables(&out, c, width);
   paragraph(&out, "What to do", c->remedy, width);
   paragraph(&out, "Read on", c->reference, width);
   uh_str_clear(&needs);

@@ -33,11 +33,13 @@ static int take_options(struct report *r, int argc, char **argv) {
   return 0;
 }
 
-/* --facts, else the newest of the case. A configuration is read where it is named or needed: its rule packs judge. */
-static int find_facts(struct report *r, char **ret_path, struct uh_err *err) {
+/* --facts, else the newest of the case. A configuration is read where it is named or needed: its rule packs judge, and
+ * what persons stated counts. */
+static int find_facts(struct report *r, char **ret_path, struct uh_judge_options *how, struct uh_err *err) {
   UH_CLEANUP(uh_config_freep) struct uh_config *config = NULL;
   UH_CLEANUP(uh_case_freep) struct uh_case *c = NULL;
   if ((r->cli->config_path || (!r->facts && !r->cli->case_dir)) && uh_cli_config(r->cli, &config, err) < 0) return -1;
+  if (uh_cli_statements(config, how, err) < 0) return -1;
   if (r->facts) {
     *ret_path = strdup(r->facts);
     return *ret_path ? 0 : uh_fail_nomem(err);
@@ -51,11 +53,11 @@ static int run(struct uh_cli *cli, int argc, char **argv) {
   UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
   UH_CLEANUP(uh_freep) char *path = NULL;
   struct report r = {.cli = cli};
-  struct uh_judge_options how = {.purpose = UH_BEFORE};
+  UH_CLEANUP(uh_cli_statements_free) struct uh_judge_options how = {.purpose = UH_BEFORE};
   struct uh_err err = UH_ERR_INIT;
   int code = take_options(&r, argc, argv);
   if (code) return code < 0 ? 0 : code;
-  if (find_facts(&r, &path, &err) < 0) return uh_cli_fail(cli, &err);
+  if (find_facts(&r, &path, &how, &err) < 0) return uh_cli_fail(cli, &err);
   code = uh_outputs_open(cli, r.format, r.place, &outputs);
   if (code) return code;
   if (uh_judge(path, &how, &results, &err) < 0) return uh_cli_fail(cli, &err);

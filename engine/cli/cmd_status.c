@@ -163,7 +163,7 @@ static int as_terminal(struct status *s, struct uh_err *err) {
 
 /* ---- */
 
-static int find_newest(struct status *s, struct uh_err *err) {
+static int find_newest(struct status *s, const struct uh_config *config, struct uh_err *err) {
   char **paths;
   size_t n;
   if (uh_case_list_facts(s->held, &paths, &n, err) < 0) return -1;
@@ -172,7 +172,8 @@ static int find_newest(struct status *s, struct uh_err *err) {
   for (size_t i = 0; i < n; i++) free(paths[i]);
   free(paths);
   if (!s->facts) return 0;
-  struct uh_judge_options how = {.purpose = UH_BEFORE};
+  UH_CLEANUP(uh_cli_statements_free) struct uh_judge_options how = {.purpose = UH_BEFORE};
+  if (uh_cli_statements(config, &how, err) < 0) return -1;
   if (uh_judge(s->facts, &how, &s->results, &s->err) == 0)
     uh_cli_about(s->cli, NULL, uh_results_head(s->results)->tenant);
   return 0;
@@ -180,6 +181,7 @@ static int find_newest(struct status *s, struct uh_err *err) {
 
 static int run(struct uh_cli *cli, int argc, char **argv) {
   UH_CLEANUP(status_clear) struct status s = {.cli = cli, .err = UH_ERR_INIT, .now = uh_cli_now()};
+  UH_CLEANUP(uh_config_freep) struct uh_config *config = NULL;
   struct uh_err err = UH_ERR_INIT;
   const char *format = "terminal";
   int option;
@@ -192,7 +194,8 @@ static int run(struct uh_cli *cli, int argc, char **argv) {
   if (optind < argc) return uh_cli_usage(cli, "'%s' is too much: status takes options only", argv[optind]);
   if (!json && strcmp(format, "terminal") != 0)
     return uh_cli_usage(cli, "status has the formats terminal and json, not '%s'", format);
-  if (uh_cli_case(cli, NULL, false, &s.held, &err) < 0 || find_newest(&s, &err) < 0 ||
+  if ((!cli->case_dir || cli->config_path) && uh_cli_config(cli, &config, &err) < 0) return uh_cli_fail(cli, &err);
+  if (uh_cli_case(cli, config, false, &s.held, &err) < 0 || find_newest(&s, config, &err) < 0 ||
       (json ? as_json(&s, &err) : as_terminal(&s, &err)) < 0)
     return uh_cli_fail(cli, &err);
   if (!uh_str_text(&s.out)) (void)uh_fail_nomem(&err);

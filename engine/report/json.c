@@ -102,6 +102,14 @@ static int each_finding(void *user, const struct uh_result_finding *f) {
   member(w, "evidence");
   evidence(w, f->evidence_json);
   if (*f->command) member_string(w, "command", f->command);
+  if (*f->waived_by) {
+    char until[UH_TIME_TEXT];
+    uh_str_add(&w->out, ", \"waiver\": {\"reason\": ");
+    string(w, f->waived_for);
+    member_string(w, "approver", f->waived_by);
+    member_string(w, "until", uh_time_text(f->waived_until, until));
+    uh_str_addc(&w->out, '}');
+  }
   uh_str_addc(&w->out, '}');
   return flush(w, FLUSH_AT);
 }
@@ -184,6 +192,32 @@ static int each_unknown(void *user, const struct uh_result_unknown *u) {
   return flush(w, FLUSH_AT);
 }
 
+static void values(struct writer *w, const char *list) {
+  member(w, "values");
+  uh_str_addc(&w->out, '[');
+  for (const char *p = list; *p;) {
+    size_t n = strcspn(p, "|");
+    if (p != list) uh_str_add(&w->out, ", ");
+    uh_json_string(&w->out, p, n);
+    p += n + (p[n] == '|');
+  }
+  uh_str_addc(&w->out, ']');
+}
+
+static int each_attestable(void *user, const struct uh_result_attestable *a) {
+  struct writer *w = user;
+  element(w, "      ");
+  uh_str_add(&w->out, "{\"fact\": ");
+  string(w, a->fact);
+  if (*a->object) member_string(w, "object", a->object);
+  member_string(w, "question", a->question);
+  member_string(w, "how", a->how);
+  values(w, a->values);
+  member_string(w, "command", a->command);
+  uh_str_addc(&w->out, '}');
+  return flush(w, FLUSH_AT);
+}
+
 static void requirements(struct writer *w, const char *list) {
   uh_str_addc(&w->out, '[');
   for (const char *p = list; *p;) {
@@ -210,6 +244,7 @@ static int each_check(void *user, const struct uh_result_check *c) {
   member(w, "requirement");
   requirements(w, c->requirements);
   member_number(w, "count", c->findings);
+  member_number(w, "waived", c->waived);
   member_bool(w, "complete", c->complete);
   uh_str_add(&w->out, ",\n    \"findings\": [");
   w->first = true;
@@ -217,6 +252,9 @@ static int each_check(void *user, const struct uh_result_check *c) {
   uh_str_add(&w->out, "],\n    \"unknown\": [");
   w->first = true;
   if (uh_results_unknowns(w->results, c->index, each_unknown, &un, w->err) < 0) return -1;
+  uh_str_add(&w->out, "],\n    \"attest\": [");
+  w->first = true;
+  if (uh_results_attestables(w->results, c->index, each_attestable, w, w->err) < 0) return -1;
   uh_str_add(&w->out, "],\n    \"remedy\": {\"text\": ");
   string(w, c->remedy);
   uh_str_add(&w->out, ", \"commands\": [");
@@ -254,6 +292,29 @@ static int each_notice(void *user, const char *source, const char *text) {
   return flush(w, FLUSH_AT);
 }
 
+struct statements {
+  struct writer *w;
+  enum uh_statement_kind kind;
+};
+
+static int each_statement(void *user, const struct uh_result_statement *s) {
+  const struct statements *st = user;
+  struct writer *w = st->w;
+  if (s->kind != st->kind) return 0;
+  element(w, "  ");
+  uh_json_statement(&w->out, s);
+  return flush(w, FLUSH_AT);
+}
+
+static int statements(struct writer *w, enum uh_statement_kind kind) {
+  struct statements st = {.w = w, .kind = kind};
+  uh_str_addf(&w->out, ",\n \"%ss\": [", uh_statement_kind_name(kind));
+  w->first = true;
+  if (uh_results_statements(w->results, each_statement, &st, w->err) < 0) return -1;
+  uh_str_addc(&w->out, ']');
+  return 0;
+}
+
 static void head(struct writer *w) {
   const struct uh_results_head *h = uh_results_head(w->results);
   char when[UH_TIME_TEXT];
@@ -287,7 +348,9 @@ static int render(struct uh_results *results, const struct uh_report_options *op
   uh_str_add(&w.out, "],\n \"notices\": [");
   w.first = true;
   if (uh_results_notices(results, each_notice, &w, err) < 0) return -1;
-  uh_str_add(&w.out, "],\n \"checks\": [");
+  uh_str_addc(&w.out, ']');
+  if (statements(&w, UH_WAIVER) < 0 || statements(&w, UH_ATTESTATION) < 0) return -1;
+  uh_str_add(&w.out, ",\n \"checks\": [");
   w.first = true;
   if (uh_results_checks(results, each_check, &w, err) < 0) return -1;
   uh_str_add(&w.out, "]}\n");

@@ -9,6 +9,8 @@
 
 #include "rules/rules.h"
 
+struct uh_str;
+
 struct uh_report_sink { /* where bytes go */
   int (*write)(void *user, const void *data, size_t n, struct uh_err *err);
   void *user;
@@ -29,4 +31,6 @@ struct uh_report_format {
 extern const struct uh_report_format uh_report_terminal, uh_report_json;
 extern const struct uh_report_format *const uh_report_formats[]; /* ends with NULL */
 const struct uh_report_format *UH_NULLABLE uh_report_format_find(const char *name);
+/* One waiver or attestation as a JSON object, in reports and in the lists of `waive` and `attest`. */
+void uh_json_statement(struct uh_str *out, const struct uh_result_statement *s);
 #endif

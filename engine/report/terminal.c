@@ -17,6 +17,7 @@ enum {
   SHOWN = 5, /* findings of a check, unless verbose */
   SHOWN_OF_INFO = 2,
   EXAMPLES = 3, /* objects that could not be judged */
+  STATEMENTS = 20, /* waivers and attestations */
 };
 
 #define BOLD "\033[1m"
@@ -302,7 +303,14 @@ static int each_finding(void *user, const struct uh_result_finding *f) {
   uh_str_add(&line, ": ");
   add_outside(&line, f->message);
   put_line(s, 4, 2, &line);
-  if (*f->command) { /* not wrapped: it is there to be copied */
+  if (*f->waived_by) {
+    char until[UH_TIME_TEXT];
+    uh_str_add(&line, "waived by ");
+    add_name(&line, f->waived_by);
+    uh_str_addf(&line, " until %s: ", uh_time_text(f->waived_until, until));
+    add_outside(&line, f->waived_for);
+    put_line(s, 8, 2, &line);
+  } else if (*f->command) { /* not wrapped: it is there to be copied */
     color(s, DIM);
     spaces(s, 8);
     uh_terminal_text(&s->out, f->command, strlen(f->command));
@@ -382,7 +390,8 @@ static void check_title(struct screen *s, const struct uh_result_check *c) {
   uh_str_addf(&line, "(%s)", c->requirements);
   for (size_t i = 0; i < line.len; i++)
     if (line.s[i] == ',') line.s[i] = ' ';
-  if (fail) uh_str_addf(&line, ": %s%lld found", c->complete ? "" : "at least ", (long long)c->findings);
+  if (c->findings) uh_str_addf(&line, ": %s%lld found", c->complete ? "" : "at least ", (long long)c->findings);
+  if (c->waived) uh_str_addf(&line, ", %lld waived", (long long)c->waived);
   uh_str_addc(&s->out, ' ');
   if (line.failed)
     s->out.failed = true;
@@ -400,6 +409,23 @@ static int show_findings(struct screen *s, const struct uh_result_check *c) {
   if (uh_results_findings(s->results, c->index, limit, each_finding, s, s->err) < 0) return -1;
   if (limit && c->findings > limit) uh_str_addf(&s->out, "    - and %lld more\n", (long long)(c->findings - limit));
   return 0;
+}
+
+static int each_attestable(void *user, const struct uh_result_attestable *a) {
+  struct screen *s = user;
+  struct uh_str line = {0};
+  uh_str_add(&line, "To state: ");
+  add_outside(&line, a->question);
+  put_line(s, 4, 10, &line);
+  uh_str_add(&line, "How to find out: ");
+  add_outside(&line, a->how);
+  put_line(s, 4, 17, &line);
+  color(s, DIM);
+  spaces(s, 8);
+  uh_terminal_text(&s->out, a->command, strlen(a->command));
+  color(s, PLAIN);
+  uh_str_addc(&s->out, '\n');
+  return flush(s, FLUSH_AT);
 }
 
 static void show_remedy(struct screen *s, const struct uh_result_check *c) {
@@ -423,7 +449,8 @@ static bool is_unexamined(const struct uh_result_check *c) {
 
 static int each_check(void *user, const struct uh_result_check *c) {
   struct screen *s = user;
-  if (strcmp(c->severity, s->severity) != 0 || strcmp(c->status, s->status) != 0 || is_unexamined(c) == s->examined)
+  if ((s->severity && strcmp(c->severity, s->severity) != 0) || strcmp(c->status, s->status) != 0 ||
+      is_unexamined(c) == s->examined)
     return 0;
   once_heading(s);
   if (!s->examined) {
@@ -436,8 +463,9 @@ static int each_check(void *user, const struct uh_result_check *c) {
   check_title(s, c);
   bool fail = strcmp(c->status, "fail") == 0;
   s->remedy_helps = fail || s->options->verbose;
-  if (fail && show_findings(s, c) < 0) return -1;
+  if (c->findings && show_findings(s, c) < 0) return -1;
   if (unknowns(s, c) < 0) return -1;
+  if (uh_results_attestables(s->results, c->index, each_attestable, s, s->err) < 0) return -1;
   if (s->remedy_helps) show_remedy(s, c);
   return flush(s, FLUSH_AT);
 }
@@ -470,11 +498,12 @@ static int all_checks(struct screen *s) {
     return -1;
   s->examined = true;
   if (section(s, "Warnings", "warning", "fail") < 0 || section(s, "Undecided warnings", "warning", "unknown") < 0 ||
-      section(s, "Information", "info", "fail") < 0 || section(s, "Undecided information", "info", "unknown") < 0)
+      section(s, "Information", "info", "fail") < 0 || section(s, "Undecided information", "info", "unknown") < 0 ||
+      section(s, "Waived", NULL, "waived") < 0)
     return -1;
   if (!s->options->verbose) return 0;
-  static const char *const rest[][2] = {{"Passed", "pass"}, {"Waived", "waived"}, {"Not applicable", "not-applicable"}};
-  for (size_t i = 0; i < 3; i++) {
+  static const char *const rest[][2] = {{"Passed", "pass"}, {"Not applicable", "not-applicable"}};
+  for (size_t i = 0; i < 2; i++) {
     s->heading = rest[i][0];
     s->status = rest[i][1];
     s->matched = 0;
@@ -485,9 +514,48 @@ static int all_checks(struct screen *s) {
 
 /* ---- the end ---- */
 
+/* Those that do not count come first. */
+static int each_statement(void *user, const struct uh_result_statement *st) {
+  struct screen *s = user;
+  struct uh_str line = {0};
+  char until[UH_TIME_TEXT];
+  once_heading(s);
+  if (s->matched > STATEMENTS && !s->options->verbose) return 0;
+  uh_str_addf(&line, "%s ", uh_statement_kind_name(st->kind));
+  add_name(&line, st->subject);
+  if (*st->object) uh_str_add(&line, " of "), add_name(&line, st->object);
+  uh_str_add(&line, st->kind == UH_WAIVER ? ": " : " = ");
+  add_outside(&line, st->text);
+  uh_str_add(&line, " (");
+  add_name(&line, st->approver);
+  uh_str_addf(&line, ", until %s)", uh_time_text(st->until, until));
+  put_line(s, 2, 2, &line);
+  if (st->counts) return flush(s, FLUSH_AT);
+  color(s, YELLOW);
+  uh_str_add(&line, "does not count, ");
+  uh_str_addf(&line, "%s: ", st->state);
+  add_outside(&line, st->why);
+  uh_str_add(&line, " (");
+  add_name(&line, st->file);
+  uh_str_addf(&line, ":%lld)", (long long)st->line);
+  put_line(s, 4, 2, &line);
+  color(s, PLAIN);
+  return flush(s, FLUSH_AT);
+}
+
+static int statements(struct screen *s) {
+  s->heading = "Waivers and attestations";
+  s->matched = 0;
+  if (uh_results_statements(s->results, each_statement, s, s->err) < 0) return -1;
+  if (s->matched > STATEMENTS && !s->options->verbose)
+    uh_str_addf(&s->out, "  and %lld more\n", (long long)(s->matched - STATEMENTS));
+  return 0;
+}
+
 static int each_notice(void *user, const char *source, const char *text) {
   struct screen *s = user;
   struct uh_str line = {0};
+  if (strcmp(source, "waivers") == 0 || strcmp(source, "attestations") == 0) return 0; /* told already */
   once_heading(s);
   if (s->matched > SHOWN && !s->options->verbose) return 0;
   uh_str_addf(&line, "%s: ", source);
@@ -537,7 +605,8 @@ static int render(struct uh_results *results, const struct uh_report_options *op
   if (verdict_line(&s) < 0) return -1;
   if (options->quiet) return flush(&s, 0);
   when_line(&s);
-  if (absent_sources(&s) < 0 || sources(&s) < 0 || all_checks(&s) < 0 || notices(&s) < 0) return -1;
+  if (absent_sources(&s) < 0 || sources(&s) < 0 || all_checks(&s) < 0 || statements(&s) < 0 ||
+      notices(&s) < 0) return -1;
   summary(&s);
   return flush(&s, 0);
 }

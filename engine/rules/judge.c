@@ -11,18 +11,10 @@
 #include <unhybrid/text.h>
 
 #include "case/facts.h"
-#include "rules/results.h"
+#include "rules/judging.h"
 #include "rules/shared.h"
 
 enum { FRESH_FOR_DEFAULT = 24 * 3600, NAME_MAX_SET = 160 };
-
-struct judge {
-  sqlite3 *db;
-  struct uh_results *results;
-  const struct uh_judge_options *options;
-  int64_t now, fresh_for;
-  unsigned shared; /* views of rules/shared.h that are there */
-};
 
 struct uh_check_run {
   struct judge *judge;
@@ -68,7 +60,7 @@ static int authorize(void *user, int action, const char *a, const char *b, const
   }
 }
 
-static int prepare(struct judge *j, const char *sql, sqlite3_stmt **ret, struct uh_err *err) {
+int uh_judge_prepare(struct judge *j, const char *sql, sqlite3_stmt **ret, struct uh_err *err) {
   if (uh_shared_for(j->db, sql, &j->shared, err) < 0) return -1;
   sqlite3_set_authorizer(j->db, authorize, NULL);
   int rc = sqlite3_prepare_v2(j->db, sql, -1, ret, NULL);
@@ -166,7 +158,7 @@ static int worst_state(struct judge *j, const char *set, void *user, struct uh_e
 }
 
 struct lacking {
-  struct uh_check_run *run;
+  struct uh_check_run *run; /* NULL: nothing is written down */
   bool any;
   char why[512];
 };
@@ -178,31 +170,42 @@ static int report_lacking(struct judge *j, const char *set, void *user, struct u
   if (info.state == SET_COMPLETE) return 0;
   if (!l->any) (void)snprintf(l->why, sizeof l->why, "%s is %s", set, set_state_names[info.state]);
   l->any = true;
-  return uh_results_put_unknown(j->results, l->run->index, set, set_state_names[info.state], info.why, err);
+  return !l->run ? 0 : uh_results_put_unknown(j->results, l->run->index, set, set_state_names[info.state], info.why, err);
 }
 
 /* One need: alternatives between '|'. The best alternative's lacking sets are written down. */
-static int check_need(struct uh_check_run *run, const char *need, size_t n, struct lacking *l, struct uh_err *err) {
+static int check_need(struct judge *j, const char *need, size_t n, struct lacking *l, struct uh_err *err) {
   struct alternative best = {.worst = SET_MISSING + 1};
   for (size_t at = 0; at <= n;) {
     size_t len = 0;
     while (at + len < n && need[at + len] != '|') len++;
     struct alternative a = {.start = need + at, .n = len, .worst = SET_COMPLETE};
-    if (each_set(a.start, a.n, worst_state, run->judge, &a.worst, err) < 0) return -1;
+    if (each_set(a.start, a.n, worst_state, j, &a.worst, err) < 0) return -1;
     if (a.worst < best.worst) best = a;
     at += len + 1;
   }
-  return best.worst == SET_COMPLETE ? 0 : each_set(best.start, best.n, report_lacking, run->judge, l, err);
+  return best.worst == SET_COMPLETE ? 0 : each_set(best.start, best.n, report_lacking, j, l, err);
+}
+
+static int look_at_needs(struct judge *j, const char *needs, struct lacking *l, struct uh_err *err) {
+  for (const char *p = needs; p && *p;) {
+    size_t len = strcspn(p, ",");
+    if (check_need(j, p, len, l, err) < 0) return -1;
+    p += len + (p[len] == ',');
+  }
+  return 0;
 }
 
 static int check_needs(struct uh_check_run *run, const char *needs, struct lacking *l, struct uh_err *err) {
   l->run = run;
-  for (const char *p = needs; p && *p;) {
-    size_t len = strcspn(p, ",");
-    if (check_need(run, p, len, l, err) < 0) return -1;
-    p += len + (p[len] == ',');
-  }
-  return 0;
+  return look_at_needs(run->judge, needs, l, err);
+}
+
+int uh_judge_lacking(struct judge *j, const char *needs, char *why, size_t size, struct uh_err *err) {
+  struct lacking l = {0};
+  if (look_at_needs(j, needs, &l, err) < 0) return -1;
+  (void)snprintf(why, size, "%s", l.why);
+  return l.any;
 }
 
 int uh_check_need(struct uh_check_run *run, const char *needs, struct uh_err *err) {
@@ -321,7 +324,7 @@ static int take_row(struct uh_check_run *run, const struct uh_rule *rule, sqlite
 static int run_rule(struct uh_check_run *run, const struct uh_rule *rule, struct uh_err *err) {
   sqlite3_stmt *st = NULL;
   int columns[C_MAX], rc = SQLITE_DONE, result = 0;
-  if (prepare(run->judge, rule->sql, &st, err) < 0) return -1;
+  if (uh_judge_prepare(run->judge, rule->sql, &st, err) < 0) return -1;
   if (find_columns(st, columns, err) < 0) {
     sqlite3_finalize(st);
     return -1;
@@ -344,7 +347,7 @@ int uh_query_open(struct uh_check_run *run, const char *sql, struct uh_query **r
   struct uh_query *q = calloc(1, sizeof *q);
   if (!q) return uh_fail_nomem(err);
   q->run = run;
-  if (prepare(run->judge, sql, &q->st, err) < 0) {
+  if (uh_judge_prepare(run->judge, sql, &q->st, err) < 0) {
     free(q);
     return -1;
   }
@@ -437,7 +440,7 @@ static int applies(struct uh_check_run *run, struct uh_err *err) {
   sqlite3_stmt *st = NULL;
   struct lacking l = {0};
   if (check_needs(run, check->applies_needs, &l, err) < 0) return -2;
-  if (prepare(run->judge, check->applies, &st, err) < 0) return -2;
+  if (uh_judge_prepare(run->judge, check->applies, &st, err) < 0) return -2;
   int rc = sqlite3_step(st);
   int result = rc == SQLITE_DONE                           ? 0
                : rc != SQLITE_ROW                          ? -2
@@ -490,9 +493,32 @@ static void drop_temporary_tables(struct judge *j) {
   }
 }
 
+struct counts {
+  int64_t violated, waived, unjudged, lacking;
+};
+
+static int count(struct judge *j, int64_t index, struct counts *n, struct uh_err *err) {
+  n->violated = uh_results_count_objects(j->results, index, UH_TRUTH_VIOLATED);
+  n->waived = uh_results_count_waived(j->results, index);
+  n->unjudged = uh_results_count_objects(j->results, index, UH_TRUTH_UNJUDGED);
+  n->lacking = uh_results_count_lacking(j->results, index);
+  return n->violated < 0 || n->waived < 0 || n->unjudged < 0 || n->lacking < 0
+             ? uh_fail(err, UH_ERR_INTERNAL, "results cannot be counted")
+             : 0;
+}
+
+/* What the objects say. A waiver takes a violation away and nothing else: what is unknown stays so. */
+static enum uh_status status_of(const struct counts *n, int does_apply) {
+  if (n->violated > n->waived) return UH_FAIL;
+  if (n->unjudged > 0 || n->lacking > 0) return UH_UNKNOWN;
+  if (n->waived > 0) return UH_WAIVED;
+  return does_apply == 0 ? UH_NOT_APPLICABLE : UH_PASS;
+}
+
 static int judge_check(struct judge *j, const struct uh_check *check, int64_t index, struct uh_err *err) {
   struct uh_check_run run = {.judge = j, .check = check, .index = index};
   struct uh_err own = UH_ERR_INIT;
+  struct counts n;
   int does_apply = 1;
   if (run_check(&run, &does_apply, &own) < 0) {
     /* A check that breaks says so and is unknown; the others go on. */
@@ -503,25 +529,19 @@ static int judge_check(struct judge *j, const struct uh_check *check, int64_t in
     if (uh_results_put_unknown(j->results, index, "check:itself", "failed", own.what, err) < 0) return -1;
   }
   drop_temporary_tables(j);
-  int64_t violated = uh_results_count_objects(j->results, index, UH_TRUTH_VIOLATED);
-  int64_t unjudged = uh_results_count_objects(j->results, index, UH_TRUTH_UNJUDGED);
-  int64_t lacking = uh_results_count_lacking(j->results, index);
-  if (violated < 0 || unjudged < 0 || lacking < 0) return uh_fail(err, UH_ERR_INTERNAL, "results cannot be counted");
-  enum uh_status status = UH_PASS;
-  if (violated > 0)
-    status = UH_FAIL;
-  else if (unjudged > 0 || lacking > 0)
+  if (uh_waivers_apply(j, check, index, err) < 0 || count(j, index, &n, err) < 0) return -1;
+  if (n.violated > 0) uh_attestation_contradict(j, check);
+  enum uh_status status = status_of(&n, does_apply);
+  bool blind = (status == UH_PASS || status == UH_WAIVED) && check->blind_spot && !uh_attested(j, check->attests);
+  if (blind) {
     status = UH_UNKNOWN;
-  else if (does_apply == 0)
-    status = UH_NOT_APPLICABLE;
-  else if (check->blind_spot) {
-    status = UH_UNKNOWN;
-    lacking = 1;
+    n.lacking = 1;
     if (uh_results_put_unknown(j->results, index, "check:blind-spot", "not-observed", check->blind_spot, err) < 0)
       return -1;
   }
+  if (status == UH_UNKNOWN && uh_attestables_tell(j, check, index, blind, err) < 0) return -1;
   return uh_results_put_check(j->results, index, check->id, check->title, check->severity, status, check->requirements,
-                              check->remedy, check->reference, unjudged == 0 && lacking == 0, err);
+                              check->remedy, check->reference, n.unjudged == 0 && n.lacking == 0, err);
 }
 
 /* ---- all of them ---- */
@@ -627,23 +647,37 @@ static int read_head(struct judge *j, const char *facts_path, struct uh_err *err
   return rc;
 }
 
+/* Opens the facts and reads what they say of themselves. */
+static int begin(struct judge *j, const char *facts_path, struct uh_err *err) {
+  if (uh_facts_open(facts_path, &j->db, err) < 0) return -1;
+  /* SQLite makes these table-valued functions known at their first use, by a statement that the authorizer refuses. */
+  sqlite3_exec(j->db, "SELECT 1 FROM json_each('[]'), json_tree('[]')", NULL, NULL, NULL);
+  if (uh_results_new(&j->results, err) < 0 || uh_shared_attestations(j->db, err) < 0) return -1;
+  return read_head(j, facts_path, err);
+}
+
+static void end(struct judge *j) {
+  (void)uh_results_free(j->results);
+  sqlite3_close(j->db);
+  uh_worth_free(j);
+}
+
+#define JUDGE(o) {.options = (o), .fresh_for = (o)->fresh_for ? (o)->fresh_for : FRESH_FOR_DEFAULT}
+
 int uh_judge(const char *facts_path, const struct uh_judge_options *options, struct uh_results **ret_results,
              struct uh_err *err) {
-  struct judge j = {.options = options, .fresh_for = options->fresh_for ? options->fresh_for : FRESH_FOR_DEFAULT};
-  if (uh_facts_open(facts_path, &j.db, err) < 0) return -1;
-  /* SQLite makes these table-valued functions known at their first use, by a statement that the authorizer refuses. */
-  sqlite3_exec(j.db, "SELECT 1 FROM json_each('[]'), json_tree('[]')", NULL, NULL, NULL);
-  int rc = uh_results_new(&j.results, err);
-  if (rc == 0) rc = uh_shared_attestations(j.db, err);
-  if (rc == 0) rc = read_head(&j, facts_path, err);
-  if (rc == 0) rc = copy_sources(&j, err);
-  if (rc == 0) rc = judge_all(&j, err);
-  if (rc == 0) rc = uh_results_conclude(j.results, err);
-  sqlite3_close(j.db);
-  if (rc < 0) {
-    uh_results_free(j.results);
+  UH_CLEANUP(end) struct judge j = JUDGE(options);
+  if (begin(&j, facts_path, err) < 0 || copy_sources(&j, err) < 0 || uh_attestations_judge(&j, err) < 0 ||
+      judge_all(&j, err) < 0 || uh_statements_tell(&j, err) < 0 || uh_results_conclude(j.results, err) < 0)
     return -1;
-  }
-  *ret_results = j.results;
+  *ret_results = UH_TAKE(j.results);
+  return 0;
+}
+
+int uh_judge_evidence(const char *facts_path, const struct uh_judge_options *options, const struct uh_statement *what,
+                      char ret_evidence[UH_EVIDENCE_TEXT], int64_t *ret_observed_at, struct uh_err *err) {
+  UH_CLEANUP(end) struct judge j = JUDGE(options);
+  if (begin(&j, facts_path, err) < 0 || uh_attestation_evidence(&j, what, ret_evidence, err) < 0) return -1;
+  *ret_observed_at = uh_results_head(j.results)->observed_at;
   return 0;
 }

@@ -48,11 +48,16 @@ static const char schema[] =
     "CREATE TABLE notice(source TEXT, text TEXT);"
     "CREATE TABLE result(idx INTEGER PRIMARY KEY, id TEXT, title TEXT, severity INTEGER, status INTEGER, requirements "
     "TEXT,"
-    " remedy TEXT, reference TEXT, complete INTEGER, findings INTEGER, unknowns INTEGER);"
+    " remedy TEXT, reference TEXT, complete INTEGER, findings INTEGER, unknowns INTEGER, waived INTEGER);"
     "CREATE TABLE lacking(idx INTEGER, name TEXT, state TEXT, why TEXT, PRIMARY KEY(idx, name)) WITHOUT ROWID;"
     "CREATE TABLE object(idx INTEGER, side TEXT, key TEXT, truth INTEGER, kind TEXT, object TEXT, guid TEXT, message "
     "TEXT,"
     " evidence TEXT, command TEXT, PRIMARY KEY(idx, side, key)) WITHOUT ROWID;"
+    "CREATE TABLE statement(kind INTEGER, number INTEGER, file TEXT, line INTEGER, subject TEXT, object TEXT, text TEXT,"
+    " note TEXT, approver TEXT, evidence TEXT, \"from\" INTEGER, until INTEGER, check_id TEXT, state TEXT, why TEXT,"
+    " counts INTEGER, PRIMARY KEY(kind, number)) WITHOUT ROWID;"
+    "CREATE TABLE waived(idx INTEGER, side TEXT, key TEXT, statement INTEGER, PRIMARY KEY(idx, side, key)) WITHOUT ROWID;"
+    "CREATE TABLE attestable(idx INTEGER, fact TEXT, object TEXT, question TEXT, how TEXT, \"values\" TEXT, command TEXT);"
     "BEGIN;";
 
 int uh_results_new(struct uh_results **ret_results, struct uh_err *err) {
@@ -183,6 +188,9 @@ static int64_t count(struct uh_results *r, const char *sql, int64_t a, int64_t b
 int64_t uh_results_count_objects(struct uh_results *r, int64_t check_index, enum uh_truth truth) {
   return count(r, "SELECT count(*) FROM object WHERE idx = ? AND truth = ?", check_index, truth);
 }
+int64_t uh_results_count_waived(struct uh_results *r, int64_t check_index) {
+  return count(r, "SELECT count(*) FROM waived WHERE idx = ?", check_index, 0);
+}
 int64_t uh_results_count_lacking(struct uh_results *r, int64_t check_index) {
   return count(r, "SELECT count(*) FROM lacking WHERE idx = ?", check_index, 0);
 }
@@ -190,10 +198,10 @@ int64_t uh_results_count_lacking(struct uh_results *r, int64_t check_index) {
 int uh_results_put_check(struct uh_results *r, int64_t index, const char *id, const char *title,
                          enum uh_severity severity, enum uh_status status, const char *requirements, const char *remedy,
                          const char *reference, bool complete, struct uh_err *err) {
-  return run(r, err, "INSERT INTO result VALUES(?,?,?,?,?,?,?,?,?,?,?)", "ittiitttiii", index, id, title,
+  return run(r, err, "INSERT INTO result VALUES(?,?,?,?,?,?,?,?,?,?,?,?)", "ittiitttiiii", index, id, title,
              (int64_t)severity, (int64_t)status, requirements, remedy, reference, (int64_t)complete,
              uh_results_count_objects(r, index, UH_TRUTH_VIOLATED),
-             uh_results_count_objects(r, index, UH_TRUTH_UNJUDGED));
+             uh_results_count_objects(r, index, UH_TRUTH_UNJUDGED), uh_results_count_waived(r, index));
 }
 
 int uh_results_conclude(struct uh_results *r, struct uh_err *err) {
@@ -279,7 +287,7 @@ int uh_results_checks(struct uh_results *r, int (*each)(void *, const struct uh_
   if (open_cursor(r,
                   "SELECT idx, id, CASE instr(id, '.') WHEN 0 THEN id ELSE substr(id, 1, instr(id, '.') - 1) END, "
                   "title, severity,"
-                  " status, requirements, remedy, reference, findings, unknowns, complete FROM result ORDER BY idx",
+                  " status, requirements, remedy, reference, findings, unknowns, complete, waived FROM result ORDER BY idx",
                   0, 0, &c, err) < 0)
     return -1;
   while ((rc = next(r, &c, err)) > 0) {
@@ -294,7 +302,8 @@ int uh_results_checks(struct uh_results *r, int (*each)(void *, const struct uh_
                                     .reference = text(&c, 8),
                                     .findings = number(&c, 9),
                                     .unknowns = number(&c, 10),
-                                    .complete = number(&c, 11) != 0};
+                                    .complete = number(&c, 11) != 0,
+                                    .waived = number(&c, 12)};
     if (each(user, &check) < 0) return -1;
   }
   return rc;
@@ -306,8 +315,10 @@ int uh_results_findings(struct uh_results *r, int64_t check_index, int64_t limit
   int rc;
   if (open_cursor(r,
                   "SELECT (SELECT id FROM result WHERE result.idx = object.idx) || '/' || side || '/' || key, side, "
-                  "kind, object, message,"
-                  " evidence, command, guid FROM object WHERE idx = ?1 AND truth = 1 ORDER BY side, key LIMIT ?2",
+                  "object.kind, object.object, message, object.evidence, command, guid, approver, text, until"
+                  " FROM object LEFT JOIN waived USING (idx, side, key)"
+                  " LEFT JOIN statement ON statement.kind = 0 AND number = waived.statement"
+                  " WHERE idx = ?1 AND truth = 1 ORDER BY side, key LIMIT ?2",
                   check_index, limit > 0 ? limit : -1, &c, err) < 0)
     return -1;
   while ((rc = next(r, &c, err)) > 0) {
@@ -318,7 +329,10 @@ int uh_results_findings(struct uh_results *r, int64_t check_index, int64_t limit
                                   .message = text(&c, 4),
                                   .evidence_json = text(&c, 5),
                                   .command = text(&c, 6),
-                                  .guid = text(&c, 7)};
+                                  .guid = text(&c, 7),
+                                  .waived_by = text(&c, 8),
+                                  .waived_for = text(&c, 9),
+                                  .waived_until = number(&c, 10)};
     if (each(user, &f) < 0) return -1;
   }
   return rc;
@@ -329,9 +343,11 @@ int uh_results_commands(struct uh_results *r, int64_t check_index, int64_t limit
   UH_CLEANUP(close_cursor) struct cursor c = {0};
   int rc;
   if (open_cursor(r,
-                  "SELECT command, min(place) FROM (SELECT command, row_number() OVER (ORDER BY side, key) AS place"
-                  " FROM object WHERE idx = ?1 AND truth = 1 ORDER BY side, key LIMIT ?2)"
-                  " WHERE command <> '' GROUP BY command ORDER BY 2",
+                  "SELECT command, min(place) FROM (SELECT command, waived.statement IS NULL AS open,"
+                  "  row_number() OVER (ORDER BY side, key) AS place"
+                  "  FROM object LEFT JOIN waived USING (idx, side, key)"
+                  "  WHERE idx = ?1 AND truth = 1 ORDER BY side, key LIMIT ?2)"
+                  " WHERE command <> '' AND open GROUP BY command ORDER BY 2",
                   check_index, limit > 0 ? limit : -1, &c, err) < 0)
     return -1;
   while ((rc = next(r, &c, err)) > 0)
@@ -371,6 +387,103 @@ int uh_results_unjudged(struct uh_results *r, int64_t check_index, int64_t limit
     struct uh_result_object o = {
         .key = text(&c, 0), .side = text(&c, 1), .kind = text(&c, 2), .object = text(&c, 3), .why = text(&c, 4)};
     if (each(user, &o) < 0) return -1;
+  }
+  return rc;
+}
+
+/* ---- statements of persons ---- */
+
+int uh_results_waive(struct uh_results *r, int64_t check_index, const char *side, const char *key, int64_t statement,
+                     struct uh_err *err) {
+  return run(r, err, "INSERT INTO waived VALUES(?,?,?,?)", "itti", check_index, side, key, statement);
+}
+
+int uh_results_put_statement(struct uh_results *r, int64_t number, const struct uh_result_statement *s,
+                             struct uh_err *err) {
+  return run(r, err, "INSERT INTO statement VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "iititttttt" "iittti",
+             (int64_t)s->kind, number, s->file, s->line, s->subject, s->object, s->text, s->note, s->approver,
+             s->evidence, s->from, s->until, s->check, s->state, s->why, (int64_t)s->counts);
+}
+
+int uh_results_put_attestable(struct uh_results *r, int64_t check_index, const struct uh_result_attestable *a,
+                              struct uh_err *err) {
+  return run(r, err, "INSERT INTO attestable VALUES(?,?,?,?,?,?,?)", "itttttt", check_index, a->fact, a->object,
+             a->question, a->how, a->values, a->command);
+}
+
+int uh_results_object_evidence(struct uh_results *r, int64_t check_index, const char *side, const char *key,
+                               char **ret_json, struct uh_err *err) {
+  sqlite3_stmt *st = NULL;
+  if (sqlite3_prepare_v2(r->db, "SELECT evidence FROM object WHERE idx = ? AND side = ? AND key = ? AND truth = 1", -1,
+                         &st, NULL) != SQLITE_OK)
+    return fail_db(r, err);
+  sqlite3_bind_int64(st, 1, check_index);
+  sqlite3_bind_text(st, 2, side, -1, SQLITE_STATIC);
+  sqlite3_bind_text(st, 3, key, -1, SQLITE_STATIC);
+  int rc = sqlite3_step(st);
+  int result = rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : fail_db(r, err);
+  if (result == 1 && !(*ret_json = strdup((const char *)sqlite3_column_text(st, 0)))) result = uh_fail_nomem(err);
+  sqlite3_finalize(st);
+  return result;
+}
+
+int64_t uh_results_index(struct uh_results *r, const char *check) {
+  sqlite3_stmt *st = NULL;
+  int64_t index = -1;
+  if (sqlite3_prepare_v2(r->db, "SELECT idx FROM result WHERE id = ?", -1, &st, NULL) == SQLITE_OK) {
+    sqlite3_bind_text(st, 1, check, -1, SQLITE_STATIC);
+    if (sqlite3_step(st) == SQLITE_ROW) index = sqlite3_column_int64(st, 0);
+  }
+  sqlite3_finalize(st);
+  return index;
+}
+
+int uh_results_statements(struct uh_results *r, int (*each)(void *, const struct uh_result_statement *), void *user,
+                          struct uh_err *err) {
+  UH_CLEANUP(close_cursor) struct cursor c = {0};
+  int rc;
+  if (open_cursor(r,
+                  "SELECT kind, file, subject, object, text, note, approver, evidence, check_id, state, why, line,"
+                  " \"from\", until, counts FROM statement ORDER BY counts, kind, number",
+                  0, 0, &c, err) < 0)
+    return -1;
+  while ((rc = next(r, &c, err)) > 0) {
+    struct uh_result_statement s = {.kind = (enum uh_statement_kind)number(&c, 0),
+                                    .file = text(&c, 1),
+                                    .subject = text(&c, 2),
+                                    .object = text(&c, 3),
+                                    .text = text(&c, 4),
+                                    .note = text(&c, 5),
+                                    .approver = text(&c, 6),
+                                    .evidence = text(&c, 7),
+                                    .check = text(&c, 8),
+                                    .state = text(&c, 9),
+                                    .why = text(&c, 10),
+                                    .line = number(&c, 11),
+                                    .from = number(&c, 12),
+                                    .until = number(&c, 13),
+                                    .counts = number(&c, 14) != 0};
+    if (each(user, &s) < 0) return -1;
+  }
+  return rc;
+}
+
+int uh_results_attestables(struct uh_results *r, int64_t check_index,
+                           int (*each)(void *, const struct uh_result_attestable *), void *user, struct uh_err *err) {
+  UH_CLEANUP(close_cursor) struct cursor c = {0};
+  int rc;
+  if (open_cursor(r,
+                  "SELECT fact, object, question, how, \"values\", command FROM attestable WHERE idx = ? ORDER BY rowid",
+                  check_index, 0, &c, err) < 0)
+    return -1;
+  while ((rc = next(r, &c, err)) > 0) {
+    struct uh_result_attestable a = {.fact = text(&c, 0),
+                                     .object = text(&c, 1),
+                                     .question = text(&c, 2),
+                                     .how = text(&c, 3),
+                                     .values = text(&c, 4),
+                                     .command = text(&c, 5)};
+    if (each(user, &a) < 0) return -1;
   }
   return rc;
 }

@@ -18,12 +18,25 @@ int uh_results_put_object(struct uh_results *r, int64_t check_index, const struc
                           struct uh_err *err);
 int uh_results_put_unknown(struct uh_results *r, int64_t check_index, const char *set, const char *state,
                            const char *why, struct uh_err *err);
-/* How many objects of a check have this truth; how many sets it lacks. */
+/* How many objects of a check have this truth, how many are waived, how many sets it lacks. */
 int64_t uh_results_count_objects(struct uh_results *r, int64_t check_index, enum uh_truth truth);
+int64_t uh_results_count_waived(struct uh_results *r, int64_t check_index);
 int64_t uh_results_count_lacking(struct uh_results *r, int64_t check_index);
 int uh_results_put_check(struct uh_results *r, int64_t index, const char *id, const char *title,
                          enum uh_severity severity, enum uh_status status, const char *requirements, const char *remedy,
                          const char *reference, bool complete, struct uh_err *err);
+/* A finding is waived by the statement with this number. */
+int uh_results_waive(struct uh_results *r, int64_t check_index, const char *side, const char *key, int64_t statement,
+                     struct uh_err *err);
+int uh_results_put_statement(struct uh_results *r, int64_t number, const struct uh_result_statement *statement,
+                             struct uh_err *err);
+int uh_results_put_attestable(struct uh_results *r, int64_t check_index, const struct uh_result_attestable *a,
+                              struct uh_err *err);
+/* The evidence of one violated object. 1 found, 0 not. Free it. */
+int uh_results_object_evidence(struct uh_results *r, int64_t check_index, const char *side, const char *key,
+                               char **ret_json, struct uh_err *err);
+/* The same check's index, -1 where it was not judged. */
+int64_t uh_results_index(struct uh_results *r, const char *check);
 /* Counts statuses and decides the verdict. */
 int uh_results_conclude(struct uh_results *r, struct uh_err *err);
 #endif

@@ -7,6 +7,8 @@
  */
 #include <unhybrid/check.h>
 
+#include "rules/statements.h"
+
 struct sqlite3;
 
 /* ---- registry: built-in modules in the order of checks/meson.build, then by position in the module ---- */
@@ -39,12 +41,20 @@ struct uh_judge_options {
   const char *const *UH_NULLABLE only; /* check ids, NULL-terminated */
   const char *const *UH_NULLABLE skip;
   int64_t fresh_for; /* seconds; 0: the default of 24 h */
+  const struct uh_statements *UH_NULLABLE statements[2]; /* by enum uh_statement_kind; each counts at `now` */
 };
 /* One result model feeds every report. It is a private SQLite database (spills to disk, vanishes when closed), so that
  * 200,000 findings cost no memory. Single-threaded. */
 struct uh_results;
 int uh_judge(const char *facts_path, const struct uh_judge_options *options, struct uh_results **ret_results,
              struct uh_err *err);
+/* What an attestation of this fact accepts: "sha256:..", observed when. UH_ERR_DATA where that was not observed in full
+ * or says otherwise, UH_ERR_USAGE where there is no such fact, object or value. */
+int uh_judge_evidence(const char *facts_path, const struct uh_judge_options *options, const struct uh_statement *what,
+                      char ret_evidence[UH_EVIDENCE_TEXT], int64_t *ret_observed_at, struct uh_err *err);
+/* What a waiver of this finding accepts. 1 there is such a finding, 0 there is none. */
+int uh_results_evidence(struct uh_results *r, const char *key, char ret_evidence[UH_EVIDENCE_TEXT],
+                        struct uh_err *err);
 struct uh_results *uh_results_free(struct uh_results *UH_NULLABLE results);
 void uh_results_freep(struct uh_results **results);
 
@@ -69,11 +79,25 @@ struct uh_result_source {
 struct uh_result_check {
   int64_t index;
   const char *id, *family, *title, *severity, *status, *requirements /* comma separated */, *remedy, *reference;
-  int64_t findings, unknowns; /* objects violated; objects that cannot be judged */
+  int64_t findings, waived, unknowns; /* objects violated; those of them that are waived; objects that cannot be
+                                         judged */
   bool complete;
 };
 struct uh_result_finding {
   const char *key, *side, *kind, *object, *message, *evidence_json, *command, *guid;
+  const char *waived_by, *waived_for; /* approver and reason; '' where it is not waived */
+  int64_t waived_until;
+};
+/* A waiver or an attestation and what it is worth here. */
+struct uh_result_statement {
+  enum uh_statement_kind kind;
+  const char *file, *subject, *object, *text, *note, *approver, *evidence, *check /* '' unknown */, *state, *why;
+  int64_t line, from, until;
+  bool counts;
+};
+/* What a person may state so that an unknown check can be decided. */
+struct uh_result_attestable {
+  const char *fact, *object, *question, *how, *values, *command;
 };
 /* What makes a check unknown: a set ("set", state, why) with objects = 0, or objects of one set that cannot be judged.
  */
@@ -95,11 +119,17 @@ int uh_results_checks(struct uh_results *r, int (*each)(void *user, const struct
                       struct uh_err *err);
 int uh_results_findings(struct uh_results *r, int64_t check_index, int64_t limit /* 0: all */,
                         int (*each)(void *user, const struct uh_result_finding *), void *user, struct uh_err *err);
-/* The distinct commands of the first `limit` findings (0: of all), in the order of the findings. */
+/* The distinct commands of the first `limit` findings (0: of all) that are not waived, in the order of the findings. */
 int uh_results_commands(struct uh_results *r, int64_t check_index, int64_t limit,
                         int (*each)(void *user, const char *command), void *user, struct uh_err *err);
 int uh_results_unknowns(struct uh_results *r, int64_t check_index,
                         int (*each)(void *user, const struct uh_result_unknown *), void *user, struct uh_err *err);
+/* What does not count comes first, then by kind, file and line. */
+int uh_results_statements(struct uh_results *r, int (*each)(void *user, const struct uh_result_statement *), void *user,
+                          struct uh_err *err);
+int uh_results_attestables(struct uh_results *r, int64_t check_index,
+                           int (*each)(void *user, const struct uh_result_attestable *), void *user,
+                           struct uh_err *err);
 int uh_results_unjudged(struct uh_results *r, int64_t check_index, int64_t limit,
                         int (*each)(void *user, const struct uh_result_object *), void *user, struct uh_err *err);
 #endif

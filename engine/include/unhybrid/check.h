@@ -61,6 +61,16 @@ struct uh_attestable {
   const char *question; /* what is stated, as a question that `yes` or a value answers */
   const char *how;      /* how a person finds out: where to look, which command to run */
   const char *values;   /* the values that count, '|' between them: "yes"; NULL: any text, the rule judges it */
+  /* What the fact is about ("relay host"); NULL: the whole organisation. Needs `observed`. */
+  const char *object;
+  /* SQL with the columns object and value: the objects there are, and what sources gave (NULL: none did). An
+   * attestation that says otherwise does not count. NULL: no source ever gives a value. */
+  const char *observed;
+  /* SQL of what a person has to have seen to state this, for instance the connectors that there are. The attestation is
+   * bound to its rows, whatever their order, and lapses when they change; choose what moves with the organisation, not
+   * with each observation. NULL: it is bound to organisation and tenant alone. */
+  const char *basis;
+  const char *basis_needs; /* sets that basis and observed read, as in uh_rule.needs */
 };
 
 struct uh_check_run; /* one run of one check; opaque */
