@@ -5,14 +5,12 @@
 #include "cli/statement_list.h"
 
 enum { OPT_OBJECT = 1000, OPT_REASON, OPT_NOTE, OPT_APPROVER, OPT_FROM, OPT_UNTIL, OPT_DAYS, OPT_LINE, OPT_FORMAT };
-#define COMMON_OPTIONS                                \
-  {"approver", required_argument, NULL, OPT_APPROVER}, \
-  {"from", required_argument, NULL, OPT_FROM},         \
-  {"until", required_argument, NULL, OPT_UNTIL},       \
-  {"days", required_argument, NULL, OPT_DAYS},         \
-  {"line", required_argument, NULL, OPT_LINE},         \
-  {"format", required_argument, NULL, OPT_FORMAT},     \
-  {0}
+#define COMMON_OPTIONS                                                                                \
+  {"approver", required_argument, NULL, OPT_APPROVER}, {"from", required_argument, NULL, OPT_FROM},   \
+      {"until", required_argument, NULL, OPT_UNTIL}, {"days", required_argument, NULL, OPT_DAYS},     \
+      {"line", required_argument, NULL, OPT_LINE}, {"format", required_argument, NULL, OPT_FORMAT}, { \
+    0                                                                                                 \
+  }
 static const struct option waive_options[] = {{"reason", required_argument, NULL, OPT_REASON}, COMMON_OPTIONS};
 static const struct option attest_options[] = {
     {"object", required_argument, NULL, OPT_OBJECT}, {"note", required_argument, NULL, OPT_NOTE}, COMMON_OPTIONS};
@@ -62,13 +60,12 @@ static int take_operands(struct request *r, int argc, char **argv) {
     wanted = r->kind == UH_WAIVER ? 2 : 3;
   else {
     const char *near = uh_cli_nearest(r->verb, verbs, 3);
-    return near && n ? uh_cli_usage(r->cli, "there is no '%s %s'; did you mean %s?", r->cli->command->name, r->verb,
-                                    near)
-                     : uh_cli_usage(r->cli, "say add, list or withdraw");
+    return near && n
+               ? uh_cli_usage(r->cli, "there is no '%s %s'; did you mean %s?", r->cli->command->name, r->verb, near)
+               : uh_cli_usage(r->cli, "say add, list or withdraw");
   }
   if (n > wanted) return uh_cli_usage(r->cli, "%s: '%s' is too much", r->verb, o[wanted]);
-  if (n < wanted)
-    return uh_cli_usage(r->cli, "%s needs %s%s", r->verb, subject, wanted == 3 ? " and its VALUE" : "");
+  if (n < wanted) return uh_cli_usage(r->cli, "%s needs %s%s", r->verb, subject, wanted == 3 ? " and its VALUE" : "");
   r->subject = wanted > 1 ? o[1] : NULL;
   if (wanted == 3) r->text = o[2];
   return 0;
@@ -148,7 +145,7 @@ static int each_standing(void *user, const struct uh_result_statement *s) {
 static int try_statement(const char *facts, const struct uh_statement *s, struct uh_err *err) {
   UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
   const struct uh_statements alone = {
-      .kind = UH_ATTESTATION, .path = (char *)(uintptr_t)"", .v = (struct uh_statement *)(uintptr_t)s, .n = 1};
+      .kind = UH_ATTESTATION, .path = (char *)(uintptr_t) "", .v = (struct uh_statement *)(uintptr_t)s, .n = 1};
   struct uh_judge_options how = {.purpose = UH_BEFORE, .statements = {[UH_ATTESTATION] = &alone}};
   struct standing st = {0};
   if (uh_judge(facts, &how, &results, err) < 0 || uh_results_statements(results, each_standing, &st, err) < 0)

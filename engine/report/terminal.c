@@ -16,7 +16,7 @@ enum {
   NAME_MAX_COLUMNS = 150,
   SHOWN = 5, /* findings of a check, unless verbose */
   SHOWN_OF_INFO = 2,
-  EXAMPLES = 3, /* objects that could not be judged */
+  EXAMPLES = 3,    /* objects that could not be judged */
   STATEMENTS = 20, /* waivers and attestations */
 };
 
@@ -605,8 +605,8 @@ static int render(struct uh_results *results, const struct uh_report_options *op
   if (verdict_line(&s) < 0) return -1;
   if (options->quiet) return flush(&s, 0);
   when_line(&s);
-  if (absent_sources(&s) < 0 || sources(&s) < 0 || all_checks(&s) < 0 || statements(&s) < 0 ||
-      notices(&s) < 0) return -1;
+  if (absent_sources(&s) < 0 || sources(&s) < 0 || all_checks(&s) < 0 || statements(&s) < 0 || notices(&s) < 0)
+    return -1;
   summary(&s);
   return flush(&s, 0);
 }

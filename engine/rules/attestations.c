@@ -98,8 +98,7 @@ static int look_at_observed(struct judge *j, const struct uh_attestable *f, cons
   } else if (step == SQLITE_DONE && f->object) {
     uh_worth_say(w, UH_STATED_UNMATCHED, "there is no %s \"%.200s\"", f->object, s->object);
   }
-  if (step != SQLITE_ROW && step != SQLITE_DONE)
-    rc = uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(j->db));
+  if (step != SQLITE_ROW && step != SQLITE_DONE) rc = uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(j->db));
   sqlite3_finalize(st);
   return rc;
 }

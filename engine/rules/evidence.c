@@ -44,8 +44,7 @@ int uh_digest_text(struct uh_digest *d, char ret_evidence[UH_EVIDENCE_TEXT], str
   return 0;
 }
 
-int uh_evidence_of_finding(const char *key, const char *json, char ret_evidence[UH_EVIDENCE_TEXT],
-                           struct uh_err *err) {
+int uh_evidence_of_finding(const char *key, const char *json, char ret_evidence[UH_EVIDENCE_TEXT], struct uh_err *err) {
   UH_CLEANUP(uh_digest_freep) struct uh_digest *d = NULL;
   json_t *tree = json_loads(json, JSON_ALLOW_NUL, NULL);
   char *sorted = tree ? json_dumps(tree, JSON_COMPACT | JSON_SORT_KEYS) : NULL;

@@ -35,6 +35,17 @@ struct judge {
   struct uh_worth *worth[2]; /* of options->statements, entry by entry */
 };
 
+struct uh_check_run {
+  struct judge *judge;
+  const struct uh_check *check;
+  int64_t index;
+  bool absence_lacking; /* a set that absence is concluded from is not complete */
+  char absence_why[512];
+  char setting[512]; /* what uh_setting() gave last */
+};
+
+/* The authorizer of checks' statements. */
+int uh_judge_authorize(void *user, int action, const char *a, const char *b, const char *db, const char *view);
 /* A check's statement: it sees views only. */
 int uh_judge_prepare(struct judge *j, const char *sql, struct sqlite3_stmt **ret, struct uh_err *err);
 /* The first set of the needs that is not complete: 1, and why; 0 where all are. */

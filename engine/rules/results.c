@@ -284,11 +284,12 @@ int uh_results_checks(struct uh_results *r, int (*each)(void *, const struct uh_
                       struct uh_err *err) {
   UH_CLEANUP(close_cursor) struct cursor c = {0};
   int rc;
-  if (open_cursor(r,
-                  "SELECT idx, id, CASE instr(id, '.') WHEN 0 THEN id ELSE substr(id, 1, instr(id, '.') - 1) END, "
-                  "title, severity,"
-                  " status, requirements, remedy, reference, findings, unknowns, complete, waived FROM result ORDER BY idx",
-                  0, 0, &c, err) < 0)
+  if (open_cursor(
+          r,
+          "SELECT idx, id, CASE instr(id, '.') WHEN 0 THEN id ELSE substr(id, 1, instr(id, '.') - 1) END, "
+          "title, severity,"
+          " status, requirements, remedy, reference, findings, unknowns, complete, waived FROM result ORDER BY idx",
+          0, 0, &c, err) < 0)
     return -1;
   while ((rc = next(r, &c, err)) > 0) {
     struct uh_result_check check = {.index = number(&c, 0),
@@ -400,7 +401,9 @@ int uh_results_waive(struct uh_results *r, int64_t check_index, const char *side
 
 int uh_results_put_statement(struct uh_results *r, int64_t number, const struct uh_result_statement *s,
                              struct uh_err *err) {
-  return run(r, err, "INSERT INTO statement VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "iititttttt" "iittti",
+  return run(r, err, "INSERT INTO statement VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+             "iititttttt"
+             "iittti",
              (int64_t)s->kind, number, s->file, s->line, s->subject, s->object, s->text, s->note, s->approver,
              s->evidence, s->from, s->until, s->check, s->state, s->why, (int64_t)s->counts);
 }
@@ -472,9 +475,9 @@ int uh_results_attestables(struct uh_results *r, int64_t check_index,
                            int (*each)(void *, const struct uh_result_attestable *), void *user, struct uh_err *err) {
   UH_CLEANUP(close_cursor) struct cursor c = {0};
   int rc;
-  if (open_cursor(r,
-                  "SELECT fact, object, question, how, \"values\", command FROM attestable WHERE idx = ? ORDER BY rowid",
-                  check_index, 0, &c, err) < 0)
+  if (open_cursor(
+          r, "SELECT fact, object, question, how, \"values\", command FROM attestable WHERE idx = ? ORDER BY rowid",
+          check_index, 0, &c, err) < 0)
     return -1;
   while ((rc = next(r, &c, err)) > 0) {
     struct uh_result_attestable a = {.fact = text(&c, 0),

@@ -40,7 +40,7 @@ struct uh_judge_options {
   bool gate;                           /* purpose is "gate" in the report */
   const char *const *UH_NULLABLE only; /* check ids, NULL-terminated */
   const char *const *UH_NULLABLE skip;
-  int64_t fresh_for; /* seconds; 0: the default of 24 h */
+  int64_t fresh_for;                                     /* seconds; 0: the default of 24 h */
   const struct uh_statements *UH_NULLABLE statements[2]; /* by enum uh_statement_kind; each counts at `now` */
 };
 /* One result model feeds every report. It is a private SQLite database (spills to disk, vanishes when closed), so that
@@ -53,8 +53,7 @@ int uh_judge(const char *facts_path, const struct uh_judge_options *options, str
 int uh_judge_evidence(const char *facts_path, const struct uh_judge_options *options, const struct uh_statement *what,
                       char ret_evidence[UH_EVIDENCE_TEXT], int64_t *ret_observed_at, struct uh_err *err);
 /* What a waiver of this finding accepts. 1 there is such a finding, 0 there is none. */
-int uh_results_evidence(struct uh_results *r, const char *key, char ret_evidence[UH_EVIDENCE_TEXT],
-                        struct uh_err *err);
+int uh_results_evidence(struct uh_results *r, const char *key, char ret_evidence[UH_EVIDENCE_TEXT], struct uh_err *err);
 struct uh_results *uh_results_free(struct uh_results *UH_NULLABLE results);
 void uh_results_freep(struct uh_results **results);
 

@@ -173,8 +173,8 @@ static int look_again(const struct edit *e, size_t taken, const struct uh_statem
   UH_CLEANUP(uh_statements_freep) struct uh_statements *now = NULL;
   struct uh_err ignored = UH_ERR_INIT;
   if (e->after.failed) return uh_fail_nomem(err);
-  bool good = e->after.len <= UH_STATEMENTS_BYTES && uh_statements_parse(e->kind, e->path, uh_str_text(&e->after),
-                                                                         e->after.len, &now, &ignored) == 0;
+  bool good = e->after.len <= UH_STATEMENTS_BYTES &&
+              uh_statements_parse(e->kind, e->path, uh_str_text(&e->after), e->after.len, &now, &ignored) == 0;
   size_t at = 0;
   for (size_t i = 0; good && i < e->old->n; i++)
     if (i != taken) good = at < now->n && same(&e->old->v[i], &now->v[at++]);
@@ -264,7 +264,8 @@ int uh_statements_add(enum uh_statement_kind kind, const char *path, const struc
   if (begin(&e, path, err) < 0) return -1;
   if (e.old->n >= UH_STATEMENTS_MAX)
     return fail_at(&e, UH_ERR_DATA, err, "the file holds as many entries as it may", "take out what has expired");
-  if (look_for_overlap(&e, entry, err) < 0 || insert(&e, entry, err) < 0 || look_again(&e, e.old->n, entry, err) < 0) return -1;
+  if (look_for_overlap(&e, entry, err) < 0 || insert(&e, entry, err) < 0 || look_again(&e, e.old->n, entry, err) < 0)
+    return -1;
   return write_back(&e, err);
 }
 

@@ -264,8 +264,7 @@ static int only_one(yaml_parser_t *parser, const char *path, struct uh_err *err)
   return -1;
 }
 
-static int parse(yaml_parser_t *parser, struct uh_statements *s, struct uh_statement_place *place,
-                 struct uh_err *err) {
+static int parse(yaml_parser_t *parser, struct uh_statements *s, struct uh_statement_place *place, struct uh_err *err) {
   yaml_document_t doc;
   if (!yaml_parser_load(parser, &doc)) return fail_yaml(parser, s->path, err);
   const struct reader r = {.kind = s->kind, .path = s->path, .doc = &doc, .err = err};

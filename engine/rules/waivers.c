@@ -9,10 +9,12 @@
 #include "rules/judging.h"
 
 static const char *const state_names[] = {
-    [UH_STATED_OPEN] = "not-judged",     [UH_STATED_COUNTS] = "counts",         [UH_STATED_EXPIRED] = "expired",
-    [UH_STATED_FUTURE] = "future",       [UH_STATED_DUPLICATE] = "duplicate",   [UH_STATED_UNMATCHED] = "unmatched",
-    [UH_STATED_NOT_JUDGED] = "not-judged", [UH_STATED_LAPSED] = "lapsed",       [UH_STATED_UNVERIFIED] = "unverified",
-    [UH_STATED_REFUSED] = "refused",     [UH_STATED_CONTRADICTED] = "contradicted",
+    [UH_STATED_OPEN] = "not-judged",           [UH_STATED_COUNTS] = "counts",
+    [UH_STATED_EXPIRED] = "expired",           [UH_STATED_FUTURE] = "future",
+    [UH_STATED_DUPLICATE] = "duplicate",       [UH_STATED_UNMATCHED] = "unmatched",
+    [UH_STATED_NOT_JUDGED] = "not-judged",     [UH_STATED_LAPSED] = "lapsed",
+    [UH_STATED_UNVERIFIED] = "unverified",     [UH_STATED_REFUSED] = "refused",
+    [UH_STATED_CONTRADICTED] = "contradicted",
 };
 
 void uh_worth_say(struct uh_worth *w, enum uh_statement_state state, const char *fmt, ...) {

@@ -405,9 +405,7 @@ static void *source_main(void *user) {
 static void tell_unused(struct run *run) {
   const struct uh_config *c = run->config;
   if (c->relays)
-    add_notice(run, "configuration", "relays: log files are not read by this version; relay.traffic stays unknown");
-  if (c->waivers) add_notice(run, "configuration", "waivers: not read by this version; no finding is waived");
-  if (c->attestations) add_notice(run, "configuration", "attestations: not read by this version");
+    add_notice(run, "configuration", "relays: log files are not read by this version, and decide nothing of relay.traffic");
   if (c->exchange && c->exchange->url)
     add_notice(run, "configuration",
                "exchange.url: the live server is not asked by this version; exchange.export is read");

@@ -94,8 +94,8 @@ struct uh_check {
    * attested with one of its values. */
   const char *blind_spot;
   const struct uh_attestable *attests; /* facts of this check that a person may state; ends with .fact = NULL */
-  const char *remedy;    /* what to do, in words */
-  const char *reference; /* https://... that a person can read on */
+  const char *remedy;                  /* what to do, in words */
+  const char *reference;               /* https://... that a person can read on */
   const char
       *explain; /* for `checks explain`: what is looked at, what is deliberately not a finding, what is not known */
 };
