@@ -21,7 +21,7 @@ ROOMS = {  # a room: the rooms below engine/ that it may include from; its own i
 }
 PUBLIC_ONLY = ("checks/", "cleanup/")     # these know <unhybrid/...> and the C library
 C_LIBRARY = re.compile(r"^(assert|ctype|errno|inttypes|limits|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|strings|time)\.h$")
-NETWORK_HEADER = re.compile(r"^(ldap|lber|ares)\w*\.h$|^(curl|sasl)/")
+NETWORK_HEADER = re.compile(r"^(ldap|lber|ares|krb5|gssapi)\w*\.h$|^(curl|sasl|gssapi)/")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 # Calls that change something outside: only executors may reach ours, and only what lies below them in wire/ the
 # libraries'. Without an executor nobody may.
@@ -30,9 +30,9 @@ WRITING = re.compile(r"^(ldap_(add|modify|delete|rename|modrdn|passwd|extended_o
 WRITE_INTENT = re.compile(r"\bUH_HTTP_WRITE\b")
 WRITERS = ("engine/wire/", "engine/executors/")
 # The libraries that reach the network, and the calls by which one would do without them.
-NETWORK = re.compile(r"^(ldap|ber|curl|ares|sasl)_\w+$|^(socket|connect|send|sendto|sendmsg|getaddrinfo|gethostbyname\w*)$")
+NETWORK = re.compile(r"^(ldap|ber|curl|ares|sasl|gss|krb5)_\w+$|^(socket|connect|send|sendto|sendmsg|getaddrinfo|gethostbyname\w*)$")
 NETWORKERS = ("engine/wire/",)
-LIBRARY = re.compile(r"^(openssl|curl|sys|netinet|arpa|libxml|cyaml|sasl|linux)/|^[a-z0-9_]+\.h$")
+LIBRARY = re.compile(r"^(openssl|curl|sys|netinet|arpa|libxml|cyaml|sasl|gssapi|linux)/|^[a-z0-9_]+\.h$")
 
 
 def allowed(path, quoted, target):
