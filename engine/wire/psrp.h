@@ -23,8 +23,8 @@
 #define UH_PSRP_MAX_OBJECT ((size_t)64 * 1024 * 1024) /* bytes of one message, all its fragments together */
 #define UH_PSRP_MAX_OPEN 64                           /* messages whose fragments are still arriving */
 #define UH_PSRP_FRAGMENT ((size_t)32768)              /* bytes of one of our fragments with its header, at most */
-#define UH_PSRP_MIN_ROOM ((size_t)128)                /* what a transport must be able to carry at once */
-#define UH_PSRP_MAX_RECORDS 1000                      /* records of one cmdlet that are handed on; all are counted */
+#define UH_PSRP_MIN_ROOM ((size_t)3072) /* what a transport must be able to carry at once: our opening messages */
+#define UH_PSRP_MAX_RECORDS 1000        /* records of one cmdlet that are handed on; all are counted */
 #define UH_PSRP_OPEN_MS 180000
 #define UH_PSRP_CMDLET_MS 3600000 /* a listing of a large organisation takes long */
 #define UH_PSRP_STOP_MS 15000     /* so long the server may take to stop a cmdlet */
