@@ -213,6 +213,30 @@ static int read_errors(struct uh_graph_reader *r, struct uh_err *err) {
   return uh_graph_run(r->source->graph, err);
 }
 
+/* ---- the synchronisation engine, which v1.0 says nothing of ---- */
+
+#define CLIENT "GraphSynchronizationClient"
+
+/* It is a look on the side: that a tenant's beta does not show it makes nothing incomplete. */
+static void on_client_done(void *user, const struct uh_graph_result *result) {
+  struct uh_graph_reader *r = user;
+  if (result->complete)
+    uh_graph_on_done(r, result);
+  else
+    uh_observe_notice(r->source->observe, "which version synchronises the directory is not shown: %s",
+                      result->err.what);
+}
+
+static int read_client(struct uh_graph_reader *r, struct uh_err *err) {
+  struct uh_graph_query q = {.path = "directory/onPremisesSynchronization",
+                             .beta = true,
+                             .user = r,
+                             .object = uh_graph_on_object,
+                             .done = on_client_done};
+  if (uh_graph_list(r->source->graph, &q, err) != 0) return -1;
+  return uh_graph_run(r->source->graph, err);
+}
+
 /* ---- the small sets, in one request ---- */
 
 static int take_values(struct uh_graph_reader *r, const json_t *body, struct uh_err *err) {
@@ -319,6 +343,7 @@ static int run(struct uh_graph_source *s, struct uh_err *err) {
   } others[] = {
       {"GraphProvisioningError", "User.Read.All", read_errors},
       {"GraphSynchronizationJob", "Synchronization.Read.All", uh_graph_sync_jobs},
+      {CLIENT, "OnPremDirectorySynchronization.Read.All", read_client},
       {"GraphProvisioningAgent", "Policy.Read.HybridAuthentication", uh_graph_sync_agents},
   };
   enum { OTHERS = sizeof others / sizeof *others, ALL = READINGS + OTHERS };
@@ -359,7 +384,8 @@ const struct uh_source uh_source_graph = {
     .not_configured = uh_cloud_not_configured,
     .sets =
         "cloud:GraphOrganization cloud:GraphDomain cloud:GraphDirectorySynchronization cloud:GraphProvisioningError "
-        "cloud:GraphServicePrincipal cloud:GraphSynchronizationJob cloud:GraphProvisioningAgent",
+        "cloud:GraphServicePrincipal cloud:GraphSynchronizationJob cloud:GraphProvisioningAgent "
+        "cloud:" CLIENT,
     .after = "",
     .observe = observe,
 };

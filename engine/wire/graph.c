@@ -329,7 +329,7 @@ int uh_graph_list(struct uh_graph *g, const struct uh_graph_query *q, struct uh_
   l->result = (struct uh_graph_result){.err = UH_ERR_INIT};
   struct uh_str url = {0};
   bool link = strncmp(q->path, "https://", 8) == 0;
-  if (!link) uh_str_addf(&url, "%s/v1.0/", g->base);
+  if (!link) uh_str_addf(&url, "%s/%s/", g->base, q->beta ? "beta" : "v1.0");
   if (link)
     uh_str_add(&url, q->path);
   else

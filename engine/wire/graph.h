@@ -55,6 +55,7 @@ struct uh_graph_result {
 struct uh_graph_query {
   const char *path; /* "users?$select=id&$top=999" below v1.0, or a next link */
   bool eventual;    /* ConsistencyLevel: eventual, with every page */
+  bool beta;        /* below beta: what v1.0 does not show */
   void *user;
   int (*object)(void *user, const char *json, size_t n, struct uh_err *err); /* -1 stops */
   void (*done)(void *user, const struct uh_graph_result *result);            /* may queue further queries */

@@ -178,6 +178,12 @@ def test_objects_speak_exchange(contoso, seen):
     assert "S-1-5-7" not in connectors["Default Frontend EX01"]["AnyRecipientFor"]
     (_, hybrid), = seen.objects("HybridConfiguration")
     assert hybrid["CentralizedTransport"] is True and hybrid["SendingTransportServers"] == ["EX01", "EX02"]
+    rules = dict(seen.objects("JournalRule"))
+    assert (rules["Everything to accounts"]["JournalEmailAddress"], rules["Everything to accounts"]["Enabled"]) == ("Accounts@Contoso.com", True)
+    assert rules["Old journal"]["Enabled"] is False
+    assert {n for n, _ in seen.objects("ManagementToolsGroup")} == {"Recipient Management EMT"}
+    (_, well_known), = seen.objects("ExchangeContainer")
+    assert len(well_known["OtherWellKnownObjects"]) == 11
     sends = dict(seen.objects("SendConnector"))
     assert sends["Internet Smart Host"]["SourceTransportServers"] == ["EX01", "EX02"]
     assert {n for n, _ in seen.objects("Domain")} == {"contoso.com", "emea.contoso.com"}
