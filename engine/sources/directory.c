@@ -221,6 +221,34 @@ static int on_cross_ref(void *user, const struct uh_ldap_entry *entry, struct uh
   return uh_rows_end(p->rows, err);
 }
 
+/* Every naming context has its crossRef. One that the server holds and no crossRef names: crossRefs are hidden. */
+static const char *hidden_context(const struct uh_directory *d) {
+  for (size_t i = 0; i < d->naming_contexts_n; i++) {
+    const char *nc = d->naming_contexts[i];
+    bool named = false;
+    for (size_t k = 0; k < d->partitions_n && !named; k++)
+      named = uh_dn_same(nc, strlen(nc), d->partitions[k], strlen(d->partitions[k]));
+    if (!named) return nc;
+  }
+  return NULL;
+}
+
+static void report_domains(struct uh_directory *d, int result, int64_t unreadable, const char *hidden,
+                           const struct uh_err *err) {
+  if (!uh_directory_wants(d, "Domain")) return;
+  if (result == 0 && hidden) {
+    uh_observe_set(d->observe, SIDE, "Domain", "", "partial", UH_REFUSED, (int64_t)d->domains_n,
+                   "the server holds %.200s, and the account sees no crossRef of it below CN=Partitions: insufficient "
+                   "directory rights; give it Read on CN=Partitions and everything below",
+                   hidden);
+    return;
+  }
+  bool sane = d->sane;
+  d->sane = true; /* partitions belong to AD itself: Exchange's container says nothing of the right to see them */
+  uh_directory_report(d, "Domain", "", result, (int64_t)d->domains_n, unreadable, err);
+  d->sane = sane;
+}
+
 static int read_domains(struct uh_directory *d, struct uh_err *err) {
   const char *attributes[UH_KIND_ATTRIBUTES];
   struct partitions p UH_CLEANUP(partitions_clear) = {.d = d};
@@ -250,12 +278,9 @@ static int read_domains(struct uh_directory *d, struct uh_err *err) {
     result = UH_LDAP_NO_OBJECT;
     p.unreadable++;
   }
-  bool sane = d->sane;
-  d->sane = true; /* partitions belong to AD itself: Exchange's container says nothing of the right to see them */
-  if (uh_directory_wants(d, "Domain"))
-    uh_directory_report(d, "Domain", "", result, (int64_t)d->domains_n, p.unreadable, &why);
-  d->sane = sane;
-  if (result == 0 && p.unreadable == 0) return 0;
+  const char *hidden = hidden_context(d);
+  report_domains(d, result, p.unreadable, hidden, &why);
+  if (result == 0 && p.unreadable == 0 && !hidden) return 0;
   /* Not all domains are known: what is known is read all the same. */
   static const char *const of_domains[] = {"Recipient", "ExchangeComputer", "ManagementToolsGroup"};
   for (size_t i = 0; i < sizeof of_domains / sizeof *of_domains; i++)

@@ -136,6 +136,21 @@ static int root_visible(struct part *p, bool *ret_visible, struct uh_err *err) {
   return uh_ldap_search(p->ldap, &search, &outcome, err);
 }
 
+/* A domain without recipients is an ordinary thing; one without krbtgt, the account that every domain has, is not. */
+static bool accounts_visible(struct part *p) {
+  static const char *const attributes[] = {"objectClass", NULL};
+  struct uh_ldap_outcome outcome;
+  bool visible = false;
+  struct uh_ldap_search search = {.base = p->domain->nc,
+                                  .scope = UH_LDAP_SUBTREE,
+                                  .filter = "(&(objectClass=user)(sAMAccountName=krbtgt))",
+                                  .attributes = attributes,
+                                  .page_size = UH_LDAP_PAGE_SIZE,
+                                  .entry = on_root,
+                                  .user = &visible};
+  return uh_ldap_search(p->ldap, &search, &outcome, NULL) == 0 && visible;
+}
+
 static void report_recipients(struct part *p, int result, const struct uh_err *err) {
   struct uh_directory *d = p->d;
   const char *nc = p->domain->nc;
@@ -146,7 +161,9 @@ static void report_recipients(struct part *p, int result, const struct uh_err *e
   } else if (result == UH_LDAP_NO_OBJECT) {
     uh_observe_set(
         d->observe, "on-premises", "Recipient", nc, "failed", UH_REFUSED, n,
-        "the account does not see the domain: insufficient directory rights, or the server does not hold it");
+        "the account sees not one account of the domain: insufficient directory rights (it needs Read on every object "
+        "below %s, as an ordinary domain user has it), or the server does not hold the domain",
+        nc);
   } else if (p->unknown_references > 0) {
     uh_observe_set(d->observe, "on-premises", "Recipient", nc, "partial", UH_NOT_ASKED, n,
                    "%lld parts lie elsewhere and were not read, first %s", (long long)p->unknown_references,
@@ -185,7 +202,7 @@ static int read_recipients(struct part *p, struct uh_err *err) {
   result = uh_ldap_search(p->ldap, &search, &outcome, err);
   if (uh_rows_close(UH_TAKE(p->reader.rows), err) < 0) result = -1;
   uh_observe_counted(p->d->observe, p->reader.written - p->counted, 0);
-  return result;
+  return result == 0 && p->reader.written == 0 && !accounts_visible(p) ? UH_LDAP_NO_OBJECT : result;
 }
 
 /* ---- computer accounts of the servers ---- */

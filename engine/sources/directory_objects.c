@@ -227,6 +227,73 @@ static int look_at_organization(struct uh_directory *d, struct uh_err *err) {
   return 0;
 }
 
+/* ---- where there is nothing ---- */
+
+/* The containers that Setup makes, whatever stands in them: an empty one is a fact, one that is not visible is none.
+ * Their names are neither translated nor changed. */
+static const struct {
+  const char *kind, *container;
+} containers[] = {
+    {"ExchangeServer", "Servers"},
+    {"MailboxDatabase", "Databases"},
+    {"PublicFolderDatabase", "Databases"},
+    {"DatabaseAvailabilityGroup", "Database Availability Groups"},
+    {"ReceiveConnector", "SMTP Receive Connectors"},
+    {"SendConnector", "Connections"},
+    {"ForeignConnector", "Connections"},
+    {"DeliveryAgentConnector", "Connections"},
+    {"HybridConfiguration", "Hybrid Configuration"},
+    {"OrganizationRelationship", "Federation"},
+    {"FederationTrust", "Federation Trusts"},
+    {"AuthConfig", "Auth Configuration"},
+    {"AuthServer", "Auth Configuration"},
+    {"PartnerApplication", "Auth Configuration"},
+    {"SettingOverride", "Global Settings"},
+    {"AvailabilityAddressSpace", "Availability Configuration"},
+    {"EmailAddressPolicy", "Recipient Policies"},
+    {"TransportRule", "Rules"},
+    {"JournalRule", "Rules"},
+};
+
+static const char *container_of(const char *kind) {
+  for (size_t i = 0; i < sizeof containers / sizeof *containers; i++)
+    if (strcmp(containers[i].kind, kind) == 0) return containers[i].container;
+  return NULL;
+}
+
+/* 1 where the container is hidden from the account, 0 where it is seen or none is known, -1 failed. */
+static int container_hidden(struct uh_directory *d, const char *name, struct uh_err *err) {
+  static const char *const attributes[] = {"objectClass", NULL};
+  struct uh_str filter UH_CLEANUP(uh_str_clear) = {0};
+  struct uh_ldap_outcome outcome;
+  int64_t n = 0;
+  if (!name || !d->organization) return 0;
+  uh_str_addf(&filter, "(cn=%s)", name);
+  struct uh_ldap_search search = {.base = d->organization,
+                                  .scope = UH_LDAP_SUBTREE,
+                                  .filter = uh_str_text(&filter),
+                                  .attributes = attributes,
+                                  .page_size = UH_LDAP_PAGE_SIZE,
+                                  .entry = on_any,
+                                  .user = &n};
+  if (!search.filter) return uh_fail_nomem(err);
+  return uh_directory_search(d, &search, &outcome, err) < 0 ? -1 : n == 0;
+}
+
+/* Reports a set that was searched. An empty one counts only where the container that would hold its objects is seen. */
+static void report_kind(struct uh_directory *d, const char *kind, int result, int64_t written, int64_t unreadable,
+                        struct uh_err *why) {
+  const char *container = container_of(kind);
+  int hidden = result == 0 && written == 0 && d->sane ? container_hidden(d, container, why) : 0;
+  if (hidden > 0)
+    uh_observe_set(d->observe, "on-premises", kind, "", "failed", UH_REFUSED, 0,
+                   "neither such an object nor the container CN=%s that would hold it is visible: insufficient "
+                   "directory rights; give the account Read on everything below %s",
+                   container, d->organization);
+  else
+    uh_directory_report(d, kind, "", hidden < 0 ? -1 : result, written, unreadable, why);
+}
+
 /* ---- all of it ---- */
 
 static bool wants_any(const struct uh_directory *d) {
@@ -276,7 +343,7 @@ int uh_directory_objects(struct uh_directory *d, struct uh_err *err) {
     int64_t written, unreadable;
     int result = read_kind(d, k, &written, &unreadable, &why);
     if (servers) d->servers_complete = result == 0 && unreadable == 0 && d->sane;
-    if (uh_directory_wants(d, k->kind)) uh_directory_report(d, k->kind, "", result, written, unreadable, &why);
+    if (uh_directory_wants(d, k->kind)) report_kind(d, k->kind, result, written, unreadable, &why);
     if (why.cls == UH_ERR_INTERRUPTED || uh_facts_broken(uh_observe_facts(d->observe))) {
       *err = why;
       return -1;

@@ -240,6 +240,12 @@ static void on_done(void *user, const struct uh_exo_result *r) {
     refused_why(c, r, &why);
   else if (r->state != UH_EXO_COMPLETE)
     uh_str_addf(&why, "%s%s%s", r->err.what, r->err.remedy[0] ? "; " : "", r->err.remedy);
+  /* A role can hold a cmdlet without some of its parameters; the service then says that there is no such parameter. */
+  if (r->state != UH_EXO_COMPLETE && r->problem.cls == UH_EXO_BAD_PARAMETER)
+    uh_str_addf(&why,
+                "; where the account's role holds the cmdlet without this parameter: assign Global Reader, or the "
+                "Exchange role \"%s\"",
+                m->role);
   if (r->state != UH_EXO_COMPLETE && r->err.request_id[0]) uh_str_addf(&why, " (request %s)", r->err.request_id);
   const char *state = r->state == UH_EXO_COMPLETE ? "complete" : r->state == UH_EXO_PARTIAL ? "partial" : "failed";
   /* The parts of OutboundConnector are its four calls: the set is complete when all are. */

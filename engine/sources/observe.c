@@ -4,6 +4,7 @@
  * What a source says of its sets is kept in memory (a few hundred rows) and written last: an observation that was cut
  * off has no set rows, and then every check that needs one is unknown.
  */
+#include "sources/plausible.h"
 #include "sources/source.h"
 
 #include <limits.h>
@@ -186,7 +187,16 @@ void uh_observe_set(struct uh_observe *o, const char *side, const char *name, co
   va_start(ap, why_fmt);
   (void)vsnprintf(why, sizeof why, why_fmt, ap);
   va_end(ap);
-  record_set(o->run, o->source->id, side, name, part ? part : "", state_number(state), answer, objects, why);
+  const char *always, *right;
+  int number = state_number(state);
+  if (number == 0 && objects == 0 && !*(part ? part : "") && uh_never_empty(side, name, &always, &right)) {
+    (void)snprintf(why, sizeof why,
+                   "the answer held not one object, and %s: a right is missing; the account that reads needs %s",
+                   always, right);
+    number = state_number("failed");
+    answer = UH_REFUSED;
+  }
+  record_set(o->run, o->source->id, side, name, part ? part : "", number, answer, objects, why);
 }
 
 void uh_observe_set_time(struct uh_observe *o, const char *side, const char *name, const char *part,

@@ -243,6 +243,8 @@ VERSION = "CN=ms-Exch-Schema-Version-Pt," + SCHEMA
 RBAC = "CN=RBAC," + ORGANIZATION
 CHILD = "DC=emea," + ROOT_DN
 USERS = 30
+CONTAINERS = ("Databases", "Database Availability Groups", "Connections", "Hybrid Configuration", "Federation Trusts", "Auth Configuration",
+              "Global Settings", "Availability Configuration", "Recipient Policies", "Rules")
 
 
 def guid(name):
@@ -278,9 +280,16 @@ def small_forest(child=None, users=USERS, contexts=None):
     add("CN=Zones,CN=Partitions," +
     CONFIGURATION, "crossRef", nCName="DC=DomainDnsZones," +
      ROOT_DN, dnsRoot="x.fabrikam.com", systemFlags=5)
+    for name, context in (("Enterprise Configuration", CONFIGURATION), ("Enterprise Schema", SCHEMA)):
+        add(f"CN={name},CN=Partitions,{CONFIGURATION}", "crossRef", nCName=context, dnsRoot="fabrikam.com", systemFlags=1)
     add("CN=Services," + CONFIGURATION, "container")
     add(ORGANIZATION, "container", "msExchOrganizationContainer", objectVersion=16763)
     add(RBAC, "container")
+    for name in CONTAINERS:
+        add(f"CN={name},{ORGANIZATION}", "container", cn=name)
+    add("CN=Federation," + ORGANIZATION, "msExchFedOrgId", cn="Federation")
+    add("CN=Transport Settings," + ORGANIZATION, "msExchTransportSettings")
+    add("CN=Default,CN=Internet Message Formats," + ORGANIZATION, "msExchDomainContentConfig", domainName="*")
     add("CN=fabrikam.com,CN=Accepted Domains," + ORGANIZATION, "msExchAcceptedDomain",
         msExchAcceptedDomainName="fabrikam.com", msExchAcceptedDomainFlags=12)
     server = "CN=EX01,CN=Servers,CN=Group," + ORGANIZATION
@@ -362,6 +371,38 @@ def test_what_must_be_seen(observe, hidden, word):
         assert state == (
     "partial" if objects else "failed") and answer == REFUSED and "rights" in why and word in why, name
     assert sets[RECIPIENTS][0] == "complete" and sets[("Domain", "")][0] == "complete"
+
+
+@pytest.mark.parametrize("name, kinds", [("Databases", ("MailboxDatabase", "PublicFolderDatabase")), ("Hybrid Configuration", ("HybridConfiguration",)),
+                                         ("Rules", ("TransportRule", "JournalRule"))])
+def test_a_hidden_container(observe, name, kinds):
+    """Nothing stands there, or nothing may be seen there: only a container that is seen tells which."""
+    entries = small_forest()
+    del entries[f"CN={name},{ORGANIZATION}"]
+    sets = ask(observe, {"entries": entries}).sets()
+    for kind in kinds:
+        state, answer, objects, why = sets[(kind, "")]
+        assert (state, answer, objects) == ("failed", REFUSED, 0) and f"CN={name}" in why and "rights" in why
+    assert {kind for (kind, _), s in sets.items() if s[0] != "complete"} == set(kinds)
+
+
+def test_a_hidden_cross_reference(observe):
+    """The server holds a domain that no crossRef names: there may be more of them."""
+    sets = ask(observe, {"entries": small_forest(contexts=[ROOT_DN, CHILD, CONFIGURATION, SCHEMA])}).sets()
+    state, answer, objects, why = sets[("Domain", "")]
+    assert (state, answer, objects) == ("partial", REFUSED, 1) and CHILD in why and "CN=Partitions" in why
+    assert sets[("Recipient", "")][:2] == ("failed", REFUSED) and sets[RECIPIENTS][0] == "complete"
+
+
+@pytest.mark.parametrize("visible", [True, False])
+def test_a_domain_without_recipients(observe, visible):
+    """It has none, or the account sees none: krbtgt stands in every domain."""
+    entries = small_forest(users=0)
+    if visible:
+        entries["CN=krbtgt,CN=Users," + ROOT_DN] = {"objectClass": ["top", "user"], "objectGUID": guid("krbtgt"), "sAMAccountName": "krbtgt"}
+    state, answer, objects, why = ask(observe, {"entries": entries}).sets()[RECIPIENTS]
+    assert (state, objects) == (("complete", 0) if visible else ("failed", 0))
+    assert visible or answer == REFUSED and "rights" in why
 
 
 def test_a_hidden_object_version(observe):
