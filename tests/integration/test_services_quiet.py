@@ -11,7 +11,7 @@ from conftest import TOP
 
 DEMO_SECONDS = 600
 LISTENING = {"/proc/net/tcp": "0A", "/proc/net/tcp6": "0A", "/proc/net/udp": "07", "/proc/net/udp6": "07"}
-DAEMONS = {"slapd", "nsd", "master", "named", "unbound"}
+DAEMONS = {"slapd", "nsd", "krb5kdc", "kadmind", "master", "named", "unbound"}
 
 
 def listening():

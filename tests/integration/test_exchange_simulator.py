@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulated Exchange Server does what a real one does, seen by a client that shares nothing with it or with unhybrid."""
+import contextlib
+import json
+import urllib.request
+
+import pytest
+
+from exchange_client import CTRL_C, Connection, Fault, Refused, Session, command
+from fixtures.lab.lab import ACCOUNTS, Lab
+
+FULL = "?serializationLevel=Full"
+
+
+class Server:
+    """A lab of its own, because writing cmdlets change the directory."""
+
+    def __init__(self, lab):
+        self.lab, self.info = lab, lab.state["exchange"]["info"]
+
+    def connect(self, who="audit", scheme="Kerberos", tls=False, query="", **more):
+        name = f"{ACCOUNTS[who][0]}@{self.lab.state['kdc']['realm']}"
+        return Connection(self.info["tls_url" if tls else "url"] + query, name, self.lab.state["passwords"][who], scheme,
+                          self.lab.path("exchange", "ca.pem"), krb5_config=self.lab.krb5_environment()["KRB5_CONFIG"], **more)
+
+    @contextlib.contextmanager
+    def session(self, who="audit", query="", **more):
+        with self.connect(who, query=query) as connection, Session(connection, **more) as session:
+            yield session
+
+    def control(self, name, body=None, method=None):
+        request = urllib.request.Request(self.info["control"] + name, None if body is None else json.dumps(body).encode(), method=method)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    def log(self, **wanted):
+        return self.control("log?" + "&".join(f"{name}={value}" for name, value in wanted.items()))
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    lab = Lab("contoso", str(tmp_path_factory.mktemp("exchange") / "contoso"))
+    lab.up(("directory",), exchange=True)
+    yield Server(lab)
+    lab.down()
+
+
+@pytest.fixture
+def server(running):
+    running.control("reset", {})
+    running.control("log", method="DELETE")
+    return running
+
+
+# ---- signing in, and what can be read on the wire
+
+@pytest.mark.parametrize("scheme, tls", [("Kerberos", False), ("Negotiate", False), ("Kerberos", True), ("Negotiate", True), ("Basic", True)])
+def test_every_way_in(server, scheme, tls):
+    """The same eight domains by every scheme; over http nothing of them can be read on the wire."""
+    with server.connect(scheme=scheme, tls=tls) as connection, Session(connection) as session:
+        result = session.run("Get-AcceptedDomain")
+        assert len(result.output) == 8 and result.state == 4 and not result.errors
+        assert (b"RunspacePool" in connection.wire or b"rsp:Stream" in connection.wire) is tls
+        assert (b"-- Encrypted Boundary" in connection.wire) is not tls
+    assert [entry["scheme"] for entry in server.log(kind="signed-in")] == ([] if scheme == "Basic" else [scheme.lower()])
+
+
+def test_unsealed_over_http_is_refused(server):
+    with server.connect(seal=False) as connection, pytest.raises(Refused) as refused:
+        Session(connection)
+    assert refused.value.status == 400
+    assert server.log(kind="request") == []
+
+
+def test_basic_over_http_is_refused(server):
+    with server.connect(scheme="Basic") as connection, pytest.raises(Refused) as refused:
+        Session(connection)
+    assert refused.value.status == 401
+    assert ("WWW-Authenticate", "Kerberos") in refused.value.headers
+
+
+def test_channel_binding_is_checked(server):
+    """Kerberos without it is refused over https, and accepted where the server's administrator has switched it off."""
+    with server.connect(tls=True, bind=False) as connection, pytest.raises(Refused):
+        Session(connection)
+    server.control("knobs", {"extended_protection": False})
+    with server.connect(tls=True, bind=False) as connection, Session(connection) as session:
+        assert session.run("Get-AcceptedDomain").state == 4
+
+
+def test_a_ticket_needs_the_kdc(server):
+    server.lab.stop_part("kdc")
+    try:
+        with server.connect() as connection, pytest.raises(Exception, match="(?i)kdc|contact"):
+            Session(connection)
+    finally:
+        server.lab.start_part("kdc")
+    with server.session() as session:
+        assert session.run("Get-AcceptedDomain").state == 4
+
+
+# ---- reading
+
+def test_both_shapes_of_an_object(server):
+    """Text without full serialisation; Exchange's types and a SerializationData with it."""
+    with server.session() as session:
+        flat = [one for one in session.run("Get-SendConnector").output if one["Name"].startswith("Outbound")][0]
+    with server.session(query=FULL) as session:
+        full = [one for one in session.run("Get-SendConnector").output if one["Name"].startswith("Outbound")][0]
+    assert flat["MaxMessageSize"] == full["MaxMessageSize"][None] == "35 MB (36,700,160 bytes)"
+    assert flat["CloudServicesMailEnabled"] is True and flat["TlsDomain"] == full["TlsDomain"][None] == "mail.protection.outlook.com"
+    assert flat["SourceTransportServers"] == ["EX01", "EX02"] == [one[None] for one in full["SourceTransportServers"]]
+    assert flat["TlsAuthLevel"] == "DomainValidation" and full["TlsAuthLevel"]["", "base"] == 3
+    assert full["Identity"]["DistinguishedName"].startswith("CN=Outbound to Office 365")
+    assert full["SerializationData"].startswith(b"#sig#") and "SerializationData" not in flat
+
+
+def test_the_forest_is_seen_when_asked_for(server):
+    """Konrad's mailbox is in the child domain. Names of both domains come back once the session views the forest."""
+    with server.session() as session:
+        assert len(session.run("Get-Mailbox", {"ResultSize": "Unlimited"}).output) == 12
+        assert session.run("Set-ADServerSettings", {"ViewEntireForest": True}).state == 4
+        names = {one["Name"] for one in session.run("Get-Mailbox", {"ResultSize": "Unlimited"}).output}
+        assert len(names) == 13 and "Konrad Zuse" in names
+        assert len(session.run("Get-Mailbox", {"Arbitration": True}).output) == 7
+    with server.session() as session:  # of that session only
+        assert len(session.run("Get-Mailbox", {"ResultSize": "Unlimited"}).output) == 12
+
+
+def test_truncation_is_a_warning(server):
+    with server.session() as session:
+        result = session.run("Get-Mailbox", {"ResultSize": "3"})
+    assert len(result.output) == 3 and len(result.warnings) == 1 and not result.errors
+
+
+# ---- fragments
+
+def test_tiny_fragments_over_many_answers(server):
+    """150 bytes each, ten in an answer, and the client's own messages cut small too."""
+    with server.session() as session:
+        whole = session.run("Get-SendConnector").output
+    server.control("knobs", {"fragment_size": 150, "fragments_per_receive": 10})
+    with server.session(small=150) as session:
+        result = session.run("Get-SendConnector")
+    assert result.output == whole and result.fragments > 60 and result.receives > 6
+
+
+def test_several_fragments_in_a_stream(server):
+    server.control("knobs", {"fragment_size": 400, "fragments_per_stream": 7})
+    with server.session() as session:
+        result = session.run("Get-AcceptedDomain")
+    assert len(result.output) == 8 and result.receives < result.fragments
+
+
+def test_answers_fit_the_envelope(server):
+    """The client asserts that every answer is within its MaxEnvelopeSize."""
+    with server.session(envelope=40000) as session:
+        assert session.run("Get-Recipient").receives > 2
+    with pytest.raises(Fault) as fault, server.session(envelope=4096):
+        pass
+    assert fault.value.code == 2150858759
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.2", "2.3"])
+def test_protocol_versions(server, version):
+    with server.session(version=version) as session:
+        assert session.opening.others[0][1]["protocolversion"] == version
+        assert session.opening.others[0][2].int == 0, "SESSION_CAPABILITY names no pool"
+        assert session.run("Get-AcceptedDomain").state == 4
+    with pytest.raises(Fault) as fault, server.session(version="3.0"):
+        pass
+    assert fault.value.code == 2152991685
