@@ -34,7 +34,7 @@ struct uh_directory_config {
 struct uh_exchange_config {
   char *url;
   enum uh_exchange_auth auth;
-  char *user, *password_file, *ca_file, *export_dir;
+  char *user, *password_file, *keytab, *ca_file, *export_dir;
 };
 struct uh_exchange_online_config {
   char *export_dir;

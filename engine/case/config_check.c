@@ -292,7 +292,7 @@ static int check_directory(const struct check *c, const char *section, struct uh
 }
 
 static int check_exchange_login(const struct check *c, const char *section, const struct uh_exchange_config *x) {
-  static const char *const needs_url[] = {"auth", "user", "password_file", "ca_file"};
+  static const char *const needs_url[] = {"auth", "user", "password_file", "keytab", "ca_file"};
   for (size_t i = 0; !x->url && i < sizeof needs_url / sizeof *needs_url; i++)
     if (uh_mark_present(c->marks, key(section, needs_url[i]).s))
       return refuse(c, key(section, needs_url[i]).s, "add url: http://HOST/PowerShell/", "%s.%s needs %s.url", section,
@@ -302,6 +302,11 @@ static int check_exchange_login(const struct check *c, const char *section, cons
                   section, x->user ? "password_file" : "user");
   if (x->password_file && !x->user)
     return refuse(c, key(section, "password_file").s, "add user", "%s.password_file needs %s.user", section, section);
+  if (x->keytab && (!x->user || x->password_file))
+    return refuse(c, key(section, "keytab").s, "give user and one of the two",
+                  "%s.keytab needs %s.user, and no password_file", section, section);
+  if (x->keytab && x->auth == UH_EXCHANGE_BASIC)
+    return refuse(c, key(section, "keytab").s, "use auth: kerberos", "%s.keytab is for Kerberos", section);
   return 0;
 }
 
@@ -321,6 +326,7 @@ static int check_exchange(const struct check *c, const char *section, struct uh_
     return refuse(c, key(section, "auth").s, "use https:// in url, or auth: kerberos",
                   "%s.auth: basic over http would send the password in the clear", section);
   if (check_secret(c, key(section, "password_file").s, &x->password_file, true) < 0) return -1;
+  if (check_secret(c, key(section, "keytab").s, &x->keytab, false) < 0) return -1;
   if (check_ca_file(c, key(section, "ca_file").s, &x->ca_file) < 0) return -1;
   return make_absolute(c, &x->export_dir);
 }

@@ -85,7 +85,7 @@ static void without_annotations(json_t *object) {
   }
 }
 
-int uh_graph_write(struct uh_graph_reader *r, json_t *object, struct uh_err *err) {
+int uh_graph_hand_over(struct uh_graph_reader *r, json_t *object, struct uh_err *err) {
   struct uh_rows *rows = r->source->rows;
   const char *id = json_string_value(json_object_get(object, "id"));
   const char *name = json_string_value(json_object_get(object, "displayName"));
@@ -129,7 +129,7 @@ int uh_graph_on_object(void *user, const char *json, size_t n, struct uh_err *er
       (!json_object_get(object, "onPremisesProvisioningErrors") ||
        !json_object_get(object, "serviceProvisioningErrors")))
     r->silent++;
-  if (!r->only_failed || failed) result = uh_graph_write(r, object, err);
+  if (!r->only_failed || failed) result = uh_graph_hand_over(r, object, err);
   json_decref(object);
   return result;
 }
@@ -247,7 +247,7 @@ static int take_values(struct uh_graph_reader *r, const json_t *body, struct uh_
     if (r->principal == NULL && strcmp(r->kind, "GraphServicePrincipal") == 0 && id) r->principal = strdup(id);
     if (strcmp(r->kind, "GraphServicePrincipal") == 0) continue; /* read by itself: only so its keys come */
     if (!json_is_object(value)) return uh_fail(err, UH_ERR_UNAVAILABLE, "an element of the answer is not an object");
-    if (uh_graph_write(r, value, err) != 0) return -1;
+    if (uh_graph_hand_over(r, value, err) != 0) return -1;
   }
   return 0;
 }

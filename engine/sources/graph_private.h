@@ -33,7 +33,7 @@ struct uh_graph_reader {
 };
 
 void uh_graph_count(struct uh_graph_reader *reader);
-int uh_graph_write(struct uh_graph_reader *reader, json_t *object, struct uh_err *err);
+int uh_graph_hand_over(struct uh_graph_reader *reader, json_t *object, struct uh_err *err);
 /* How the set is. any: something of it was seen. */
 void uh_graph_report(struct uh_graph_reader *reader, bool complete, bool any, enum uh_answer answer, const char *why);
 /* For a query's done(): reports the set by the result, then frees nothing. user is the reader. */

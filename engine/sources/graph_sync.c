@@ -247,7 +247,7 @@ static int write_jobs(struct sync *s, struct uh_err *err) {
   size_t i;
   json_t *job;
   json_array_foreach(s->jobs, i, job) {
-    if (uh_graph_write(s->reader, job, err) != 0) return -1;
+    if (uh_graph_hand_over(s->reader, job, err) != 0) return -1;
   }
   return 0;
 }

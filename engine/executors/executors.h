@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UH_EXECUTORS_H
+#define UH_EXECUTORS_H
+/*
+ * Who carries a change out: the writers that the public <unhybrid/writer.h> speaks of. This room alone reaches a
+ * writing call of wire/.
+ */
+#include <unhybrid/writer.h>
+
+/* ---- a dry run ---- */
+
+/* A writer that sends nothing: it checks a change as the real one would before sending, and keeps what it was asked. */
+struct uh_recorder {
+  int (*check)(const struct uh_change *change, struct uh_err *err); /* uh_exchange_server_check.. */
+  struct uh_str lines; /* a JSON object for each recorded change, each on a line of its own */
+  size_t changes;
+};
+struct uh_writer uh_recorder_writer(struct uh_recorder *recorder);
+void uh_recorder_clear(struct uh_recorder *recorder);
+
+/* ---- Exchange Server, over remote PowerShell ---- */
+
+struct uh_exchange_config;
+struct uh_clixml_value;
+struct uh_exchange_server_options {
+  const struct uh_exchange_config *exchange; /* operator.exchange: the account that may write */
+  const char *UH_NULLABLE domain_controller; /* pinned in every change */
+  bool (*UH_NULLABLE cancelled)(void *user);
+  void *cancel_user;
+  int64_t limit_ms; /* of one cmdlet; 0: wire/psrp.h's */
+  /* Each object that a cmdlet puts out. May be NULL. */
+  void (*UH_NULLABLE output)(void *user, const struct uh_clixml_value *object);
+  void (*UH_NULLABLE warning)(void *user, const char *message);
+  void *user;
+};
+struct uh_exchange_server;
+/* Nobody is asked before the first change; then one session serves all, and a broken one is replaced by the next. The
+ * options' pointers must outlive the executor. */
+int uh_exchange_server_open(const struct uh_exchange_server_options *options, struct uh_exchange_server **ret_server,
+                            struct uh_err *err);
+/* Deletes the session. -1: it may still be there, until the server's idle timeout. NULL is fine. */
+int uh_exchange_server_close(struct uh_exchange_server *UH_OWN UH_NULLABLE server, struct uh_err *UH_NULLABLE err);
+void uh_exchange_server_closep(struct uh_exchange_server **server);
+struct uh_writer uh_exchange_server_writer(struct uh_exchange_server *server);
+/* What a change must be before anybody is asked: a cmdlet that a cleanup may run, its parameters in their types, the
+ * object's GUID where there is an object (UH_ERR_INTERNAL: the caller is wrong). */
+int uh_exchange_server_check(const struct uh_change *change, struct uh_err *err);
+#endif
