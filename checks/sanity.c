@@ -139,11 +139,26 @@ static int attributes(struct uh_check_run *run, struct uh_err *err) {
   return 0;
 }
 
+/* The attributes of the two tables above, all that an attestation may name. */
+static const char attributes_sql[] =
+    "SELECT column1 AS object, NULL AS value FROM (VALUES "
+    "('msExchRecipientTypeDetails'), ('mailNickname'), ('proxyAddresses'), ('mail'), "
+    "('userAccountControl'), ('targetAddress'), ('msExchRemoteRecipientType'), ('homeMDB'), "
+    "('msExchArchiveStatus'), ('networkAddress'), ('msExchCurrentServerRoles'), "
+    "('msExchAcceptedDomainName'), ('msExchAcceptedDomainFlags'), ('msExchSmtpReceiveBindings'), "
+    "('msExchSmtpReceiveRemoteIPRanges'), ('msExchSMTPReceiveInboundSecurityFlag'), "
+    "('routingList'), ('domainName'), ('msExchOwningServer')"
+    ")";
 static const struct uh_attestable attribute_facts[] = {
-    {"sanity.attribute", "Is it true that no object has this attribute where every object should have it?",
-     "Look with an account that may read everything, for instance a Domain Admin: Get-ADObject -LDAPFilter "
-     "'(ATTRIBUTE=*)'. The object of the attestation is the attribute's name, as the report gives it.",
-     "yes"},
+    {.fact = "sanity.attribute",
+     .question = "Is it true that no object has this attribute where every object should have it?",
+     .how = "Look with an account that may read everything, for instance a Domain Admin: Get-ADObject -LDAPFilter "
+            "'(ATTRIBUTE=*)'.",
+     .values = "yes",
+     .object = "attribute",
+     .observed = attributes_sql,
+     .basis = "SELECT identity FROM object WHERE side = 'on-premises' AND kind IN ('Domain', 'ExchangeServer')",
+     .basis_needs = "on-premises:Domain,on-premises:ExchangeServer"},
     {0}};
 
 /* ---- sanity.organization: what every organisation has ---- */
@@ -192,12 +207,19 @@ static int organization(struct uh_check_run *run, struct uh_err *err) {
   return probe_all(run, organization_probes, err);
 }
 
+static const char nothing_sql[] =
+    "SELECT 'on-premises:' || column1 AS object, NULL AS value"
+    " FROM (VALUES ('ReceiveConnector'), ('MailboxDatabase'), ('WebServicesVirtualDirectory'), ('Recipient/system'))";
 static const struct uh_attestable nothing_facts[] = {
-    {"sanity.nothing-there", "Is it true that there is none of these?",
-     "Look with an account that may read everything, in the Exchange Management Shell: for instance "
-     "Get-ReceiveConnector, Get-MailboxDatabase, Get-Mailbox -Arbitration. The object of the attestation is the set, "
-     "as the report gives it.",
-     "yes"},
+    {.fact = "sanity.nothing-there",
+     .question = "Is it true that there is none of these?",
+     .how = "Look with an account that may read everything, in the Exchange Management Shell: for instance "
+            "Get-ReceiveConnector, Get-MailboxDatabase, Get-Mailbox -Arbitration.",
+     .values = "yes",
+     .object = "set",
+     .observed = nothing_sql,
+     .basis = "SELECT identity FROM object WHERE side = 'on-premises' AND kind = 'ExchangeServer'",
+     .basis_needs = "on-premises:ExchangeServer"},
     {0}};
 
 /* ---- sanity.domains: what two sources say of the same domains ---- */
@@ -351,14 +373,28 @@ static int recipients(struct uh_check_run *run, struct uh_err *err) {
   if (uh_check_need(run, LOCAL_RECIPIENTS ",cloud:Mailbox", err) < 0 || synchronised(run, err) < 0) return -1;
   return probe_all(run, recipient_probes, err);
 }
+/* Bound to who they are, so that one more makes the attestation lapse. Those that only mailbox or address connect are
+ * among them: they change nothing. */
+static const char accounted_sql[] =
+    "SELECT lower(external_id)"
+    " FROM exchange_recipient"
+    " WHERE side = 'cloud' AND listing = '' AND is_dir_synced = 1 AND kind <> 'MailPublicFolder'"
+    "  AND lower(external_id) NOT IN ("
+    "   SELECT lower(substr(external_id, instr(external_id, '_') + 1)) FROM directory_recipient WHERE external_id <> '')"
+    " UNION ALL"
+    " SELECT guid_text(guid) FROM exchange_recipient"
+    " WHERE side = 'on-premises' AND length(guid) = 16 AND guid NOT IN (SELECT guid FROM directory_recipient)";
 /* clang-format on */
 
 static const struct uh_attestable recipient_facts[] = {
-    {"sanity.recipients", "Are the recipients that only one source shows all accounted for?",
-     "Compare the lists: an object of another forest that is synchronised to the same tenant, one that was left behind "
-     "when synchronisation ended, a remote mailbox that was made after the export. Look for each in Active Directory "
-     "with an account that may read everything.",
-     "yes"},
+    {.fact = "sanity.recipients",
+     .question = "Are the recipients that only one source shows all accounted for?",
+     .how = "Compare the lists: an object of another forest that is synchronised to the same tenant, one that was left "
+            "behind when synchronisation ended, a remote mailbox that was made after the export. Look for each in "
+            "Active Directory with an account that may read everything.",
+     .values = "yes",
+     .basis = accounted_sql,
+     .basis_needs = LOCAL_RECIPIENTS ",cloud:Mailbox"},
     {0}};
 
 #define PERMISSIONS "https://learn.microsoft.com/exchange/permissions/permissions"

@@ -286,8 +286,10 @@ static void describe_missing(const char *evidence, char *out, size_t size) {
   size_t at = 0;
   (void)snprintf(out, size, "a value that this check reads was not obtained");
   json_object_foreach(e, key, v) {
-    if (!json_is_null(v) || at + strlen(key) + 24 >= size) continue;
+    /* The first reason is told, however long it is. */
+    if (!json_is_null(v) || (at && at + strlen(key) + 24 >= size)) continue;
     at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "not obtained: ", key);
+    if (at >= size) break;
   }
   json_decref(e);
 }
@@ -304,7 +306,7 @@ static int take_row(struct uh_check_run *run, const struct uh_rule *rule, sqlite
   /* An object that has lost its key still is an object: it must not vanish. */
   if (!o.key || !*o.key) o.key = o.object && *o.object ? o.object : "(no key)";
   if (sqlite3_column_type(st, columns[C_VIOLATED]) == SQLITE_NULL) {
-    char why[400];
+    char why[1000];
     describe_missing(evidence, why, sizeof why);
     return put(run, &o, UH_TRUTH_UNJUDGED, why, evidence, NULL, err);
   }
