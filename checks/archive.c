@@ -22,6 +22,7 @@ static const char on_premises_directory[] =
 static const char on_premises_export[] =
     "SELECT CASE"
     "   WHEN lower(archive_status) = 'active' THEN 0"
+    "   WHEN archive_status IS NULL AND (listing = 'Archive' OR archive_guid NOT IN (x'', zeroblob(16))) THEN NULL"
     "   WHEN listing = 'Archive' THEN 1"
     "   WHEN lower(archive_status) = 'hostedpending' THEN 0"
     "   ELSE archive_guid NOT IN (x'', zeroblob(16)) END AS violated," UH_SQL_EXCHANGE_WHO

@@ -20,7 +20,7 @@ static const char mailbox_directory[] =
 static const char mailbox_export[] =
     "SELECT CASE"
     "   WHEN listing = 'PublicFolder' THEN 1"
-    "   WHEN recipient_type_details IS NULL THEN 0"
+    "   WHEN recipient_type_details IS NULL AND listing NOT IN ('', 'Archive') THEN 0"
     "   ELSE lower(recipient_type_details) = 'publicfoldermailbox' END AS violated," UH_SQL_EXCHANGE_WHO
     "  'public folder mailbox' AS kind,"
     "  'This public folder mailbox is on premises.' AS message,"
@@ -29,7 +29,7 @@ static const char mailbox_export[] =
     "    'Database', database_name) AS evidence,"
     "  '' AS command"
     " FROM exchange_recipient"
-    " WHERE side = 'on-premises' AND kind = 'Mailbox' AND violated";
+    " WHERE side = 'on-premises' AND kind = 'Mailbox' AND violated IS NOT FALSE";
 static const char database[] =
     "SELECT 1 AS violated," UH_SQL_OBJECT_WHO
     "  'public folder database' AS kind,"
@@ -77,7 +77,7 @@ static const char mail_cloud[] =
     " FROM synced_recipient"
     " WHERE kind = 'MailPublicFolder'";
 static const char mail_directory[] =
-    "SELECT CASE WHEN class IS NULL THEN recipient_type_details & 4096 <> 0"
+    "SELECT CASE WHEN class IS NULL THEN nullif(recipient_type_details, 0) & 4096 <> 0"
     "   ELSE lower(class) = 'publicfolder' END AS violated," UH_SQL_DIRECTORY_WHO
     "  'mail-enabled public folder' AS kind,"
     "  'This mail-enabled public folder is still in Active Directory.' AS message,"

@@ -9,7 +9,8 @@
 /*
  * judged: one row for each server that is listed, whoever listed it. A server whose computer account does not exist is
  * a ghost and does not count; that is concluded only where all computer accounts were searched. Edge servers are
- * members of no domain. ServerRole is a number in Active Directory (2 mailbox, 64 Edge) and words in an export.
+ * members of no domain; one whose role was not told may be one of them (counts is NULL then). ServerRole is a number in
+ * Active Directory (2 mailbox, 64 Edge) and words in an export.
  */
 #define ROLE "prop(json, 'ServerRole')"
 #define HAS_ROLE(bit, word)                                             \
@@ -33,7 +34,7 @@
   " server AS ("                                                                \
   "  SELECT *, fqdn IN (SELECT fqdn FROM computer) AS found FROM listed),"      \
   " judged AS ("                                                                \
-  "  SELECT *, found IS NOT FALSE OR coalesce(edge, 0) OR fqdn IS NULL"         \
+  "  SELECT *, found IS NOT FALSE OR edge OR fqdn IS NULL"                      \
   "    OR NOT " UH_SQL_COMPLETE("on-premises", "ExchangeComputer") " AS counts" \
   "   FROM server) "
 /* That there is no other server, or none at all, is known once all of them were read. Whether the only one exists is
@@ -43,6 +44,7 @@ static const char last_sql[] = SERVERS
     "  SELECT count(*), group_concat(name, ', '), " UH_SQL_COMPLETE("on-premises", "ExchangeServer")
     "   FROM (SELECT name FROM judged WHERE counts ORDER BY name))"
     " SELECT CASE"
+    "   WHEN counts IS NULL THEN NULL"
     "   WHEN NOT counts THEN 0"
     "   WHEN servers > 1 THEN 1"
     "   WHEN mailbox THEN CASE WHEN coalesce(edge, 0) OR (found IS NOT NULL AND fqdn IS NOT NULL) THEN 0 END"
@@ -70,7 +72,7 @@ static const char last_sql[] = SERVERS
     "  json_object('servers', (SELECT count(*) FROM listed)),"
     "  ''"
     " FROM total"
-    " WHERE complete AND servers = 0";
+    " WHERE complete AND servers = 0 AND NOT EXISTS (SELECT 1 FROM judged WHERE counts IS NULL)";
 static const struct uh_rule last[] = {{"on-premises", "on-premises:ExchangeServer", last_sql}, {0}};
 
 static const char ghost_sql[] = SERVERS

@@ -251,7 +251,8 @@ SPECS["mailbox.hidden-reference"] = Spec(
     },
     unjudged=[([ad("x@contoso.com", recipient_type_details=REMOTE, home_mdb=MISSING)], [(P, "x@contoso.com")]),
               ([ad("y@contoso.com", recipient_type_details=REMOTE, archive_database=MISSING)], [(P, "y@contoso.com")]),
-              ([ad("z@contoso.com", recipient_type_details=MISSING, home_mdb=DB)], [(P, "z@contoso.com")])])
+              ([ad("z@contoso.com", recipient_type_details=MISSING, home_mdb=DB)], [(P, "z@contoso.com")]),
+              ([ad("w@contoso.com", recipient_type_details=REMOTE, home_mdb=DB, alias=MISSING)], [(P, "w@contoso.com")])])
 
 SPECS["mailbox.hold"] = Spec(
     [RECIPIENT],
@@ -312,7 +313,10 @@ SPECS["archive.on-premises"] = Spec(
         "mailbox in the cloud": [ex("x@contoso.com", archive_guid=guid(), archive_status="Active")],
     },
     unjudged=[([ad("x@contoso.com", recipient_type_details=REMOTE, archive_database=MISSING)], [(P, "x@contoso.com")]),
-              ([local("y@contoso.com", archive_guid=MISSING)], [(P, "y@contoso.com")])])
+              ([local("y@contoso.com", archive_guid=MISSING)], [(P, "y@contoso.com")]),
+              # It may be in the cloud already.
+              ([local("z@contoso.com", archive_guid=guid(), archive_status=MISSING)], [(P, "z@contoso.com")]),
+              ([local("l@contoso.com", listing="Archive", archive_status=MISSING)], [(P, "l@contoso.com")])])
 
 
 def graph_user(address, sync=(), service=()):
@@ -340,7 +344,8 @@ SPECS["public-folder.on-premises"] = Spec(
               ([obj("PublicFolderDatabase", "Public Folder Database 01")], [(P, "Public Folder Database 01")])],
     clean={"other mailboxes": [ad(f"{n}@contoso.com", recipient_type_details=t) for t, n in EVERY_TYPE.items() if t != 1 << 36],
            "folders in the cloud": [ex("pfc@contoso.com", recipient_type_details="PublicFolderMailbox", listing="PublicFolder")]},
-    unjudged=[([ad("x@contoso.com", recipient_type_details=MISSING)], [(P, "x@contoso.com")])])
+    unjudged=[([ad("x@contoso.com", recipient_type_details=MISSING)], [(P, "x@contoso.com")]),
+              ([local("y@contoso.com", recipient_type_details=MISSING)], [(P, "y@contoso.com")])])
 
 
 def org(**properties):
@@ -371,6 +376,7 @@ SPECS["public-folder.mail-enabled"] = Spec(
     clean={"made in the cloud": [ex("own@contoso.com", "MailPublicFolder")],
            "other objects": [ad("u@contoso.com", recipient_type_details=1), ad("g@contoso.com", class_="group", recipient_type_details={"answer": "refused"})]},
     unjudged=[([ad("x@contoso.com", class_=MISSING, recipient_type_details=MISSING)], [(P, "x@contoso.com")]),
+              ([ad("z@contoso.com", class_=MISSING, recipient_type_details=None)], [(P, "z@contoso.com")]),
               ([ex("y@contoso.com", "MailPublicFolder", external_address=MISSING)], [(C, "y@contoso.com")])])
 
 # ---- source of authority ----
@@ -417,6 +423,7 @@ SPECS["soa.default-early"] = Spec(
     clean={"on, nothing left": [org(**{FLAG: True}), ad("r@contoso.com", recipient_type_details=REMOTE), cloud("MigrationBatch", "Wave", {"Status": "Completed"}),
                                 cloud("MoveRequest", "Ada", {"Status": {"Value": "Completed"}})]},
     unjudged=[([org(**{FLAG: MISSING}), ad("u@contoso.com", recipient_type_details=1)], [ORG]),
+              ([org(**{FLAG: True}), local("u@contoso.com", recipient_type_details=MISSING)], [ORG]),
               ([org(**{FLAG: True}), ad("u@contoso.com", recipient_type_details=MISSING)], [ORG]),
               ([org(**{FLAG: True}), cloud("MigrationBatch", "Wave", {"Status": MISSING})], [ORG])])
 
@@ -448,7 +455,8 @@ SPECS["soa.dynamic-group"] = Spec(
                                     local("pfe@contoso.com", "DynamicDistributionGroup", name="PublicFolderMailboxes.7b1f4c2e9d3a4e5f8a6b0c1d2e3f4a5b")],
            "ordinary group": [ad("g@contoso.com", class_="group", recipient_type_details=256)],
            "in the cloud": [ex("c@contoso.com", "Recipient", recipient_type_details="DynamicDistributionGroup")]},
-    unjudged=[([ad("x@contoso.com", class_=MISSING, recipient_type_details=MISSING)], [(P, "x@contoso.com")])])
+    unjudged=[([ad("x@contoso.com", class_=MISSING, recipient_type_details=MISSING)], [(P, "x@contoso.com")]),
+              ([ad("z@contoso.com", class_=MISSING, recipient_type_details=None)], [(P, "z@contoso.com")])])
 
 # ---- DNS ----
 
@@ -678,6 +686,8 @@ SPECS["routing.relay-recipients"] = Spec(
                               ad("h@legacy.contoso.com", dn="CN=HealthMailbox12,CN=Users,DC=contoso,DC=com")],
            "X500 and others": [RELAYED, ad("ada@contoso.com", addresses=["SMTP:ada@contoso.com", "X500:/o=Contoso/cn=ada@legacy.contoso.com", "SIP:ada@contoso.com"])]},
     unjudged=[([RELAYED, ad("x@legacy.contoso.com", addresses=MISSING)], [(P, "x@legacy.contoso.com")]),
+              # It may be one of Exchange's own, which are never synchronised.
+              ([RELAYED, ad("z@legacy.contoso.com", recipient_type_details=MISSING)], [(P, "z@legacy.contoso.com")]),
               ([RELAYED, ad("y@legacy.contoso.com"), ex("z@contoso.com", addresses=MISSING)], [(P, "y@legacy.contoso.com")])])
 
 SPECS["routing.unverified-domain"] = Spec(
@@ -709,7 +719,8 @@ SPECS["routing.send-connector"] = Spec(
     clean={"the wizard's, under another name": [send("Nach Office 365", ["SMTP:contoso.mail.onmicrosoft.com;1"], **HYBRID)], "disabled": [send("Old", ["SMTP:*;1"], Enabled=False)],
            "text messages": [send("Text Messaging Delivery Agent Connector", ["MOBILE:*;1"], "DeliveryAgentConnector")]},
     unjudged=[([send("x", ["SMTP:*;1"], Enabled=MISSING)], [(P, "x")]), ([send("y", MISSING)], [(P, "y")]),
-              ([send("z", [TENANT_SPACE], CloudServicesMailEnabled=MISSING)], [(P, "z")])])
+              ([send("z", [TENANT_SPACE], CloudServicesMailEnabled=MISSING)], [(P, "z")]),
+              ([send("w", [TENANT_SPACE], CloudServicesMailEnabled=False, TlsDomain=MISSING)], [(P, "w")])])
 
 TENANT = domain("contoso.mail.onmicrosoft.com")
 SPECS["routing.address"] = Spec(
@@ -836,7 +847,10 @@ SPECS["server.last"] = Spec(
     clean={"one": [server("EX01"), computer("EX01")], "one, and a ghost": [server("EX01"), server("EX09"), computer("EX01")],
            "one, seen twice": [server("EX01"), obj("ExchangeServer", "ex01", {"ServerRole": "Mailbox", "Fqdn": "EX01.contoso.com"}, source="exchange-export"), computer("EX01")],
            "role as a number": [server("EX01", 16423), computer("EX01")]},
-    unjudged=[([server("EX01", MISSING), computer("EX01")], [(P, "EX01")])])
+    unjudged=[([server("EX01", MISSING), computer("EX01")], [(P, "EX01")]),
+              # An Edge server has no computer account: this may be one.
+              ([server("EX01"), computer("EX01"), server("EDGE1", MISSING)], [(P, "EDGE1")]),
+              ([server("EDGE1", MISSING)], [(P, "EDGE1")])])
 SPECS["server.ghost"] = Spec(
     SERVER_NEEDS, absence=["on-premises:ExchangeComputer"],
     violated=[([server("EX01"), computer("EX01"), server("EX09")], [(P, "EX09")])],
