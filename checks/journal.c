@@ -51,7 +51,8 @@
   "   FROM object"                                                                                                \
   "   WHERE kind = 'AcceptedDomain'),"                                                                            \
   " untold(one) AS MATERIALIZED ("                                                                                \
-  "  SELECT EXISTS (SELECT 1 FROM local_recipient WHERE addresses IS NULL)),"                                     \
+  "  SELECT EXISTS (SELECT 1 FROM local_recipient WHERE addresses IS NULL)"                                       \
+  "    OR EXISTS (SELECT 1 FROM exchange_recipient WHERE side = 'on-premises' AND addresses IS NULL)),"           \
   " judged AS ("                                                                                                  \
   "  SELECT target.*, address_key(address) AS key, here.local AS here, there.local AS there,"                     \
   "    here.key IS NOT NULL OR there.key IS NOT NULL AS known,"                                                   \

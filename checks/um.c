@@ -8,18 +8,22 @@
 
 /*
  * could: whether a server can run it at all. Version 15.2 is Exchange 2019, which has no Unified Messaging, nor has
- * anything later; an Edge server never had it. NULL while a server's version is not known.
+ * anything later; an Edge server never had it. NULL while the version or the role of a server is not known.
  */
 #define VERSION "prop(json, 'AdminDisplayVersion')"
+#define ROLE "prop(json, 'ServerRole')"
+/* ServerRole is a number or words. */
+#define IS_EDGE                                                    \
+  "CASE WHEN typeof(" ROLE ") = 'integer' THEN " ROLE " & 64 <> 0" \
+  " ELSE coalesce(has_word(" ROLE ", 'Edge'), " UH_SQL_TRUE("IsEdgeServer") ") END"
 #define COULD                                                                                          \
   "could(one) AS MATERIALIZED ("                                                                       \
   "  SELECT CASE"                                                                                      \
   "    WHEN max(capable) THEN 1"                                                                       \
   "    WHEN count(*) = count(capable) THEN 0 END"                                                      \
   "   FROM ("                                                                                          \
-  "    SELECT CASE"                                                                                    \
-  "      WHEN has_word(prop(json, 'ServerRole'), 'Edge') OR " UH_SQL_TRUE("IsEdgeServer") " THEN 0"    \
-  "      WHEN " VERSION " GLOB 'Version [0-9]*' THEN CAST(substr(" VERSION ", 9) AS REAL) < 15.2 END"  \
+  "    SELECT NOT " IS_EDGE " AND"                                                                     \
+  "      CASE WHEN " VERSION " GLOB 'Version [0-9]*' THEN CAST(substr(" VERSION ", 9) AS REAL) < 15.2 END" \
   "      AS capable"                                                                                   \
   "     FROM object"                                                                                   \
   "     WHERE side = 'on-premises' AND kind = 'ExchangeServer'))"
@@ -50,9 +54,10 @@ static const char device_sql[] =
 static const char mailbox_sql[] =
     "WITH " COULD ","
     " local AS ("
-    "  SELECT *, (SELECT max(value) FROM json_each(addresses) WHERE value LIKE 'EUM:%') AS extension"
+    "  SELECT guid, mail, name, dn, home_mdb, addresses,"
+    "    (SELECT max(value) FROM json_each(addresses) WHERE value LIKE 'EUM:%') AS extension"
     "   FROM local_recipient"
-    "   WHERE NOT " UH_SQL_NO_MAILBOX " AND (home_mdb <> '') IS NOT FALSE)"
+    "   WHERE " UH_SQL_NO_MAILBOX " IS NOT TRUE AND (home_mdb <> '') IS NOT FALSE)"
     " SELECT CASE"
     "   WHEN addresses IS NULL THEN CASE WHEN NOT " OLD_ENOUGH " THEN 0 END"
     "   WHEN extension IS NULL THEN 0"

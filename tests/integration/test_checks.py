@@ -894,8 +894,11 @@ SPECS["um.in-use"] = Spec(
         "disabled": [OLD, device("UMIPGateway", "PBX 1", "Disabled")],
         "moved": [OLD, ad("r@contoso.com", recipient_type_details=REMOTE, addresses=["SMTP:r@contoso.com", "EUM:4711;phone-context=HQ.contoso.com"])],
         "not enabled": [OLD, obj("UMMailbox", "Grace", {"UMEnabled": False})]},
-    unjudged=[([version("EX", MISSING), device("UMIPGateway", "PBX 1")], [(P, "PBX 1")]), ([OLD, device("UMAutoAttendant", "Reception", MISSING)], [(P, "Reception")]),
+    unjudged=[([version("EX", MISSING), device("UMIPGateway", "PBX 1")], [(P, "PBX 1")]),
+              ([version("EX", "Version 15.1 (Build 2507.6)", ServerRole=MISSING), device("UMIPGateway", "PBX 1")], [(P, "PBX 1")]),
+              ([OLD, device("UMAutoAttendant", "Reception", MISSING)], [(P, "Reception")]),
               ([OLD, ad("x@contoso.com", recipient_type_details=1, home_mdb=DB, addresses=MISSING)], [(P, "x@contoso.com")]),
+              ([OLD, extension("y@contoso.com", home_mdb=MISSING)], [(P, "y@contoso.com")]),
               ([OLD, obj("UMMailbox", "Grace", {"UMEnabled": MISSING})], [(P, "Grace")])])
 
 JOURNAL_NEEDS = [RECIPIENT, "on-premises:AcceptedDomain", "cloud:AcceptedDomain"]
@@ -936,8 +939,13 @@ def reports_to(address, side="on-premises"):
 SPECS["journal.undeliverable"] = Spec(
     ["on-premises:TransportConfig", "cloud:TransportConfig", *JOURNAL_NEEDS], also=DOMAINS,
     violated=[([KEEPER, reports_to("journal@contoso.com"), reports_to("journal@contoso.com", C)], [(P, "contoso"), (C, "contoso")])],
-    clean={"not set": [KEEPER, reports_to("<>"), reports_to("<>", C)], "empty": [reports_to(None)], "outside": [reports_to("ndr@vault.example", C)]},
-    unjudged=[([reports_to(MISSING, C)], [(C, "contoso")]), ([reports_to("nobody@contoso.com")], [(P, "contoso")])])
+    clean={"not set": [KEEPER, reports_to("<>"), reports_to("<>", C)], "empty": [reports_to(None)], "outside": [reports_to("ndr@vault.example", C)],
+           "a contact": [ad("vault@contoso.com", class_="contact", recipient_type_details=64, target_address="SMTP:v@vault.example"), reports_to("vault@contoso.com")],
+           "a mailbox of the cloud alone": [ex("only@contoso.com"), reports_to("only@contoso.com", C)],
+           "a contact of the cloud alone": [ex("v@contoso.com", "MailContact", recipient_type_details="MailContact"), reports_to("v@contoso.com", C)]},
+    unjudged=[([reports_to(MISSING, C)], [(C, "contoso")]), ([reports_to("nobody@contoso.com")], [(P, "contoso")]),
+              ([local("x@contoso.com", addresses=MISSING), reports_to("outside@vault.example", C)], [(C, "contoso")]),
+              ([reports_to("outside@vault.example"), cloud("AcceptedDomain", "Vault", {"DomainName": MISSING})], [(P, "contoso")])])
 
 SPECS["edge.subscription"] = Spec(
     SERVER_NEEDS,
