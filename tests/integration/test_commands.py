@@ -35,7 +35,7 @@ COMMANDS = {
 BOTH_SIDES = {"Complete-MigrationBatch", "New-MoveRequest", "Remove-MoveRequest", "Set-Mailbox", "Set-OrganizationConfig", "Set-TransportRule"}
 # What texts name beside these.
 NAMED = set("""Disable-MailPublicFolder Disable-Mailbox Enable-RemoteMailbox Get-ADSyncToolsAadObject Get-ClientAccessService Get-Credential
-Get-DkimSigningConfig Get-Mailbox Get-MoveRequest Get-OutboundConnector Get-ReceiveConnector Get-SiteMailbox New-DynamicDistributionGroup
+Get-DkimSigningConfig Get-Mailbox Get-MessageTrackingLog Get-MoveRequest Get-OutboundConnector Get-ReceiveConnector Get-SiteMailbox New-DynamicDistributionGroup
 New-MigrationBatch New-RemoteMailbox Remove-Mailbox Remove-SyncMailPublicFolder Set-ADServerSettings Set-AcceptedDomain Set-MailboxSearch
 Set-RemoteMailbox Sync-MailPublicFolders""".split())
 VERBS = "Complete|Disable|Enable|Export|Get|Invoke|New|Remove|Set|Start|Stop|Sync|Test|Update"
