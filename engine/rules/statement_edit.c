@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -115,10 +116,38 @@ static size_t line_start(const struct uh_str *text, unsigned line) {
 
 /* ---- an entry as text ---- */
 
+static bool is_surrogate(const char *p) {
+  return strncasecmp(p, "\\ud", 3) == 0 && p[3] && strchr("89abcdefABCDEF", p[3]);
+}
+
+/* A double-quoted YAML scalar. It is a JSON string but for two things: YAML has no surrogates (\U000e0041 instead), and
+ * does not read U+FFFE and U+FFFF as they are. */
+static void add_scalar(struct uh_str *out, const char *value) {
+  struct uh_str json = {0};
+  uh_json_string(&json, value, strlen(value));
+  const char *p = uh_str_text(&json);
+  if (!p) out->failed = true;
+  for (size_t n; p && *p; p += n) {
+    if (is_surrogate(p) && is_surrogate(p + 6)) {
+      unsigned long high = strtoul((char[]){p[2], p[3], p[4], p[5], 0}, NULL, 16);
+      unsigned long low = strtoul((char[]){p[8], p[9], p[10], p[11], 0}, NULL, 16);
+      uh_str_addf(out, "\\U%08lx", 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
+      n = 12;
+    } else if (strncmp(p, "\xEF\xBF", 2) == 0 && (unsigned char)p[2] >= 0xBE) {
+      uh_str_addf(out, "\\uFFF%c", (unsigned char)p[2] == 0xBE ? 'E' : 'F');
+      n = 3;
+    } else {
+      n = *p == '\\' ? 2 : 1; /* an escaped backslash begins no escape */
+      uh_str_addn(out, p, n);
+    }
+  }
+  uh_str_clear(&json);
+}
+
 static void add_member(struct uh_str *out, unsigned column, const char *name, const char *value) {
   for (unsigned i = 0; i < column; i++) uh_str_addc(out, ' ');
   uh_str_addf(out, "  %s: ", name);
-  uh_json_string(out, value, strlen(value)); /* a JSON string is a double-quoted YAML scalar */
+  add_scalar(out, value);
   uh_str_addc(out, '\n');
 }
 
