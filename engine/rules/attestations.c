@@ -206,28 +206,39 @@ int uh_attestations_judge(struct judge *j, struct uh_err *err) {
 
 /* ---- while checks are judged ---- */
 
-static bool stated(const struct judge *j, const char *fact, const char *object) {
+static const struct uh_statement *find_stated(const struct judge *j, const char *fact, const char *object,
+                                              struct uh_worth **ret_worth) {
   const struct uh_statements *all = j->options->statements[UH_ATTESTATION];
-  for (size_t i = 0; all && i < all->n; i++)
-    if (j->worth[UH_ATTESTATION][i].state == UH_STATED_COUNTS && strcmp(all->v[i].subject, fact) == 0 &&
-        strcmp(all->v[i].object, object) == 0)
-      return true;
-  return false;
+  for (size_t i = 0; all && i < all->n; i++) {
+    if (j->worth[UH_ATTESTATION][i].state != UH_STATED_COUNTS || strcmp(all->v[i].subject, fact) != 0 ||
+        strcmp(all->v[i].object, object) != 0)
+      continue;
+    if (ret_worth) *ret_worth = &j->worth[UH_ATTESTATION][i];
+    return &all->v[i];
+  }
+  return NULL;
+}
+
+static bool stated(const struct judge *j, const char *fact, const char *object) {
+  return find_stated(j, fact, object, NULL) != NULL;
+}
+
+/* The first value is what the check hopes for. Any other may be stated too, and is the rules' to judge. */
+static bool settles(const struct uh_attestable *f, const struct uh_statement *s) {
+  size_t first = f->values ? strcspn(f->values, "|") : 0;
+  return s && first && strlen(s->text) == first && strncmp(f->values, s->text, first) == 0;
 }
 
 bool uh_attested(const struct judge *j, const struct uh_attestable *f) {
-  return f && f->fact && f->values && !f->object && stated(j, f->fact, "");
+  return f && f->fact && !f->object && settles(f, find_stated(j, f->fact, "", NULL));
 }
 
 void uh_attestation_contradict(struct judge *j, const struct uh_check *check) {
-  const struct uh_statements *all = j->options->statements[UH_ATTESTATION];
-  if (!check->blind_spot || !check->attests) return;
-  for (size_t i = 0; all && i < all->n; i++) {
-    struct uh_worth *w = &j->worth[UH_ATTESTATION][i];
-    if (w->state == UH_STATED_COUNTS && strcmp(all->v[i].subject, check->attests->fact) == 0)
-      uh_worth_say(w, UH_STATED_CONTRADICTED, "observed otherwise: %s has findings, and they are never overruled",
-                   check->id);
-  }
+  struct uh_worth *w = NULL;
+  const struct uh_attestable *f = check->attests;
+  if (!check->blind_spot || !f || !f->fact || !settles(f, find_stated(j, f->fact, "", &w))) return;
+  uh_worth_say(w, UH_STATED_CONTRADICTED, "observed otherwise: %s has findings, and they are never overruled",
+               check->id);
 }
 
 /* ---- what may be stated ---- */

@@ -56,7 +56,7 @@ int uh_attestations_judge(struct judge *j, struct uh_err *err);
 /* What an attestation accepts today, see uh_judge_evidence(). */
 int uh_attestation_evidence(struct judge *j, const struct uh_statement *what, char ret_evidence[UH_EVIDENCE_TEXT],
                             struct uh_err *err);
-/* The fact has been stated with one of its values, for the whole organisation. */
+/* The fact has been stated with its first value, for the whole organisation. */
 bool uh_attested(const struct judge *j, const struct uh_attestable *fact);
 /* The check has violations: what was stated about its blind spot does not hold. */
 void uh_attestation_contradict(struct judge *j, const struct uh_check *check);

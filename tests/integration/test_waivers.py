@@ -240,7 +240,7 @@ PLUGIN = """
 #define ROWS(violated) "SELECT " violated " AS violated, name AS key, 'thing' AS kind, name AS object, 'seen' AS message,"\
   " json_object('Bad', prop_json(json, 'Bad')) AS evidence FROM object"
 static const struct uh_rule seen[] = {{"on-premises", "on-premises:Thing", ROWS("prop(json, 'Bad')") " WHERE kind = 'Thing'"}, {0}};
-static const struct uh_attestable nothing[] = {{.fact = "plugin.nothing", .question = "Is there nothing?", .how = "Look.", .values = "yes|none"}, {0}};
+static const struct uh_attestable nothing[] = {{.fact = "plugin.nothing", .question = "Is there nothing?", .how = "Look.", .values = "yes|no"}, {0}};
 static const struct uh_rule version[] = {{"on-premises", "on-premises:Engine",
   "SELECT coalesce(prop(json, 'Version'), (SELECT value FROM attestation WHERE fact = 'plugin.version' AND attestation.object = name)) < '2'"
   " AS violated, name AS key, 'engine' AS kind, name AS object, 'old' AS message, json_object('Version', prop(json, 'Version')) AS evidence"
@@ -276,7 +276,10 @@ def test_an_attestation_never_turns_an_observed_failure_into_a_pass(case, plugin
     case.configure(rules=[plugin])
     case.observe([*THINGS, thing("Thing", "good", {"Bad": False})])
     assert case.check("plugin.blind")["status"] == "unknown"
-    ok(case.attest("plugin.nothing", "none"))
+    ok(case.attest("plugin.nothing", "no"))  # said, and no reason to pass
+    assert case.check("plugin.blind")["status"] == "unknown" and case.report()["attestations"][0]["state"] == "counts"
+    ok(case.run("attest", "withdraw", "plugin.nothing"))
+    ok(case.attest("plugin.nothing", "yes"))
     assert case.check("plugin.blind")["status"] == "pass"
     case.observe([*THINGS, thing("Thing", "bad", {"Bad": True})])
     report = case.report()
@@ -497,7 +500,7 @@ def test_stated_twice(case, plugin):
     case.attestations.unlink()
     ok(case.attest("plugin.nothing", "yes"))
     evidence = case.report()["attestations"][0]["evidence"]
-    write(case.attestations, attestation("plugin.nothing", "yes", evidence) + attestation("plugin.nothing", "none", evidence, head=False))
+    write(case.attestations, attestation("plugin.nothing", "yes", evidence) + attestation("plugin.nothing", "no", evidence, head=False))
     assert [a["state"] for a in case.report()["attestations"]] == ["duplicate", "duplicate"]
     assert case.check("plugin.blind")["status"] == "unknown"
 

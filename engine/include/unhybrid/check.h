@@ -60,7 +60,9 @@ struct uh_attestable {
   const char *fact;     /* "relay.no-traffic": family dot name, never changed once released */
   const char *question; /* what is stated, as a question that `yes` or a value answers */
   const char *how;      /* how a person finds out: where to look, which command to run */
-  const char *values;   /* the values that count, '|' between them: "yes"; NULL: any text, the rule judges it */
+  /* The values that it takes, '|' between them, first the one that the check hopes for: "yes", "no|yes". NULL: any
+   * text, the rule judges it. */
+  const char *values;
   /* What the fact is about ("relay host"); NULL: the whole organisation. Needs `observed`. */
   const char *object;
   /* SQL with the columns object and value: the objects there are, and what sources gave (NULL: none did). An
@@ -91,7 +93,7 @@ struct uh_check {
    * a violation counts as cannot be judged. */
   const char *absence_needs;
   /* Where nothing is found the check is unknown with this reason (what no source can see), unless attests[0] has been
-   * attested with one of its values. */
+   * attested with the first of its values. */
   const char *blind_spot;
   const struct uh_attestable *attests; /* facts of this check that a person may state; ends with .fact = NULL */
   const char *remedy;                  /* what to do, in words */
