@@ -170,3 +170,171 @@ def test_protocol_versions(server, version):
     with pytest.raises(Fault) as fault, server.session(version="3.0"):
         pass
     assert fault.value.code == 2152991685
+
+
+# ---- commands
+
+def test_no_language(server):
+    """A script, two commands: refused before anything runs."""
+    with server.session() as session:
+        script = session.run("Get-AcceptedDomain | Out-String", script=True)
+        pipeline = session.start("", raw_commands=command("Get-AcceptedDomain", {}) + command("Remove-AcceptedDomain", {}))
+        two = session.finish(pipeline)
+    for result in (script, two):
+        assert result.state == 5 and result.failure["FullyQualifiedErrorId"] == "ScriptsNotAllowed" and not result.output
+    assert server.log(executed="true") == []
+
+
+def test_what_the_account_may_not_run_does_not_exist(server):
+    with server.session() as session:
+        result = session.run("Remove-SendConnector", {"Identity": "Partner Adatum", "Confirm": False})
+        assert result.state == 5 and result.failure["FullyQualifiedErrorId"] == "CommandNotFoundException"
+        server.control("roles", {"svc-unhybrid": {"without": ["Get-AuthServer"], "without_parameters": {"Get-Mailbox": ["Arbitration"]}}})
+        assert session.run("Get-AuthServer").failure["FullyQualifiedErrorId"] == "CommandNotFoundException"
+        unknown = session.run("Get-Mailbox", {"Arbitration": True})
+        assert unknown.failure["FullyQualifiedErrorId"] == "NamedParameterNotFound,Get-Mailbox"
+        assert session.run("Get-Mailbox").state == 4
+    with pytest.raises(Fault, match="AuthZ-AuthorizationException"), server.session("weak"):
+        pass
+
+
+@pytest.mark.parametrize("parameters, identity", [
+    ({"Nonsense": "x"}, "NamedParameterNotFound"), ({"ViewEntireForest": "maybe"}, "ParameterArgumentTransformationError")])
+def test_parameters_are_bound_as_powershell_does(server, parameters, identity):
+    with server.session() as session:
+        result = session.run("Set-ADServerSettings", parameters)
+    assert result.state == 5 and result.failure["FullyQualifiedErrorId"].startswith(identity + ",")
+
+
+def test_nothing_of_that_name(server):
+    """Not terminating: an error record, and the state is Completed."""
+    with server.session() as session:
+        result = session.run("Get-SendConnector", {"Identity": "No such connector"})
+    identity = result.errors[0]["FullyQualifiedErrorId"]
+    assert result.state == 4 and not result.output and "[Server=EX01,RequestId=" in identity
+    assert "[FailureCategory=Cmdlet-ManagementObjectNotFoundException]" in identity
+    assert result.errors[0]["ErrorCategory_Reason"] == "ManagementObjectNotFoundException"
+
+
+def test_a_localized_server(server):
+    server.control("knobs", {"language": "de-DE"})
+    with server.session() as session:
+        error = session.run("Get-SendConnector", {"Identity": "No such connector"}).errors[0]
+    assert "konnte nicht" in error["Exception"]["Message"] and "ManagementObjectNotFoundException" in error["FullyQualifiedErrorId"]
+
+
+def test_one_domain_controller(server):
+    with server.session() as session:
+        assert len(session.run("Get-AcceptedDomain", {"DomainController": "dc01.contoso.com"}).output) == 8
+        result = session.run("Get-AcceptedDomain", {"DomainController": "dc99.contoso.com"})
+    assert not result.output and "SuitabilityDirectoryException" in result.errors[0]["FullyQualifiedErrorId"]
+
+
+# ---- time
+
+def test_a_slow_cmdlet_times_out_and_goes_on(server):
+    server.control("faults", [{"match": {"cmdlet": "Get-AcceptedDomain"}, "fault": "sleep", "args": {"seconds": 2.4}, "times": 1}])
+    with server.session(operation_seconds=1) as session:
+        assert len(session.run("Get-AcceptedDomain").output) == 8
+        assert session.expired == 2
+
+
+@pytest.mark.parametrize("code, state", [(CTRL_C, 3), (None, None)])
+def test_stopping(server, code, state):
+    """crtl_c, as it is spelled: an orderly end with the state Stopped. Terminate: the command is gone."""
+    server.control("faults", [{"match": {"cmdlet": "Get-AcceptedDomain"}, "fault": "sleep", "args": {"seconds": 60}, "times": 1}])
+    with server.session() as session:
+        pipeline = session.start("Get-AcceptedDomain")
+        if code:
+            session.signal(pipeline, code)
+            assert session.finish(pipeline).state == state
+        else:
+            session.signal(pipeline)
+            with pytest.raises(Fault) as fault:
+                session.finish(pipeline)
+            assert fault.value.code == 2150858843
+        assert session.run("Get-AcceptedDomain").state == 4
+
+
+def test_after_done_there_is_nothing(server):
+    with server.session() as session:
+        pipeline = session.start("Get-AcceptedDomain")
+        session.finish(pipeline)
+        with pytest.raises(Fault) as fault:
+            session.finish(pipeline)
+    assert fault.value.code == 2150858843
+
+
+# ---- shells
+
+def test_too_many_shells(server):
+    """What is left behind counts until it expires."""
+    server.control("knobs", {"max_shells": 2})
+    with server.connect() as first, server.connect() as second, server.connect() as third:
+        Session(first)
+        left = Session(second)
+        with pytest.raises(Fault, match="exceeded the maximum number of connections allowed : 2"):
+            Session(third)
+        assert len(server.control("shells")) == 2
+        server.control("knobs", {"idle_seconds": 0.2})
+        while server.control("shells"):
+            pass
+        with pytest.raises(Fault) as fault:
+            left.run("Get-AcceptedDomain")
+        assert fault.value.code == 2150858843
+        server.control("knobs", {"idle_seconds": 900})
+        with Session(third) as session:
+            assert session.run("Get-AcceptedDomain").state == 4
+    assert [entry["kind"] for entry in server.log(kind="expired")] == ["expired", "expired"]
+
+
+def test_a_shell_belongs_to_its_user_and_ends_with_delete(server):
+    with server.session("admin") as session, server.connect() as other:
+        foreign = Session(other, open=False)
+        foreign.id = session.id
+        with pytest.raises(Fault) as fault:
+            foreign.start("Get-AcceptedDomain")
+        assert fault.value.code == 2150858843
+        assert len(server.control("shells")) == 1
+    assert server.control("shells") == []
+    assert [entry["verb"] for entry in server.log(kind="request", verb="Delete")] == ["Delete"]
+
+
+def test_the_cookie_names_the_server(server):
+    server.control("knobs", {"affinity": True})
+    with server.session() as session:
+        assert session.run("Get-AcceptedDomain").state == 4
+        session.connection.cookie = None
+        with pytest.raises(Fault) as fault:
+            session.start("Get-AcceptedDomain")
+        assert fault.value.code == 2150858843
+    server.control("shells", method="DELETE")
+
+
+# ---- prompts
+
+@pytest.mark.parametrize("answer, gone", [(2, False), (None, False), (0, True)])
+def test_confirmation(server, answer, gone):
+    """No: nothing happens. A host that refuses: an error. Yes: it is gone, once."""
+    name = f"Asked {answer}"
+    with server.session("admin") as session:
+        assert session.run("New-RemoteDomain", {"Name": name, "DomainName": f"asked{answer}.example"}).state == 4
+        result = session.run("Remove-RemoteDomain", {"Identity": name}, answer=answer, interactive=True)
+        assert len(result.calls) == 1 and result.calls[0]["mi"]["", "base"] == 26
+        assert result.state == (5 if answer is None else 4)
+        left = session.run("Get-RemoteDomain", {"Identity": name})
+        assert bool(left.output) is not gone
+        if not gone:
+            session.run("Remove-RemoteDomain", {"Identity": name, "Confirm": False})
+    assert len(server.log(cmdlet="Remove-RemoteDomain", executed="true")) == 1
+
+
+def test_a_null_host_cannot_be_asked(server):
+    with server.session("admin") as session:
+        result = session.run("Remove-HybridConfiguration")
+        assert result.state == 5 and not result.calls
+        assert result.failure["FullyQualifiedErrorId"] == "HostFunctionNotImplemented,Remove-HybridConfiguration"
+        said = session.run("Remove-HybridConfiguration", {"WhatIf": True})
+        assert said.state == 4 and said.calls[0]["ci"] == -100 and not said.output
+        assert len(session.run("Get-HybridConfiguration").output) == 1
+    assert server.log(executed="true") == []
