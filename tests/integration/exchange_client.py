@@ -265,7 +265,7 @@ class Session:
     def __exit__(self, *_):
         try:
             self.exchange(TRANSFER + "/Delete", "")
-        except (Fault, Refused, OSError, http.client.HTTPException):
+        except (Fault, Refused, OSError, http.client.HTTPException, gssapi.exceptions.GSSError):
             pass
 
     # ---- SOAP
@@ -351,7 +351,11 @@ class Session:
         self.id = root.find(".//w:Selector[@Name='ShellId']", NS).text
         result = self.opening = Result()
         while not any(kind == 0x21005 for kind, _, _ in result.others):
-            self.receive(result)
+            try:
+                self.receive(result)
+            except Fault as fault:
+                if fault.code != TIMED_OUT:
+                    raise
         assert result.others[-1][1]["RunspaceState"] == 2
 
     def start(self, name, parameters=None, interactive=False, script=False, raw_commands=None):
@@ -385,6 +389,7 @@ class Session:
                     self.respond(pipeline, call, answer)
             answered = len(result.calls)
             if done:
+                assert not self.pending, "an object that has no end"
                 return result
 
     def respond(self, pipeline, call, answer):
