@@ -326,7 +326,7 @@ static const char *const recipient_probes[] = {
     " WHERE " UH_SQL_COMPLETE("cloud", "Mailbox") " AND " UH_SQL_COMPLETE("on-premises", "Recipient")
     "  AND remote > 2 * listed",
     /* Exchange Server's own list against the directory's, in both directions: Guid is objectGUID. */
-    "SELECT 'on-premises:Recipient/exported', 'the exports of Exchange Server hold ' || count(*) || ' recipients that the '"
+    "SELECT 'on-premises:Recipient/exported', 'Exchange Server listed ' || count(*) || ' recipients that the '"
     "   || 'directory does not show, for instance ' || min(coalesce(nullif(primary_address, ''), name, identity))"
     "   || ': " READ_DIRECTORY "; or the exports are old'"
     " FROM exchange_recipient"
@@ -334,12 +334,12 @@ static const char *const recipient_probes[] = {
     "  AND guid NOT IN (SELECT guid FROM directory_recipient)"
     "  AND NOT " STATED("sanity.recipients", "''")
     " HAVING count(*) > 0",
-    "SELECT 'on-premises:RemoteMailbox', 'the directory shows ' || count(*) || ' remote mailboxes that the export of "
-    "Get-RemoteMailbox does not hold, for instance ' || min(coalesce(nullif(mail, ''), dn)) || ': export with -ResultSize "
+    "SELECT 'on-premises:RemoteMailbox', 'the directory shows ' || count(*) || ' remote mailboxes that "
+    "Get-RemoteMailbox did not list, for instance ' || min(coalesce(nullif(mail, ''), dn)) || ': list them with -ResultSize "
     "Unlimited after Set-ADServerSettings -ViewEntireForest $true'"
     " FROM directory_recipient"
     " WHERE recipient_type_details & " REMOTE_BITS
-    "  AND EXISTS (SELECT 1 FROM \"set\" WHERE source = 'exchange-export' AND name = 'RemoteMailbox' AND state = 'complete')"
+    "  AND EXISTS (SELECT 1 FROM \"set\" WHERE source LIKE 'exchange-%' AND side = 'on-premises' AND name = 'RemoteMailbox' AND state = 'complete')"
     "  AND guid NOT IN (SELECT guid FROM exchange_recipient"
     "   WHERE side = 'on-premises' AND kind = 'RemoteMailbox' AND length(guid) = 16)"
     "  AND NOT " STATED("sanity.recipients", "''")

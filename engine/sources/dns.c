@@ -676,6 +676,6 @@ const struct uh_source uh_source_dns = {
     .id = "dns",
     .not_configured = not_configured,
     .sets = "dns:public dns:internal",
-    .after = "directory exchange-online exchange-export exchange-online-export",
+    .after = "directory exchange-server exchange-online exchange-export exchange-online-export",
     .observe = observe_dns,
 };

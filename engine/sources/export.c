@@ -72,7 +72,7 @@ void export_warning(struct export_file *f, const char *text, size_t n, bool erro
     export_lacks(f, "the cmdlet failed when the file was made: %s", s);
   else if (says_cut(text))
     export_lacks(f, "the cmdlet warned that there is more: %s", s);
-  else
+  else if (f->warnings++ < WARNINGS_MAX)
     uh_observe_notice(f->observe, "%s: %s", f->path, s);
 }
 

@@ -5,7 +5,6 @@
 #include <strings.h>
 
 #include "sources/export_private.h"
-#include "wire/clixml.h"
 
 #define JSON_DEPTH 4                     /* of values that Exchange nests */
 #define BYTES_MAX ((size_t)64 * 1024)    /* base64 of one byte array; certificates fit, photographs need not */
@@ -207,6 +206,10 @@ static int put_all(struct export_clixml *x, const struct uh_clixml_value *list, 
   return 0;
 }
 
+int export_clixml_put(struct export_clixml *x, const struct uh_clixml_value *object, struct uh_err *err) {
+  return uh_clixml_kind(object) == UH_CLIXML_LIST ? put_all(x, object, err) : put_object(x, object, err);
+}
+
 static int on_object(void *user, const struct uh_clixml_value *object, const char *stream, struct uh_err *err) {
   struct export_clixml *x = user;
   const char *text;
@@ -219,13 +222,20 @@ static int on_object(void *user, const struct uh_clixml_value *object, const cha
       export_warning(x->file, "an error", 8, true);
     return 0;
   }
-  return uh_clixml_kind(object) == UH_CLIXML_LIST ? put_all(x, object, err) : put_object(x, object, err);
+  return export_clixml_put(x, object, err);
+}
+
+int export_clixml_begin(struct export_file *f, struct export_clixml **ret, struct uh_err *err) {
+  struct export_clixml *x = calloc(1, sizeof *x);
+  if (!x) return uh_fail_nomem(err);
+  x->file = f;
+  *ret = x;
+  return 0;
 }
 
 int export_clixml_open(struct export_file *f, struct export_clixml **ret, struct uh_err *err) {
-  UH_CLEANUP(export_clixml_freep) struct export_clixml *x = calloc(1, sizeof *x);
-  if (!x) return uh_fail_nomem(err);
-  x->file = f;
+  UH_CLEANUP(export_clixml_freep) struct export_clixml *x = NULL;
+  if (export_clixml_begin(f, &x, err) < 0) return -1;
   if (uh_clixml_open(on_object, x, &x->reader, err) < 0) return -1;
   *ret = UH_TAKE(x);
   return 0;

@@ -10,6 +10,7 @@
 
 #include "sources/exchange_record.h"
 #include "sources/source.h"
+#include "wire/clixml.h"
 
 enum { EXPORT_LISTING_MAX = 128, EXPORT_TOLD_EVERY = 1000 };
 
@@ -36,6 +37,7 @@ struct export_file {
   const struct export_name *name;
   struct uh_record_writer *writer;
   int64_t objects, told;
+  unsigned warnings; /* that became notices */
   char lacking[512]; /* why the set is not complete though the file could be read; '' */
   bool cannot_write; /* the facts file is broken: stop everything */
 };
@@ -49,6 +51,9 @@ struct export_clixml;
 int export_clixml_open(struct export_file *f, struct export_clixml **ret, struct uh_err *err);
 int export_clixml_feed(struct export_clixml *x, const void *data, size_t n, struct uh_err *err);
 int export_clixml_finish(struct export_clixml *x, struct uh_err *err);
+/* The same for objects that come one by one, without a file (remote PowerShell); path then names the cmdlet. */
+int export_clixml_begin(struct export_file *f, struct export_clixml **ret, struct uh_err *err);
+int export_clixml_put(struct export_clixml *x, const struct uh_clixml_value *object, struct uh_err *err);
 void export_clixml_freep(struct export_clixml **x);
 struct export_json;
 int export_json_open(struct export_file *f, struct export_json **ret, struct uh_err *err);

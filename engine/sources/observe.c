@@ -23,9 +23,13 @@
 enum { SETS_MAX = 20000, NOTICES_MAX = 2000 };
 
 static const struct uh_source *const sources[] = {
-    &uh_source_directory,       &uh_source_exchange_export,
-    &uh_source_exchange_online, &uh_source_exchange_online_export,
-    &uh_source_graph,           &uh_source_dns,
+    &uh_source_directory,
+    &uh_source_exchange_server,
+    &uh_source_exchange_export,
+    &uh_source_exchange_online,
+    &uh_source_exchange_online_export,
+    &uh_source_graph,
+    &uh_source_dns,
 };
 enum { SOURCES = sizeof sources / sizeof sources[0] };
 
@@ -415,10 +419,8 @@ static void *source_main(void *user) {
 static void tell_unused(struct run *run) {
   const struct uh_config *c = run->config;
   if (c->relays)
-    add_notice(run, "configuration", "relays: log files are not read by this version, and decide nothing of relay.traffic");
-  if (c->exchange && c->exchange->url)
     add_notice(run, "configuration",
-               "exchange.url: the live server is not asked by this version; exchange.export is read");
+               "relays: log files are not read by this version, and decide nothing of relay.traffic");
 }
 
 static void start_sources(struct run *run) {

@@ -14,7 +14,8 @@
 struct uh_observe; /* one source's run */
 
 struct uh_source {
-  const char *id; /* "directory", "dns", "exchange-online", "graph", "exchange-export", "exchange-online-export" */
+  const char *id; /* "directory", "dns", "exchange-server", "exchange-online", "graph", "exchange-export",
+                     "exchange-online-export" */
   /* NULL: configured. Else what is missing from the configuration ("no directory section"), and nothing runs. */
   const char *(*not_configured)(const struct uh_config *config);
   /* The sets this source would fill, "side:Name", space separated: reported not-configured or failed when it cannot
@@ -27,7 +28,7 @@ struct uh_source {
   int (*observe)(struct uh_observe *observe, struct uh_err *err);
 };
 extern const struct uh_source uh_source_directory, uh_source_dns, uh_source_exchange_online, uh_source_graph,
-    uh_source_exchange_export, uh_source_exchange_online_export;
+    uh_source_exchange_server, uh_source_exchange_export, uh_source_exchange_online_export;
 
 /* What a source finds in its run. All are safe from the source's own threads. */
 const struct uh_config *uh_observe_config(const struct uh_observe *observe);

@@ -63,6 +63,13 @@ const char *uh_wsman_server(const struct uh_wsman *w) {
   return w->server;
 }
 
+/* Exchange gives sizes, lists and numbers as text unless it is asked for all of them. */
+static const char *exchange_url(const struct uh_wsman_options *o, struct uh_str *full) {
+  bool says = strchr(o->login.url, '?') || (o->resource && strcmp(o->resource, RESOURCE) != 0);
+  uh_str_addf(full, "%s%s", o->login.url, says ? "" : "?serializationLevel=Full");
+  return uh_str_text(full);
+}
+
 int uh_wsman_open(const struct uh_wsman_options *o, struct uh_wsman **ret, struct uh_err *err) {
   UH_CLEANUP(uh_wsman_freep) struct uh_wsman *w = calloc(1, sizeof *w);
   if (!w) return uh_fail_nomem(err);
@@ -74,7 +81,11 @@ int uh_wsman_open(const struct uh_wsman_options *o, struct uh_wsman **ret, struc
   w->quota_wait_ms = o->quota_wait_ms;
   w->max_envelope = UH_WSMAN_ENVELOPE_FIRST;
   new_uuid(w->session_id);
-  if (uh_wsman_login_open(&o->login, &w->login, err) < 0) return -1;
+  struct uh_str url UH_CLEANUP(uh_str_clear) = {0};
+  struct uh_wsman_login_options login = o->login;
+  login.url = exchange_url(o, &url);
+  if (!login.url) return uh_fail_nomem(err);
+  if (uh_wsman_login_open(&login, &w->login, err) < 0) return -1;
   *ret = UH_TAKE(w);
   return 0;
 }

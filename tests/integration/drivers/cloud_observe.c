@@ -18,6 +18,7 @@ static const char *absent(const struct uh_config *config) {
   __attribute__((weak)) const struct uh_source name = {.id = #name, .not_configured = absent, .sets = "", .after = ""}
 ABSENT(uh_source_directory);
 ABSENT(uh_source_dns);
+ABSENT(uh_source_exchange_server);
 ABSENT(uh_source_exchange_export);
 ABSENT(uh_source_exchange_online_export);
 

@@ -18,6 +18,7 @@ static const char *absent(const struct uh_config *config) {
 ABSENT(uh_source_directory);
 ABSENT(uh_source_dns);
 ABSENT(uh_source_exchange_online);
+ABSENT(uh_source_exchange_server);
 ABSENT(uh_source_graph);
 
 int main(int argc, char **argv) {
