@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The audit against a real Active Directory: a Samba domain controller with Kerberos, in a namespace of its own.
+
+Contoso's findings are the same as against slapd; what the two servers really differ in is listed here, nowhere else.
+"""
+import json
+import os
+import subprocess
+
+import pytest
+import yaml
+
+from conftest import AUDIT_SECONDS
+from fixtures.lab import certificates
+from fixtures.lab.lab import Lab
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")
+
+
+class Inside:
+    """The program, run where the lab is."""
+
+    def __init__(self, lab, unhybrid):
+        self.lab, self.unhybrid = lab, unhybrid
+
+    def configuration(self, **directory):
+        """The lab's configuration with another directory section; beside it, so that relative paths hold."""
+        content = self.lab.configuration()
+        content["directory"] = {**content["directory"], **directory}
+        content["directory"] = {key: value for key, value in content["directory"].items() if value is not None}
+        path = self.lab.path("-".join(["changed", *map(str, directory)]) + ".yaml")
+        certificates.write_private(path, yaml.safe_dump(content))
+        return path
+
+    def audit(self, configuration, who="audit"):
+        self.unhybrid.runs += 1
+        case = os.path.join(self.unhybrid.scratch, f"samba-{self.unhybrid.runs}.case")
+        command = [self.unhybrid.path, "-c", configuration, "-C", case, "--no-progress", "audit", "--format", "json"]
+        done = subprocess.run(self.lab.inside(command, who), timeout=AUDIT_SECONDS, check=False, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, errors="replace")
+        try:
+            return done.returncode, json.loads(done.stdout)
+        except ValueError:
+            pytest.fail(f"exit {done.returncode} and no report: {done.stdout[:500]} {done.stderr[:2000]}")
+
+
+@pytest.fixture(scope="module")
+def inside(tmp_path_factory, unhybrid):
+    lab = Lab("contoso", str(tmp_path_factory.mktemp("samba") / "contoso"), ad="samba")
+    lab.up()
+    yield Inside(lab, unhybrid)
+    lab.down()
+
+
+@pytest.fixture(scope="module")
+def from_slapd(labs, unhybrid):
+    status, report, _ = unhybrid.audit(labs("contoso").write_configuration())
+    assert status == 1
+    return report
+
+
+def state_of(report, source):
+    return next((row["state"], row["detail"]) for row in report["sources"] if row["id"] == source)
+
+
+def evidence_of(finding):
+    """Evidence without what the two servers really differ in."""
+    evidence = dict(finding["evidence"])
+    evidence.pop("onPremisesLastSyncDateTime", None)   # counted from the lab's start, not the directory's
+    if "AnyRecipientFor" in evidence:                  # administrators hold every right by inheritance in AD; slapd inherits nothing
+        evidence["AnyRecipientFor"] = [sid for sid in evidence["AnyRecipientFor"] if not sid.endswith(("-512", "-519"))]
+    return json.dumps(evidence, sort_keys=True).lower()   # slapd shows attribute types of a DN in lower case
+
+
+def findings(report):
+    return {finding["key"]: (finding["object"], evidence_of(finding)) for check in report["checks"] for finding in check["findings"]}
+
+
+def statuses(report):
+    return {check["id"]: check["status"] for check in report["checks"]}
+
+
+def same_as(report, other):
+    assert findings(report) == findings(other)
+    assert statuses(report) == statuses(other)
+
+
+def test_sealed_with_kerberos(inside, from_slapd):
+    """GSSAPI on port 389 with sealing: as the configuration of the lab has it."""
+    status, report = inside.audit(inside.lab.write_configuration())
+    assert state_of(report, "directory") == ("complete", "")
+    assert status == 1
+    same_as(report, from_slapd)
+
+
+@pytest.mark.parametrize("url, bind", [("ldap://dc01.contoso.com", "simple"), ("ldaps://dc01.contoso.com", "simple"), ("ldaps://dc01.contoso.com", "gssapi")])
+def test_tls(inside, from_slapd, url, bind):
+    """StartTLS and LDAPS, by password and by ticket: AD takes a ticket on TLS without a SASL layer only."""
+    simple = {"user": inside.lab.state["directory"]["users"]["audit"], "password_file": "ad-audit.pass"} if bind == "simple" else {}
+    status, report = inside.audit(inside.configuration(url=url, bind=bind, security=None, ca_file="ca.pem", **simple))
+    assert state_of(report, "directory") == ("complete", "")
+    assert status == 1
+    same_as(report, from_slapd)
+
+
+def test_account_without_rights(inside, from_slapd):
+    """An account of the domain that is in none of Exchange's groups sees the domains and no organisation. What it saw is
+    still reported; nothing becomes better; and the right that is missing is named."""
+    status, report = inside.audit(inside.lab.write_configuration(), who="weak")
+    assert status == 1 and report["verdict"] == "blocked"
+    before, after = statuses(from_slapd), statuses(report)
+    assert [id_ for id_ in before if after[id_] in ("pass", "not-applicable") and before[id_] not in ("pass", "not-applicable")] == []
+    why = " ".join(row["why"] for check in report["checks"] for row in check["unknown"])
+    assert "View-Only Organization Management" in why or "rights" in why
+
+
+# Checks that read an attribute outside the partial attribute set; a global catalogue cannot satisfy them.
+OUTSIDE = {"archive.on-premises", "mailbox.hidden-reference", "mailbox.hold", "migration.move-request"}
+
+
+def test_global_catalogue_alone(inside, from_slapd):
+    """A global catalogue holds every object and not every attribute: what it lacks is unknown, never "there is none"."""
+    _, report = inside.audit(inside.configuration(url="ldap://dc01.contoso.com:3268"))
+    unknown = {check["id"]: check for check in report["checks"] if check["unknown"]}
+    assert OUTSIDE <= set(unknown)
+    for id_ in OUTSIDE:
+        assert any("catalogue" in row["why"] or "not obtained" in row["why"] for row in unknown[id_]["unknown"]), unknown[id_]["unknown"]
+    before, after = statuses(from_slapd), statuses(report)
+    assert [id_ for id_ in before if after[id_] in ("pass", "not-applicable") and before[id_] not in ("pass", "not-applicable")] == []
+    # Whatever reads recipients and found nothing wrong says that it did not see all.
+    assert [check["id"] for check in report["checks"] if check["status"] == "pass" and check["id"].startswith(("mailbox.", "archive."))] == []
+
+
+def test_expired_ticket(inside):
+    """Without a ticket: refused, with what to do."""
+    empty = os.path.join(inside.lab.directory, "nobody.ccache")
+    command = ["/usr/bin/env", f"KRB5CCNAME=FILE:{empty}", inside.unhybrid.path, "-c", inside.configuration(), "-C", inside.lab.path("nobody.case"),
+               "--no-progress", "audit", "--format", "json"]
+    done = subprocess.run(inside.lab.inside(command), timeout=AUDIT_SECONDS, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    state, detail = state_of(json.loads(done.stdout), "directory")
+    assert state == "failed"
+    assert "kinit" in detail
