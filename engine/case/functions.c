@@ -234,6 +234,29 @@ static void fn_guid_blob(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     sqlite3_result_zeroblob(ctx, 0);
 }
 
+/* An immutable id is the base64 form of the GUID that an object has in Active Directory: 24 characters, two of them
+ * "=". */
+static void fn_immutable_guid(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  (void)argc;
+  const char *text = (const char *)sqlite3_value_text(argv[0]);
+  uint8_t guid[UH_GUID_SIZE + 1];
+  uint32_t bits = 0;
+  size_t n = 0;
+  if (!text) return;
+  bool good = strlen(text) == 24 && strcmp(text + 22, "==") == 0;
+  for (size_t i = 0; good && i < 22; i++) {
+    const char *at = strchr(digits, text[i]);
+    good = at != NULL;
+    if (good) bits = bits << 6 | (uint32_t)(at - digits);
+    if (i % 4 != 0) guid[n++] = (uint8_t)(bits >> (6 - i % 4 * 2));
+  }
+  if (good)
+    sqlite3_result_blob(ctx, guid, UH_GUID_SIZE, SQLITE_TRANSIENT);
+  else
+    sqlite3_result_zeroblob(ctx, 0);
+}
+
 /* NULL where neither name nor guid can be written: then no command is offered. */
 static void fn_ps_quote(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   (void)argc;
@@ -367,6 +390,7 @@ int uh_facts_functions(struct sqlite3 *db, struct uh_err *err) {
       {"domain_of", 1, fn_domain_of},
       {"guid_text", 1, fn_guid_text},
       {"guid_blob", 1, fn_guid_blob},
+      {"immutable_guid", 1, fn_immutable_guid},
       {"ps_quote", 2, fn_ps_quote},
       {"show", 1, fn_show},
       {"in_networks", 2, fn_in_networks},

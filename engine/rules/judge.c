@@ -409,7 +409,8 @@ static int count(struct judge *j, int64_t index, struct counts *n, struct uh_err
 /* What the objects say. A waiver takes a violation away and nothing else: what is unknown stays so. */
 static enum uh_status status_of(const struct counts *n, int does_apply) {
   if (n->violated > n->waived) return UH_FAIL;
-  if (n->unjudged > 0 || n->lacking > 0) return UH_UNKNOWN;
+  /* What does not apply needs no set but those that say so, and applies() has looked at them. */
+  if (n->unjudged > 0 || (n->lacking > 0 && does_apply != 0)) return UH_UNKNOWN;
   if (n->waived > 0) return UH_WAIVED;
   return does_apply == 0 ? UH_NOT_APPLICABLE : UH_PASS;
 }

@@ -7,6 +7,8 @@
 
 #include <sqlite3.h>
 
+#include "rules/pairs.h"
+
 /*
  * What a view leaves out has to be plainly satisfied for every check that reads it: a value that was not obtained keeps
  * a row in. The bits of msExchRecipientTypeDetails: every kind of mailbox on premises, with public folder mailboxes,
@@ -29,7 +31,7 @@ static const struct {
      "   OR is_dir_synced IS NOT 0 AND (kind <> 'Mailbox' OR is_cloud_managed IS NOT 1))"},
 };
 enum { SHARED = sizeof shared / sizeof *shared };
-_Static_assert(SHARED <= 8 * sizeof(unsigned), "a bit for each view");
+_Static_assert(SHARED < 8 * sizeof(unsigned), "a bit for each view, and for pairs");
 
 static int make(sqlite3 *db, int i, struct uh_err *err) {
   char *sql = sqlite3_mprintf(
@@ -52,20 +54,23 @@ int uh_shared_for(sqlite3 *db, const char *sql, unsigned *made, struct uh_err *e
     if (make(db, i, err) < 0) return -1;
     *made |= 1U << i;
   }
+  if (*made & 1U << SHARED || !strstr(sql, UH_PAIRS_VIEW)) return 0;
+  if (uh_pairs_make(db, err) < 0) return -1;
+  *made |= 1U << SHARED;
   return 0;
 }
 
 int uh_shared_attestations(sqlite3 *db, struct uh_err *err) {
-  static const char sql[] = "CREATE TEMP TABLE " UH_SHARED
-                            "attestation(fact TEXT, object TEXT, value TEXT);"
-                            "CREATE TEMP VIEW attestation AS SELECT fact, object, value FROM temp." UH_SHARED
-                            "attestation;";
+  static const char sql[] =
+      "CREATE TEMP TABLE " UH_SHARED
+      "attestation(fact TEXT, object TEXT, value TEXT);"
+      "CREATE TEMP VIEW attestation AS SELECT fact, object, value FROM temp." UH_SHARED "attestation;";
   if (sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK) return 0;
   return uh_fail(err, UH_ERR_INTERNAL, "attestation: %s", sqlite3_errmsg(db));
 }
 
 bool uh_shared_is(const char *name) {
-  if (sqlite3_stricmp(name, "attestation") == 0) return true;
+  if (sqlite3_stricmp(name, "attestation") == 0 || sqlite3_stricmp(name, UH_PAIRS_VIEW) == 0) return true;
   if (strncmp(name, UH_SHARED, sizeof UH_SHARED - 1) == 0) return true;
   for (int i = 0; i < SHARED; i++)
     if (sqlite3_stricmp(name, shared[i].view) == 0) return true;

@@ -4,12 +4,14 @@
 The facts are written row by row with facts_make and judged with facts_judge, so no service and no source takes part.
 The expectations come from the requirements catalogue and the public guides, not from the checks' SQL.
 """
+import base64
 import copy
 import itertools
 import json
 import os
 import pathlib
 import subprocess
+import uuid
 
 import pytest
 
@@ -150,14 +152,16 @@ class Result:
         return json.dumps(self.line, indent=1)
 
 
-def judge(tmp_path, check, rows, now=NOW):
+def judge(tmp_path, check, rows, now=NOW, stated=()):
+    """stated: {fact: value} of attestations that count."""
     path = tmp_path / f"facts-{next(_numbers)}.db"
     rows = list(flat(rows))
     if not any(r["table"] == "observation" for r in rows):
         rows.insert(0, observation())
     text = "\n".join(json.dumps(r) for r in rows) + "\n"
     subprocess.run([DRIVERS / "facts_make", path], input=text.encode(), check=True, timeout=60)
-    out = subprocess.run([DRIVERS / "facts_judge", path, str(now), check], capture_output=True, timeout=60, check=True).stdout
+    words = [f"{fact}={value}" for fact, value in dict(stated).items()]
+    out = subprocess.run([DRIVERS / "facts_judge", path, str(now), check, *words], capture_output=True, timeout=60, check=True).stdout
     for line in map(json.loads, out.splitlines()):
         if line.get("id") == check:
             assert not any(u["set"] == "check:itself" for u in line["unknown"]), line["unknown"]
@@ -1016,6 +1020,167 @@ SPECS["tools.in-use"] = Spec(
 
 # ---- the tests ----
 
+# ---- attribute writeback ----
+
+WRITEBACK = "Entra2ADExchangeOnlineAttributeWriteback"
+JOBS, AGENTS = "cloud:GraphSynchronizationJob", "cloud:GraphProvisioningAgent"
+COVERED = ["mail", "proxyAddresses", "msExchRecipientTypeDetails", "msExchRecipientDisplayType", *[f"extensionAttribute{n}" for n in range(1, 16)],
+           *[f"msExchExtensionCustomAttribute{n}" for n in range(1, 6)]]
+RAN = {"timeBegan": "2027-01-15T07:38:00Z", "timeEnded": "2027-01-15T07:39:00Z", "state": "Succeeded"}   # twenty minutes ago
+READS = "writeback.applications-read-directory"
+WRITEBACK_SETTINGS = [setting("writeback.templates", WRITEBACK, "Exo2AD"), setting("writeback.limit", "3")]
+
+
+def sync_job(name="contoso.local", template=WRITEBACK, status=(), schedule="Active", mappings=COVERED, **more):
+    told = {"code": "Active", "quarantine": None, "lastSuccessfulExecution": RAN, **dict(status)}
+    properties = {"id": f"{template}.1.{name}", "templateId": template, "servicePrincipal": name, "status": told, "schedule": {"interval": "PT20M", "state": schedule}, **more}
+    properties["attributeMappings"] = mappings if isinstance(mappings, Missing) else [f"{target}: [x]" for target in mappings]
+    return cloud("GraphSynchronizationJob", properties["id"], properties, source="graph")
+
+
+GOOD_JOB = [WRITEBACK_SETTINGS, sync_job()]
+SPECS["writeback.job"] = Spec(
+    [JOBS],
+    violated=[([WRITEBACK_SETTINGS, sync_job("q", status={"code": "Quarantine", "quarantine": {"reason": "EncounteredQuarantineException"}}),
+                sync_job("p", status={"code": "Paused"}), sync_job("d", schedule="Disabled"), sync_job("n", status={"code": "NotRun"}),
+                sync_job("e", template="EXO2ADSync", status={"quarantine": {}})],
+               [(C, name) for name in "denpq"])],
+    clean={"an active job": GOOD_JOB,
+           "other jobs in whatever state": [GOOD_JOB, sync_job("a", "AD2AADProvisioning", {"code": "Quarantine"}), sync_job("h", "AAD2ADExchangeHybridWriteback", {"code": "Paused"})]},
+    unjudged=[([GOOD_JOB, sync_job("other", mappings=MISSING), sync_job("u", status={"code": None})], [(C, "u")]),
+              ([GOOD_JOB, sync_job("other", mappings=MISSING), sync_job("v", schedule=None)], [(C, "v")])])
+
+SPECS["writeback.last-run"] = Spec(
+    [JOBS],
+    violated=[([WRITEBACK_SETTINGS, sync_job("never", status={"lastSuccessfulExecution": None}),
+                sync_job("year1", status={"lastSuccessfulExecution": {"timeBegan": "0001-01-01T00:00:00Z", "timeEnded": "0001-01-01T00:00:00Z"}}),
+                sync_job("old", status={"lastSuccessfulExecution": {"timeEnded": "2027-01-15T04:00:00Z"}}),
+                sync_job("zone", status={"lastSuccessfulExecution": {"timeEnded": "2027-01-15T09:30:00+05:00"}})],
+               [(C, "never"), (C, "old"), (C, "year1"), (C, "zone")])],
+    clean={"a run of this hour": GOOD_JOB, "fractions and zones": [WRITEBACK_SETTINGS, sync_job(status={"lastSuccessfulExecution": {"timeEnded": "2027-01-15T12:30:00.1234567+05:00"}})],
+           "only its beginning": [WRITEBACK_SETTINGS, sync_job(status={"lastSuccessfulExecution": {"timeBegan": RAN["timeBegan"]}})],
+           "other jobs": [GOOD_JOB, sync_job("a", "AD2AADProvisioning", {"lastSuccessfulExecution": None})]},
+    unjudged=[])
+
+SPECS["writeback.mapping"] = Spec(
+    [JOBS],
+    violated=[([WRITEBACK_SETTINGS, sync_job("nomail", mappings=COVERED[1:])], [(C, "nomail")]),
+              ([WRITEBACK_SETTINGS, sync_job("none", mappings=[])], [(C, "none")]),
+              # The name of one is the beginning of the other's.
+              ([WRITEBACK_SETTINGS, sync_job("one", mappings=[c for c in COVERED if c != "extensionAttribute1"])], [(C, "one")])],
+    clean={"all": GOOD_JOB, "any case, and more": [WRITEBACK_SETTINGS, sync_job(mappings=[c.upper() for c in COVERED] + ["own"])],
+           "other jobs map what they like": [GOOD_JOB, sync_job("a", "AD2AADProvisioning", mappings=[])]},
+    unjudged=[([WRITEBACK_SETTINGS, sync_job("x", mappings=MISSING)], [(C, "x")])])
+
+
+def agent(name, status):
+    return cloud("GraphProvisioningAgent", name, {"machineName": name, "status": status}, source="graph")
+
+
+MANAGED = {"is_dir_synced": True, "is_cloud_managed": True}
+SPECS["writeback.limit"] = Spec(
+    ["cloud:Mailbox"],
+    violated=[([GOOD_JOB, [ex(f"m{n}@contoso.com", **MANAGED) for n in range(4)]], [(C, "cloud-managed mailboxes")]),
+              # Those that are known are too many already.
+              ([GOOD_JOB, [ex(f"m{n}@contoso.com", **MANAGED) for n in range(4)], ex("x@contoso.com", is_dir_synced=True, is_cloud_managed={"answer": "refused"})],
+               [(C, "cloud-managed mailboxes")])],
+    clean={"as many as allowed": [GOOD_JOB, [ex(f"m{n}@contoso.com", **MANAGED) for n in range(3)]],
+           "others do not count": [GOOD_JOB, [ex(f"m{n}@contoso.com", **MANAGED) for n in range(3)], [ex(f"c{n}@contoso.com") for n in range(3)],
+                                   ex("s@contoso.com", is_dir_synced=True, is_cloud_managed=False), ex("d@contoso.com", listing="SoftDeletedMailbox", **MANAGED),
+                                   ex("u@contoso.com", "MailUser", **MANAGED)],
+           "one more that nobody told is one too few": [GOOD_JOB, ex("m@contoso.com", **MANAGED), ex("x@contoso.com", is_dir_synced=True, is_cloud_managed={"answer": "refused"})]},
+    unjudged=[([GOOD_JOB, [ex(f"m{n}@contoso.com", **MANAGED) for n in range(3)], ex("x@contoso.com", is_dir_synced=True, is_cloud_managed=MISSING)],
+               [(C, "cloud-managed mailboxes")])])
+
+
+def twins(address, here=(), there=(), by="entra", type_=REMOTE, cloud_type="UserMailbox"):
+    """A cloud-managed mailbox and its object, equal but for what is given. by: how they know each other."""
+    one, alias = guid(), address.split("@")[0]
+    a = dict(recipient_type_details=type_, addresses=[f"SMTP:{address}", f"smtp:{alias}@contoso.mail.onmicrosoft.com"], custom_attributes=["R&D", "", "7"])
+    b = dict(MANAGED, recipient_type_details=cloud_type, addresses=list(a["addresses"]), windows_address=address, custom_attributes=["R&D", "", "7"])
+    if by == "entra":
+        a["external_id"], b["external_id"] = f"User_{one}", one
+    elif by == "mailbox":
+        a["mailbox_guid"] = b["exchange_guid"] = one
+    elif by in ("consistency", "object"):
+        b["immutable_id"] = base64.b64encode(uuid.UUID(one).bytes_le).decode()
+        a["consistency_guid" if by == "consistency" else "guid"] = one
+    return [ad(address, **{**a, **dict(here)}), ex(address, **{**b, **dict(there)})]
+
+
+ABSENT = [ex("gone@contoso.com", **MANAGED, external_id=guid(), windows_address="gone@contoso.com")]
+SHARED_ID = guid()
+SPECS["writeback.object"] = Spec(
+    ["cloud:Mailbox", RECIPIENT],
+    violated=[# A copied object: both claim the mailbox.
+              ([GOOD_JOB, twins("a@contoso.com", {"external_id": f"User_{SHARED_ID}"}, {"external_id": SHARED_ID}),
+                ad("copy@contoso.com", external_id=f"User_{SHARED_ID}")], [(C, "a@contoso.com")]),
+              ([GOOD_JOB, ABSENT], [(C, "gone@contoso.com")]),
+              ([GOOD_JOB, twins("b@contoso.com", by="address"), ad("other@contoso.com", addresses=["SMTP:other@contoso.com", "smtp:B@CONTOSO.COM"])], [(C, "b@contoso.com")]),
+              # Its address belongs to somebody who is known to be another mailbox, or to a group.
+              ([GOOD_JOB, ex("c@contoso.com", **MANAGED, external_id=guid()), ad("c@contoso.com", external_id=f"User_{guid()}")], [(C, "c@contoso.com")]),
+              ([GOOD_JOB, ex("g@contoso.com", **MANAGED), ad("g@contoso.com", class_="group")], [(C, "g@contoso.com")])],
+    clean={"found by each way": [GOOD_JOB, [twins(f"{by}@contoso.com", by=by) for by in ("entra", "mailbox", "consistency", "object", "address")]],
+           "a GUID wins over an address": [GOOD_JOB, twins("new@contoso.com", {"addresses": ["SMTP:old@contoso.com"], "mail": "old@contoso.com"}),
+                                           ad("new@contoso.com", external_id=f"User_{guid()}")],
+           "by a secondary address, in another case": [GOOD_JOB, twins("p@contoso.com", {"addresses": ["SMTP:q@contoso.com", "smtp:P@Contoso.com"]}, by="address")],
+           "by mail alone": [GOOD_JOB, twins("m@contoso.com", {"addresses": None}, by="address")],
+           "not cloud-managed, not synchronised, deleted": [GOOD_JOB, ex("n@contoso.com", is_dir_synced=True, is_cloud_managed=False), ex("c@contoso.com", is_cloud_managed=True),
+                                                            ex("d@contoso.com", listing="InactiveMailboxOnly", **MANAGED)]},
+    unjudged=[([GOOD_JOB, ex("x@contoso.com", is_dir_synced=True, is_cloud_managed=MISSING)], [(C, "x@contoso.com")]),
+              # An object that does not tell who it is may be the one.
+              ([GOOD_JOB, ABSENT, ad("y@contoso.com", external_id=MISSING)], [(C, "gone@contoso.com")]),
+              ([GOOD_JOB, ABSENT, ad("y@contoso.com", addresses=MISSING)], [(C, "gone@contoso.com")])])
+
+SIXTEEN = [f"v{n}" for n in range(1, 16)]
+SPECS["writeback.attributes"] = Spec(
+    ["cloud:Mailbox", RECIPIENT],
+    violated=[
+        ([GOOD_JOB, twins("lacks@contoso.com", there={"addresses": ["SMTP:lacks@contoso.com", "smtp:new@contoso.com"]}),
+          twins("has@contoso.com", {"addresses": ["SMTP:has@contoso.com", "smtp:old@contoso.com"]}),
+          twins("primary@contoso.com", {"addresses": ["smtp:primary@contoso.com", "SMTP:second@contoso.com"]}, {"addresses": ["SMTP:primary@contoso.com", "smtp:second@contoso.com"]}),
+          twins("none@contoso.com", {"addresses": None})],
+         [(P, f"{n}@contoso.com") for n in ("has", "lacks", "none", "primary")]),
+        ([GOOD_JOB, twins("mail@contoso.com", {"mail": "old@contoso.com"}), twins("nomail@contoso.com", {"mail": None})],
+         [(P, "mail@contoso.com"), (P, "nomail@contoso.com")]),
+        ([GOOD_JOB, twins("one@contoso.com", {"custom_attributes": ["r&d", "", "7"]}), twins("more@contoso.com", {"custom_attributes": None}),
+          twins("last@contoso.com", {"custom_attributes": SIXTEEN}, {"custom_attributes": SIXTEEN[:-1]}),
+          twins("half@contoso.com", {"custom_attributes": ["x"]}, {"custom_attributes": [None, "y"]})],
+         [(P, f"{n}@contoso.com") for n in ("half", "last", "more", "one")]),
+        ([GOOD_JOB, twins("type@contoso.com", cloud_type="SharedMailbox"), twins("user@contoso.com", type_=128), twins("notype@contoso.com", type_=None)],
+         [(P, f"{n}@contoso.com") for n in ("notype", "type", "user")]),
+        # One mailbox, four differences, however they know each other.
+        *[([GOOD_JOB, twins("all@contoso.com", {"mail": "x@contoso.com", "addresses": ["SMTP:x@contoso.com", "smtp:all@contoso.com"], "custom_attributes": ["z"],
+                                                "recipient_type_details": 128}, by=by)], [(P, "all@contoso.com")] * 4)
+          for by in ("entra", "mailbox", "consistency", "object", "address")]],
+    clean={
+        "equal, whatever the type": [GOOD_JOB, [twins(f"{t}@contoso.com", type_=n, cloud_type=t) for t, n in (
+            ("UserMailbox", REMOTE), ("RoomMailbox", 1 << 33), ("EquipmentMailbox", 1 << 34), ("SharedMailbox", 1 << 35), ("TeamMailbox", 1 << 38))]],
+        "a type without counterpart": [GOOD_JOB, twins("s@contoso.com", type_=128, cloud_type="SchedulingMailbox")],
+        "order, case and prefix of secondary addresses": [GOOD_JOB, twins(
+            "o@contoso.com", {"addresses": ["smtp:B@contoso.com", "a@contoso.com", "SMTP:O@Contoso.COM"], "mail": "O@contoso.com"},
+            {"addresses": ["SMTP:o@contoso.com", "smtp:a@contoso.com", "SmtP:b@contoso.com"]})],
+        "an international domain in both forms": [GOOD_JOB, twins("i@contoso.com", {"addresses": ["SMTP:i@contoso.com", "smtp:i@bücher.example"]},
+                                                                  {"addresses": ["SMTP:i@contoso.com", "smtp:i@xn--bcher-kva.example"]})],
+        "addresses of other types and of the tenant's own domains": [GOOD_JOB, twins(
+            "x@contoso.com", {"addresses": ["SMTP:x@contoso.com", "X500:/o=ExchangeLabs/cn=x"]},
+            {"addresses": ["SMTP:x@contoso.com", "SIP:x@contoso.com", "SPO:SPO_1@SPO_2", "smtp:x@contoso.onmicrosoft.com", "smtp:x@contoso.mail.onmicrosoft.com"]})],
+        "characters that JSON escapes": [GOOD_JOB, twins("j@contoso.com", {"custom_attributes": ['a"b\\c', "null"]}, {"custom_attributes": ['a"b\\c', "null"]})],
+        "the global catalogue alone": [GOOD_JOB, twins("g@contoso.com", dict(via="gc", **{c: {"answer": "not-asked"} for c in (
+            "external_id", "consistency_guid", "remote_recipient_type", "archive_guid", "archive_database", "archive_status", "move_status")}), by="mailbox")],
+        "absent: the other check's": [GOOD_JOB, ABSENT],
+        "not cloud-managed": [GOOD_JOB, twins("n@contoso.com", {"mail": "x@contoso.com"}, {"is_cloud_managed": False})],
+        "two sources show one mailbox": [GOOD_JOB, (lambda t: [*t, {**t[1], "row": {**t[1]["row"], "source": "exchange-online-export"}}])(twins("two@contoso.com"))],
+    },
+    unjudged=[
+        *[([GOOD_JOB, twins("x@contoso.com", {c: MISSING})], [(P, "x@contoso.com")]) for c in ("addresses", "mail", "custom_attributes", "recipient_type_details")],
+        *[([GOOD_JOB, twins("x@contoso.com", there={c: MISSING})], [(P, "x@contoso.com")])
+          for c in ("addresses", "windows_address", "custom_attributes", "recipient_type_details", "is_cloud_managed")],
+        ([GOOD_JOB, twins("x@contoso.com", there={"custom_attributes": ["R&D", None, "7"], "alias": MISSING})], [(P, "x@contoso.com")]),
+        ([GOOD_JOB, twins("a@contoso.com", {"external_id": f"User_{SHARED_ID}"}, {"external_id": SHARED_ID, "alias": MISSING}),
+          ad("copy@contoso.com", external_id=f"User_{SHARED_ID}")], [(P, "a@contoso.com")])])
+
+
 VIOLATED = [(c, i) for c, s in SPECS.items() for i in range(len(s.violated))]
 CLEAN = [(c, n) for c, s in SPECS.items() for n in s.clean]
 UNJUDGED = [(c, i, w) for c, s in SPECS.items() for i in range(len(s.unjudged)) for w in WAYS]
@@ -1112,9 +1277,10 @@ def test_every_check_is_tested(tmp_path):
     ids = {line["id"] for line in map(json.loads, out.splitlines()) if "id" in line and not line["id"].startswith("requirement.")}
     own = {"relay.traffic", "freshness.observation", "freshness.completeness"}
     own |= {i for i in ids if i.startswith("sanity.")}  # test_sanity.py
+    own |= {"writeback.agent"}  # no source tells the version
     assert ids - own == set(SPECS)
     for check, spec in SPECS.items():
-        assert spec.violated and spec.clean and (spec.unjudged or check == "routing.unverified-domain") and spec.needs, check
+        assert spec.violated and spec.clean and (spec.unjudged or check in ("routing.unverified-domain", "writeback.last-run")) and spec.needs, check
 
 
 # ---- what one table cannot say ----
@@ -1317,3 +1483,72 @@ def test_exit_of_a_broken_check_is_unknown(tmp_path):
     bad["row"]["json"] = "{broken"
     result = judge(tmp_path, "public-folder.remote", [a_set("cloud:OrganizationConfig"), bad])
     assert result.status == "unknown", result
+
+
+# ---- attribute writeback ----
+
+def test_writeback_job_is_missed_where_applications_read(tmp_path):
+    """Nobody set it up: what then matters is whether applications read Active Directory, and that no source sees."""
+    checks = [check for check in SPECS if check.startswith("writeback.")] + ["writeback.agent"]
+    different = twins("a@contoso.com", {"mail": "x@contoso.com"})
+    sets = [a_set(n) for n in ("cloud:Mailbox", RECIPIENT, JOBS)]
+    for check in checks:
+        result = judge(tmp_path, check, [sets, WRITEBACK_SETTINGS, different, ABSENT])
+        assert result.status == "unknown" and not result.found and not result.unjudged, result
+        assert "whether this check applies could not be told" in str(result.line["unknown"])
+    # Nobody reads: none applies, whatever was not looked at. A job that is there counts all the same.
+    no, yes = {READS: "no"}, {READS: "yes"}
+    for check in checks:
+        assert judge(tmp_path, check, [WRITEBACK_SETTINGS, different, ABSENT], stated=no).status == "not-applicable", check
+    assert judge(tmp_path, "writeback.attributes", [sets, GOOD_JOB, different], stated=no).found == [(P, "a@contoso.com")]
+    # Somebody reads.
+    assert judge(tmp_path, "writeback.attributes", [sets, WRITEBACK_SETTINGS, different], stated=yes).found == [(P, "a@contoso.com")]
+    assert judge(tmp_path, "writeback.object", [sets, WRITEBACK_SETTINGS, ABSENT], stated=yes).found == [(C, "gone@contoso.com")]
+    assert judge(tmp_path, "writeback.job", [sets, WRITEBACK_SETTINGS], stated=yes).found == [(C, "Cloud Sync")]
+    assert judge(tmp_path, "writeback.job", [sets, WRITEBACK_SETTINGS, sync_job("h", "AAD2ADExchangeHybridWriteback")], stated=yes).found == [(C, "Cloud Sync")]
+    # A job of a template that nobody knows may be the one; a set that was not read in full may hold it.
+    result = judge(tmp_path, "writeback.job", [sets, WRITEBACK_SETTINGS, sync_job("n", "Entra2ADSomethingNew")], stated=yes)
+    assert result.status == "unknown" and "Entra2ADSomethingNew" in result.line["unjudged"][0]["why"], result
+    result = judge(tmp_path, "writeback.job", [a_set(JOBS, "partial", answer=3), WRITEBACK_SETTINGS], stated=yes)
+    assert result.status == "unknown" and not result.found, result
+
+
+def test_writeback_agent(tmp_path):
+    """Agents that are seen to be inactive count; an active one lacks its version, which only a person knows."""
+    check, told = "writeback.agent", {"writeback.agent": "yes"}
+    hidden = a_set(AGENTS, "not-configured", "graph")
+    assert judge(tmp_path, check, [GOOD_JOB, hidden]).status == "unknown"
+    assert judge(tmp_path, check, [GOOD_JOB, hidden], stated=told).status == "pass"
+    active = judge(tmp_path, check, [GOOD_JOB, a_set(AGENTS), agent("S1", "active"), agent("S2", "inactive")])
+    assert active.status == "unknown" and active.line["unjudged"][0]["why"] == "not obtained: the version of the active agent", active
+    assert judge(tmp_path, check, [GOOD_JOB, a_set(AGENTS), agent("S1", "active")], stated=told).status == "pass"
+    for rows in ([a_set(AGENTS)], [a_set(AGENTS), agent("S2", "inactive")]):
+        assert judge(tmp_path, check, [GOOD_JOB, *rows], stated=told).found == [(C, "Cloud Sync")]
+    assert judge(tmp_path, check, [GOOD_JOB, a_set(AGENTS, "partial", answer=2), agent("S2", "inactive")]).status == "unknown"
+
+
+def test_writeback_tells_both_values(tmp_path):
+    rows = twins("a@contoso.com", {"mail": "old@contoso.com", "addresses": ["SMTP:a@contoso.com", "smtp:old@contoso.com"], "custom_attributes": ["R&D", "x"]},
+                 {"addresses": ["SMTP:a@contoso.com", "smtp:new@contoso.com"]})
+    findings = {f["key"].rpartition("/")[2]: f for f in judge(tmp_path, "writeback.attributes", [GOOD_JOB, rows]).findings}
+    assert set(findings) == {"mail", "proxyAddresses", "extensionAttribute"}
+    assert all(f["key"] == f"writeback.attributes/on-premises/{rows[0]['row']['guid']}/{name}" for name, f in findings.items())
+    assert findings["mail"]["evidence"] == {"mail": "old@contoso.com", "WindowsEmailAddress": "a@contoso.com"}
+    assert findings["extensionAttribute"]["evidence"] == {"extensionAttribute2": "x", "CustomAttribute2": "", "extensionAttribute3": "", "CustomAttribute3": "7"}
+    assert findings["proxyAddresses"]["evidence"] == {
+        "proxyAddresses": ["SMTP:a@contoso.com", "smtp:old@contoso.com"], "EmailAddresses": ["SMTP:a@contoso.com", "smtp:new@contoso.com"],
+        "only in Active Directory": ["smtp:old@contoso.com"], "only in Exchange Online": ["smtp:new@contoso.com"]}
+
+
+def test_writeback_finds_pairs_among_many(tmp_path):
+    """More than one stage, hundreds of each, in an order that has nothing to do with it: each difference and none else."""
+    ways = ("entra", "mailbox", "consistency", "object", "address")
+    rows, wrong = [], set()
+    for n in range(600):
+        address = f"u{n * 7919 % 600:03d}@contoso.com"
+        bad = n % 37 == 0
+        wrong |= {(P, address)} if bad else set()
+        rows.append(twins(address, {"custom_attributes": [f"old {n}"]} if bad else {}, by=ways[n % 5]))
+    here, there = [pair[0] for pair in rows], [pair[1] for pair in rows]
+    assert judge(tmp_path, "writeback.attributes", [GOOD_JOB, here[::-1], there]).found == sorted(wrong)
+    assert judge(tmp_path, "writeback.object", [a_set(RECIPIENT), GOOD_JOB, here[1:], there]).found == [(C, there[0]["row"]["primary_address"])]

@@ -30,6 +30,29 @@
 /* A property is true; NULL when it was not obtained. */
 #define UH_SQL_TRUE(name) "(lower(prop(json, '" name "')) IN ('1', 'true'))"
 
+/* Rows of exchange_recipient: mailboxes in Exchange Online that are cloud-managed, or may be. */
+#define UH_SQL_CLOUD_MAILBOX                        \
+  "(side = 'cloud' AND kind = 'Mailbox'"            \
+  " AND listing = '' AND is_cloud_managed IS NOT 0" \
+  " AND is_dir_synced IS NOT 0)"
+/* msExchRecipientTypeDetails that stands on premises for a mailbox of this type in the cloud; NULL: there is none. */
+#define UH_SQL_REMOTE_TYPE(type)                                                    \
+  "CASE lower(" type                                                                \
+  ") WHEN 'usermailbox' THEN 2147483648 WHEN 'roommailbox' THEN 8589934592"         \
+  " WHEN 'equipmentmailbox' THEN 17179869184 WHEN 'sharedmailbox' THEN 34359738368" \
+  " WHEN 'teammailbox' THEN 274877906944 END"
+/* An object is a job that writes Exchange Online's attributes back to Active Directory. */
+#define UH_SQL_WRITEBACK_JOB                                                                    \
+  "(side = 'cloud' AND kind = 'GraphSynchronizationJob' AND EXISTS (SELECT 1 FROM setting AS s" \
+  " WHERE s.name = 'writeback.templates'"                                                       \
+  " AND lower(substr(prop(object.json, 'templateId'), 1, length(s.value))) = lower(s.value)))"
+/* Whether writeback matters here: 1 where somebody set it up, or applications read Active Directory; 0 where somebody
+ * said that none does; NULL where nobody knows. */
+#define UH_SQL_WRITEBACK_APPLIES                                                                         \
+  "SELECT CASE WHEN EXISTS (SELECT 1 FROM object WHERE " UH_SQL_WRITEBACK_JOB                            \
+  ") THEN 1 ELSE (SELECT max(CASE lower(value) WHEN 'yes' THEN 1 WHEN 'no' THEN 0 END) FROM attestation" \
+  " WHERE fact = 'writeback.applications-read-directory') END"
+
 /* The tenant's own names, in every Microsoft cloud. */
 #define UH_SQL_TENANT_DOMAIN(domain)                \
   "(" domain " LIKE '%.onmicrosoft.com' OR " domain \

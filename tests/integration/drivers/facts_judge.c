@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Judges a facts file and prints one JSON line per check: for tests of checks. Usage: facts_judge FILE [NOW [CHECK..]]
+/*
+ * Judges a facts file and prints one JSON line per check: for tests of checks.
+ * Usage: facts_judge FILE [NOW [CHECK.. FACT=VALUE..]]; FACT=VALUE is an attestation that counts.
  */
 #include <jansson.h>
 
@@ -47,17 +49,49 @@ static int each_check(void *user, const struct uh_result_check *c) {
   return 0;
 }
 
+enum { STATED_MAX = 8 };
+
+/* Binds a statement to what there is to see, as `unhybrid attest add` does. text is cut at its "=". */
+static int state(const char *facts, const struct uh_judge_options *options, char *text, char evidence[UH_EVIDENCE_TEXT],
+                 struct uh_statement *s, struct uh_err *err) {
+  static char none[] = "", approver[] = "test";
+  int64_t observed_at = 0;
+  *strchr(text, '=') = '\0';
+  *s = (struct uh_statement){.line = 1, .subject = text, .object = none, .text = text + strlen(text) + 1, .note = none};
+  s->approver = approver;
+  if (uh_judge_evidence(facts, options, s, evidence, &observed_at, err) < 0) return -1;
+  s->evidence = evidence;
+  s->from = observed_at;
+  s->until = (options->now ? options->now : observed_at) + 86400;
+  return 0;
+}
+
 int main(int argc, char **argv) {
   struct uh_err err = UH_ERR_INIT;
   struct user user = {.err = &err};
-  struct uh_judge_options options = {.now = argc > 2 ? strtoll(argv[2], NULL, 10) : 0,
-                                     .purpose = UH_BEFORE,
-                                     .only = argc > 3 ? (const char *const *)(argv + 3) : NULL};
-  int rc = argc >= 2 ? uh_judge(argv[1], &options, &user.results, &err)
-                     : uh_fail(&err, UH_ERR_USAGE, "usage: facts_judge FILE [NOW [CHECK..]]");
+  struct uh_statement stated[STATED_MAX];
+  static char path[] = "stated";
+  struct uh_statements statements = {.kind = UH_ATTESTATION, .path = path, .v = stated};
+  char evidence[STATED_MAX][UH_EVIDENCE_TEXT];
+  struct uh_judge_options options = {.now = argc > 2 ? strtoll(argv[2], NULL, 10) : 0, .purpose = UH_BEFORE};
+  const char **only = calloc((size_t)argc + 1, sizeof *only);
+  size_t n = 0;
+  int rc = argc >= 2 && only ? 0 : uh_fail(&err, UH_ERR_USAGE, "usage: facts_judge FILE [NOW [CHECK.. FACT=VALUE..]]");
+  for (int i = 3; rc == 0 && i < argc; i++) {
+    if (!strchr(argv[i], '='))
+      only[n++] = argv[i];
+    else if (statements.n < STATED_MAX) {
+      rc = state(argv[1], &options, argv[i], evidence[statements.n], &stated[statements.n], &err);
+      statements.n++;
+    }
+  }
+  options.only = n ? only : NULL;
+  options.statements[UH_ATTESTATION] = statements.n ? &statements : NULL;
+  if (rc == 0) rc = uh_judge(argv[1], &options, &user.results, &err);
   if (rc == 0) rc = uh_results_checks(user.results, each_check, &user, &err);
   if (rc == 0) (void)printf("{\"verdict\":\"%s\"}\n", uh_verdict_name(uh_results_head(user.results)->verdict));
   uh_results_free(user.results);
+  free(only);
   if (rc < 0) (void)fprintf(stderr, "facts_judge: %s: %s\n", err.where, err.what);
   return uh_err_exit_code(err.cls);
 }
