@@ -264,7 +264,10 @@ static int run_all(struct source *s, struct uh_err *err) {
   for (int i = 0; i < CALLS; i++) {
     const struct call *call = &calls[i];
     if (!asked_for(s, call)) continue;
-    if (stopped(s)) return uh_fail(err, UH_ERR_INTERRUPTED, "stopped before Get-%s", call->noun);
+    if (stopped(s)) {
+      err->answer = UH_TIMEOUT;
+      return uh_fail(err, UH_ERR_INTERRUPTED, "stopped before Get-%s", call->noun);
+    }
     int rc = call->flags & EACH_SERVER ? run_each_server(s, call, err) : run_cmdlet(s, call, NULL, err);
     if (rc < 0) return -1;
   }
