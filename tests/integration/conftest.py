@@ -48,6 +48,16 @@ class Program:
         return sorted(glob.glob(os.path.join(self.scratch, f"{self.runs}.case", "facts-*.db")))[-1]
 
 
+    def attest(self, configuration, case, facts):
+        """States each fact of an organisation's attestations.yaml on the evidence of the case's newest observation, into the
+        file that the configuration names."""
+        for fact in facts:
+            more = [option for name in ("object", "note") if name in fact for option in ("--" + name, fact[name])]
+            done = self.run("-c", configuration, "-C", case, "attest", "add", fact["fact"], fact["value"], *more, "--approver", "Joan Clarke",
+                            "--days", "90")
+            assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="session")
 def unhybrid(tmp_path_factory):
     path = os.environ.get("UNHYBRID") or os.path.join(os.environ.get("BUILD_DIR") or os.path.join(TOP, "build"),

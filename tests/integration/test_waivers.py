@@ -737,17 +737,11 @@ def test_fabrikam_with_its_attestations(labs, unhybrid, tmp_path):
         unknown = {c["id"]: c for c in report["checks"] if c["severity"] == "blocker" and c["status"] == "unknown"}
         return done.returncode, report, unknown
 
-    def state(fact):
-        more = [option for name in ("object", "note") if name in fact for option in ("--" + name, fact[name])]
-        done = go("attest", "add", fact["fact"], fact["value"], *more, "--approver", "Joan Clarke", "--days", "90")
-        assert done.returncode == 0, done.stderr
-
     try:
         assert go("audit", "-q").returncode == 2
         facts = lab.attestations()
         assert facts
-        for fact in facts:
-            state(fact)
+        unhybrid.attest(configuration, folder, facts)
         code, report, unknown = judged()
         assert [a["state"] for a in report["attestations"]] == ["counts"] * len(facts)
         assert [id_ for id_ in unknown if not id_.startswith("requirement.")] == []
@@ -761,7 +755,7 @@ def test_fabrikam_with_its_attestations(labs, unhybrid, tmp_path):
             opened = [c for id_, c in without.items() if id_ not in unknown]
             asked = [a for c in opened for a in c["attest"] if a["fact"] == fact["fact"] and a.get("object") == fact.get("object")]
             assert asked and all(a["question"] and len(a["how"]) > 20 and fact["fact"] in a["command"] for a in asked), fact
-            state(fact)
+            unhybrid.attest(configuration, folder, [fact])
         assert judged()[2].keys() == unknown.keys()
     finally:
         written.write_text(before)

@@ -82,6 +82,8 @@ struct world {
   bool satisfied_by_other, violated;
   const char *mailbox_set, *recipient_set;
   int64_t observed_at;
+  struct uh_statement *waiver, *attestation;
+  size_t waivers, attestations;
 };
 
 static void put_mailbox(struct uh_facts *facts, const char *source, enum uh_answer answer, int64_t managed) {
@@ -140,7 +142,8 @@ static void put_head(struct uh_facts *facts) {
 
 struct seen {
   char status[16], severity[16];
-  int64_t findings, unknowns, lacking;
+  char stated[64]; /* what each statement is worth, and a blank */
+  int64_t findings, waived, unknowns, lacking, attestables;
   bool complete;
   char command[200], why[300], set[100], set_state[40];
   enum uh_verdict verdict;
@@ -162,15 +165,28 @@ static int each_unknown(void *user, const struct uh_result_unknown *u) {
   return 0;
 }
 static struct uh_results *the_results;
+static int each_attestable(void *user, const struct uh_result_attestable *a) {
+  (void)a;
+  ((struct seen *)user)->attestables++;
+  return 0;
+}
+static int each_statement(void *user, const struct uh_result_statement *s) {
+  struct seen *seen = user;
+  size_t at = strlen(seen->stated);
+  (void)snprintf(seen->stated + at, sizeof seen->stated - at, "%s ", s->state);
+  return 0;
+}
 static int each_check(void *user, const struct uh_result_check *c) {
   struct seen *s = user;
   struct uh_err err = UH_ERR_INIT;
   (void)snprintf(s->status, sizeof s->status, "%s", c->status);
   (void)snprintf(s->severity, sizeof s->severity, "%s", c->severity);
   s->findings = c->findings;
+  s->waived = c->waived;
   s->unknowns = c->unknowns;
   s->complete = c->complete;
   assert_int_equal(uh_results_findings(the_results, c->index, 0, each_finding, s, &err), 0);
+  assert_int_equal(uh_results_attestables(the_results, c->index, each_attestable, s, &err), 0);
   return uh_results_unknowns(the_results, c->index, each_unknown, s, &err);
 }
 
@@ -191,9 +207,19 @@ static struct seen judge(const struct uh_check *checks, const struct world *w) {
   assert_int_equal(uh_facts_finish(facts, &err), 0);
   uh_facts_free(facts);
   the_checks = checks;
-  struct uh_judge_options options = {.purpose = UH_BEFORE, .now = 2000};
+  static char name[] = "w.yaml";
+  const struct uh_statements waivers = {.kind = UH_WAIVER, .path = name, .v = w->waiver, .n = w->waivers};
+  const struct uh_statements stated = {.kind = UH_ATTESTATION, .path = name, .v = w->attestation, .n = w->attestations};
+  struct uh_judge_options options = {.purpose = UH_BEFORE, .now = 2000, .statements = {&waivers, &stated}};
+  for (size_t i = 0; i < w->attestations; i++) { /* as `attest add` does; what is not given is told by the program */
+    int64_t when;
+    struct uh_err none = UH_ERR_INIT;
+    if (!*w->attestation[i].evidence)
+      (void)uh_judge_evidence(file, &options, &w->attestation[i], w->attestation[i].evidence, &when, &none);
+  }
   assert_int_equal(uh_judge(file, &options, &the_results, &err), 0);
   assert_int_equal(uh_results_checks(the_results, each_check, &seen, &err), 0);
+  assert_int_equal(uh_results_statements(the_results, each_statement, &seen, &err), 0);
   seen.verdict = uh_results_head(the_results)->verdict;
   the_results = uh_results_free(the_results);
   unlink(file);
@@ -359,8 +385,171 @@ static void only_p13_is_shutdown_only(void **state) {
   assert_int_equal(judge(two, &(struct world){.violated = true, .mailbox_set = "complete"}).verdict, UH_BLOCKED);
 }
 
+/* ---- statements ---- */
+
+static char ada[] = "Ada", nothing[] = "";
+#define KEY "soa.mailbox/cloud/00030201-0000-0000-0000-000000000000"
+/* Of the mailbox above, with IsExchangeCloudManaged false: printed by `unhybrid waive add`, and by any other SHA-256.
+ */
+static char mailbox_evidence[] = "sha256:6d4544bdbcfdd18784148b0cc866556ca75eb23905057dd4e29927ff2e78da32";
+
+static struct uh_statement stated(char *subject, char *text, char *evidence) {
+  return (struct uh_statement){.line = 2,
+                               .subject = subject,
+                               .object = nothing,
+                               .text = text,
+                               .note = nothing,
+                               .approver = ada,
+                               .evidence = evidence,
+                               .from = 2000,
+                               .until = 2001};
+}
+
+static void a_waived_blocker_is_not_failed(void **state) {
+  (void)state;
+  char key[] = KEY, why[] = "it may stay";
+  struct uh_statement w = stated(key, why, mailbox_evidence);
+  struct world world = {.violated = true, .mailbox_set = "complete", .waiver = &w, .waivers = 1};
+  struct seen s = judge(CHECK(.rules = managed_rules), &world);
+  assert_string_equal(s.stated, "counts ");
+  assert_string_equal(s.status, "waived");
+  assert_int_equal(s.findings, 1);
+  assert_int_equal(s.waived, 1);
+  assert_int_equal(s.verdict, UH_READY);
+  /* Its first second counts, the one that it ends with does not. */
+  w.from = 2001, w.until = 3000;
+  s = judge(CHECK(.rules = managed_rules), &world);
+  assert_string_equal(s.stated, "future ");
+  assert_string_equal(s.status, "fail");
+  w.from = 1000, w.until = 2000;
+  s = judge(CHECK(.rules = managed_rules), &world);
+  assert_string_equal(s.stated, "expired ");
+  assert_int_equal(s.verdict, UH_BLOCKED);
+  w = stated(key, why, mailbox_evidence);
+  world.violated = false; /* solved */
+  s = judge(CHECK(.rules = managed_rules), &world);
+  assert_string_equal(s.stated, "unmatched ");
+  assert_string_equal(s.status, "pass");
+}
+
+static int broken(struct uh_check_run *run, struct uh_err *err) {
+  return uh_check_exec(run, "SELECT nonsense", err);
+}
+
+static void a_waiver_hides_no_unknown(void **state) {
+  (void)state;
+  char key[] = KEY, why[] = "it may stay";
+  struct uh_statement w = stated(key, why, mailbox_evidence);
+  struct seen s = judge(CHECK(.rules = managed_rules),
+                        &(struct world){.violated = true, .mailbox_set = "partial", .waiver = &w, .waivers = 1});
+  assert_string_equal(s.status, "unknown");
+  assert_int_equal(s.waived, 1);
+  assert_int_equal(s.verdict, UH_UNDETERMINED);
+  s = judge(CHECK(.rules = managed_rules, .blind_spot = "nobody reads the logs"),
+            &(struct world){.violated = true, .mailbox_set = "complete", .waiver = &w, .waivers = 1});
+  assert_string_equal(s.status, "unknown");
+  assert_string_equal(s.set, "check:blind-spot");
+  s = judge(CHECK(.run = broken, .rules = managed_rules),
+            &(struct world){.violated = true, .mailbox_set = "complete", .waiver = &w, .waivers = 1});
+  assert_string_equal(s.status, "unknown");
+}
+
+static const struct uh_attestable quiet[] = {
+    {.fact = "logs.quiet", .question = "Is it quiet?", .how = "Listen.", .values = "yes|no"}, {0}};
+static const struct uh_attestable bound[] = {{.fact = "logs.quiet",
+                                              .question = "Is it quiet?",
+                                              .how = "Listen.",
+                                              .values = "yes",
+                                              .basis = "SELECT name, is_cloud_managed FROM exchange_recipient",
+                                              .basis_needs = "cloud:Mailbox"},
+                                             {0}};
+static const struct uh_attestable bad_basis[] = {
+    {.fact = "logs.quiet", .question = "Is it quiet?", .how = "Listen.", .values = "yes", .basis = "SELECT nonsense"},
+    {0}};
+static const struct uh_attestable behind[] = {{.fact = "logs.quiet",
+                                               .question = "Is it quiet?",
+                                               .how = "Listen.",
+                                               .values = "yes",
+                                               .basis = "SELECT name FROM t_exchange_recipient"},
+                                              {0}};
+#define BLIND(...) CHECK(.rules = managed_rules, .blind_spot = "nobody reads the logs", .attests = __VA_ARGS__)
+
+static void an_attestation_closes_a_blind_spot_and_nothing_else(void **state) {
+  (void)state;
+  char fact[] = "logs.quiet", yes[] = "yes", no[] = "no", maybe[] = "maybe", evidence[UH_EVIDENCE_TEXT] = "";
+  struct uh_statement a = stated(fact, yes, evidence);
+  struct world world = {.mailbox_set = "complete"};
+  struct seen s = judge(BLIND(quiet), &world);
+  assert_string_equal(s.status, "unknown");
+  assert_int_equal(s.attestables, 1);
+  world.attestation = &a, world.attestations = 1;
+  s = judge(BLIND(quiet), &world);
+  assert_string_equal(s.stated, "counts ");
+  assert_string_equal(s.status, "pass");
+  assert_int_equal(s.attestables, 0);
+  world.violated = true;
+  s = judge(BLIND(quiet), &world);
+  assert_string_equal(s.stated, "contradicted ");
+  assert_string_equal(s.status, "fail");
+  world.violated = false, world.mailbox_set = "partial";
+  s = judge(BLIND(quiet), &world);
+  assert_string_equal(s.status, "unknown");
+  world.mailbox_set = "complete", world.managed = UH_REFUSED;
+  s = judge(BLIND(quiet), &world);
+  assert_string_equal(s.status, "unknown");
+  world.managed = UH_VALUE;
+  a.text = no; /* may be said, and closes nothing */
+  s = judge(BLIND(quiet), &world);
+  assert_string_equal(s.stated, "counts ");
+  assert_string_equal(s.status, "unknown");
+  a.text = maybe;
+  s = judge(BLIND(quiet), &world);
+  assert_string_equal(s.stated, "refused ");
+  assert_string_equal(s.status, "unknown");
+}
+
+static void an_attestation_is_bound_to_what_there_was(void **state) {
+  (void)state;
+  char fact[] = "logs.quiet", yes[] = "yes", evidence[UH_EVIDENCE_TEXT] = "";
+  struct uh_statement a = stated(fact, yes, evidence);
+  struct world world = {.mailbox_set = "complete", .attestation = &a, .attestations = 1};
+  struct seen s = judge(BLIND(bound), &world);
+  assert_string_equal(s.stated, "counts ");
+  s = judge(BLIND(bound), &world); /* another observation of the same */
+  assert_string_equal(s.stated, "counts ");
+  world.satisfied_by_other = true; /* one row more */
+  s = judge(BLIND(bound), &world);
+  assert_string_equal(s.stated, "lapsed ");
+  assert_string_equal(s.status, "unknown");
+  assert_int_equal(s.attestables, 1);
+  world.satisfied_by_other = false, world.mailbox_set = "failed";
+  s = judge(BLIND(bound), &world);
+  assert_string_equal(s.stated, "unverified ");
+  world.mailbox_set = "complete", world.observed_at = 2000 - 25 * 3600; /* too long ago to compare with */
+  s = judge(BLIND(bound), &world);
+  assert_string_equal(s.stated, "unverified ");
+}
+
+static void a_basis_that_breaks_settles_nothing(void **state) {
+  (void)state;
+  char fact[] = "logs.quiet", yes[] = "yes";
+  const struct uh_attestable *broken_ones[] = {bad_basis, behind};
+  for (int i = 0; i < 2; i++) {
+    struct uh_statement a = stated(fact, yes, mailbox_evidence);
+    struct seen s =
+        judge(BLIND(broken_ones[i]), &(struct world){.mailbox_set = "complete", .attestation = &a, .attestations = 1});
+    assert_string_equal(s.stated, "unverified ");
+    assert_string_equal(s.status, "unknown");
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_waived_blocker_is_not_failed),
+      cmocka_unit_test(a_waiver_hides_no_unknown),
+      cmocka_unit_test(an_attestation_closes_a_blind_spot_and_nothing_else),
+      cmocka_unit_test(an_attestation_is_bound_to_what_there_was),
+      cmocka_unit_test(a_basis_that_breaks_settles_nothing),
       cmocka_unit_test(a_violation_counts_whatever_is_missing),
       cmocka_unit_test(no_violation_in_a_complete_set_passes),
       cmocka_unit_test(a_lacking_set_is_unknown),
