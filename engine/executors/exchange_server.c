@@ -5,7 +5,8 @@
 #include "wire/psrp.h"
 #include "wire/wsman.h"
 
-#define OURS 3 /* Identity, Confirm, DomainController */
+#define OURS 3            /* Identity, Confirm, DomainController */
+#define OPERATION_MS 4000 /* a write is stopped between two Receives only: no longer than this after a Ctrl-C */
 
 struct uh_exchange_server {
   struct uh_exchange_server_options options;
@@ -53,7 +54,8 @@ static int sign_in(struct uh_exchange_server *s, struct uh_err *err) {
                                              .auth = x->auth == UH_EXCHANGE_BASIC ? UH_WSMAN_BASIC : UH_WSMAN_KERBEROS,
                                              .user = x->user,
                                              .password = password,
-                                             .keytab = x->keytab}};
+                                             .keytab = x->keytab},
+                                   .operation_ms = OPERATION_MS};
   return uh_wsman_open(&wsman, &s->wsman, err);
 }
 
@@ -170,7 +172,7 @@ static int change_once(void *user, const struct uh_change *change, struct uh_cha
   if (s->options.domain_controller && c->domain_controller)
     copy(ret_result->domain_controller, sizeof ret_result->domain_controller, s->options.domain_controller);
   if (r < 0 && ret_result->outcome == UH_CHANGE_UNKNOWN)
-    uh_err_remedy(&why, "look at the object before anything else: the change may have been made");
+    copy(why.remedy, sizeof why.remedy, "look at the object before anything else: the change may have been made");
   if (r < 0 && err && err->cls == UH_ERR_NONE) *err = why;
   return r;
 }

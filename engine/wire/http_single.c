@@ -87,10 +87,10 @@ static size_t on_read(char *buffer, size_t size, size_t n, void *user) {
   return take;
 }
 
-/* Rewinding means repeating. */
+/* Rewinding in the middle means repeating. libcurl also rewinds at the beginning, after a request that failed. */
 static int on_seek(void *user, curl_off_t offset, int origin) {
-  (void)user, (void)offset, (void)origin;
-  return CURL_SEEKFUNC_FAIL;
+  const struct uh_http_single *http = user;
+  return http->body_at == 0 && offset == 0 && origin == SEEK_SET ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
 static size_t on_header(char *data, size_t size, size_t n, void *user) {
@@ -144,6 +144,7 @@ static void set_options(struct uh_http_single *http) {
   (void)curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
   (void)curl_easy_setopt(e, CURLOPT_READDATA, http);
   (void)curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
+  (void)curl_easy_setopt(e, CURLOPT_SEEKDATA, http);
   (void)curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
   (void)curl_easy_setopt(e, CURLOPT_HEADERDATA, http);
   (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);

@@ -13,6 +13,7 @@
 #define ENVELOPE_TEXT 4096u             /* of a request without its data */
 #define UUID_TEXT (5 + UH_GUID_TEXT)
 #define SLICE_MS 250
+#define FRAGMENT_HEADER ((size_t)21)
 
 struct uh_wsman {
   struct uh_wsman_login *login;
@@ -23,6 +24,11 @@ struct uh_wsman {
   size_t max_envelope;
   int64_t operation_ms, quota_pause_ms, quota_wait_ms;
   char server[128];
+  struct place {
+    uint64_t object, fragment;
+    bool ended;
+  } last;        /* of the fragments that came */
+  bool doubtful; /* a Receive was not answered: what comes next must follow on what came last */
 };
 
 static int64_t now_ms(void) {
@@ -121,6 +127,7 @@ static int exchange(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsm
     memcpy(w->server, reply.server, sizeof w->server);
     r = uh_wsman_read_envelope(reply.soap.s ? reply.soap.s : "", reply.soap.len, message_id, ret, err);
   }
+  if (r < 0) uh_err_where(err, "%s", w->url);
   uh_str_clear(&soap);
   uh_wsman_reply_clear(&reply);
   return r;
@@ -263,13 +270,57 @@ static int received(struct uh_wsman *w, const struct uh_wsman_answer *a, const c
   return uh_wsman_answer_streams(a, command, bytes, user, ret_done, err);
 }
 
-/* An unanswered Receive is asked again: the server gives the same data once more. Where it does not, the numbers of the
- * fragments show the gap. */
+static uint64_t big_endian(const uint8_t *s, size_t n) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < n; i++) value = value << 8 | s[i];
+  return value;
+}
+
+/* Who reads, and through whom the bytes pass. */
+struct passage {
+  struct uh_wsman *wsman;
+  int (*bytes)(void *user, const void *data, size_t n, struct uh_err *err);
+  void *user;
+};
+
+/* Object and fragment numbers ascend without gaps over the whole shell, as long as all that was sent has come. After a
+ * Receive without an answer, what does not follow on the last fragment shows that the answer is lost for ever. */
+static int follow(struct uh_wsman *w, const uint8_t *data, size_t n, struct uh_err *err) {
+  for (size_t at = 0; n - at >= FRAGMENT_HEADER;) {
+    const uint8_t *head = data + at;
+    struct place now = {big_endian(head, 8), big_endian(head + 8, 8), (head[16] & 2) != 0};
+    size_t size = (size_t)big_endian(head + 17, 4);
+    bool follows = w->last.ended || !w->last.object
+                       ? now.object == w->last.object + 1 && now.fragment == 0
+                       : now.object == w->last.object && now.fragment == w->last.fragment + 1;
+    if (w->doubtful && !follows) {
+      uh_fail(err, UH_ERR_UNAVAILABLE, "an answer of the server was lost, and with it a part of what was asked for");
+      if (err && err->answer == UH_NOT_ASKED) err->answer = UH_TIMEOUT;
+      uh_err_where(err, "%s", w->url);
+      uh_err_remedy(err, "run again");
+      return -1;
+    }
+    w->doubtful = false;
+    w->last = now;
+    if (size > n - at - FRAGMENT_HEADER) break; /* PSRP will say so */
+    at += FRAGMENT_HEADER + size;
+  }
+  return 0;
+}
+
+static int pass(void *user, const void *data, size_t n, struct uh_err *err) {
+  const struct passage *p = user;
+  if (follow(p->wsman, data, n, err) < 0) return -1;
+  return p->bytes(p->user, data, n, err);
+}
+
+/* An unanswered Receive is asked again: the server gives the same data once more, or the gap shows. */
 static int ws_receive(void *self, struct uh_psrp_call *call, const uint8_t *pipeline,
                       int (*bytes)(void *user, const void *data, size_t n, struct uh_err *err), void *user,
                       bool *ret_done, struct uh_err *err) {
   struct uh_wsman *w = self;
   UH_CLEANUP(uh_wsman_answer_freep) struct uh_wsman_answer *a = NULL;
+  struct passage passage = {w, bytes, user};
   struct uh_err last = UH_ERR_INIT;
   char command[UH_WSMAN_ID_MAX];
   if (pipeline) id_text(pipeline, command);
@@ -277,12 +328,12 @@ static int ws_receive(void *self, struct uh_psrp_call *call, const uint8_t *pipe
     struct uh_wsman_ask ask = {.verb = UH_WSMAN_RECEIVE, .command = pipeline ? command : NULL};
     last = UH_ERR_INIT;
     if (exchange(w, call, &ask, &a, &last) == 0) break;
-    bool again = last.cls == UH_ERR_UNAVAILABLE && i + 1 < UH_WSMAN_RECEIVE_TRIES && now_ms() < call->deadline_ms;
-    if (again) continue;
+    w->doubtful = true;
+    if (last.cls == UH_ERR_UNAVAILABLE && i + 1 < UH_WSMAN_RECEIVE_TRIES && now_ms() < call->deadline_ms) continue;
     if (err && err->cls == UH_ERR_NONE) *err = last;
     return -1;
   }
-  return received(w, a, pipeline ? command : NULL, bytes, user, ret_done, err);
+  return received(w, a, pipeline ? command : NULL, pass, &passage, ret_done, err);
 }
 
 static int ws_signal(void *self, struct uh_psrp_call *call, const uint8_t pipeline[UH_GUID_SIZE],

@@ -355,7 +355,11 @@ static int soap_of(struct uh_wsman_login *l, struct uh_http_single_reply *reply,
     reply->body = (struct uh_str){0};
     return 0;
   }
-  if (reply->status == 401) l->gss = uh_gss_free(l->gss);
+  if (reply->status == 401 && l->gss) {
+    l->gss = uh_gss_free(l->gss);
+    return unavailable(l, UH_ERR_UNAVAILABLE, "the server does not know the sign-in any more", reply->status,
+                       "run again", err);
+  }
   if (soap && reply->status != 401) {
     l->gss = uh_gss_free(l->gss);
     return unavailable(l, UH_ERR_DENIED, "the reply is not encrypted: it may be anybody's", reply->status,

@@ -4,7 +4,7 @@
  *   exchange_run [OPTION].. CONFIG [+] CMDLET [Name=value].. [+ CMDLET ..]        reads, with the account for reading
  *   exchange_run --write|--dry [OPTION].. CONFIG CMDLET GUID|- [Name=value]..     one change, with the operator's
  * Values: true, false, null, #5 a number, [a,b] a list, else text. Options: --limit-ms N, --open-ms N, --dc NAME,
- * --operation-ms N. SIGINT and SIGTERM cancel. Prints a JSON object a line.
+ * --operation-ms N, --pause-ms N between cmdlets. SIGINT and SIGTERM cancel. Prints a JSON object a line.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -30,7 +30,7 @@ static bool cancelled(void *user) {
 }
 
 struct options {
-  int64_t limit_ms, open_ms, operation_ms;
+  int64_t limit_ms, open_ms, operation_ms, pause_ms;
   const char *dc;
   bool write, dry;
 };
@@ -163,10 +163,17 @@ static int reading(const struct uh_exchange_config *x, const struct options *o, 
     while (end < n && strcmp(words[end], "+") != 0) end++;
     if (end > i) r = read_cmdlet(pool, o, words + i, end - i);
     i = end + 1;
+    struct timespec pause = {o->pause_ms / 1000, o->pause_ms % 1000 * 1000000};
+    if (i < n) (void)nanosleep(&pause, NULL);
   }
   (void)printf("{\"sign_ins\":%" PRId64 "}\n", uh_wsman_sign_ins(wsman));
   struct uh_err closing = UH_ERR_INIT;
-  if (uh_psrp_close(UH_TAKE(pool), &closing) < 0 && r == 0) r = give_error(&closing);
+  if (uh_psrp_close(UH_TAKE(pool), &closing) < 0) {
+    (void)printf("{\"not_closed\":true");
+    quoted("what", closing.what);
+    (void)printf("}\n");
+    if (r == 0) r = uh_err_exit_code(closing.cls);
+  }
   return r;
 }
 
@@ -258,6 +265,8 @@ int main(int argc, char **argv) {
       o.limit_ms = strtoll(argv[++i], NULL, 10);
     else if (strcmp(argv[i], "--open-ms") == 0 && i + 1 < argc)
       o.open_ms = strtoll(argv[++i], NULL, 10);
+    else if (strcmp(argv[i], "--pause-ms") == 0 && i + 1 < argc)
+      o.pause_ms = strtoll(argv[++i], NULL, 10);
     else if (strcmp(argv[i], "--operation-ms") == 0 && i + 1 < argc)
       o.operation_ms = strtoll(argv[++i], NULL, 10);
     else
