@@ -1018,6 +1018,143 @@ SPECS["tools.in-use"] = Spec(
     unjudged=[([obj("ExchangeContainer", "Microsoft Exchange", {"OtherWellKnownObjects": MISSING})], [(P, "Microsoft Exchange")]),
               ([obj("ExchangeContainer", "Microsoft Exchange", {"OtherWellKnownObjects": []})], [(P, "Microsoft Exchange")])])
 
+# ---- sharing, other forests ----
+
+OUR_GUID, LABS_GUID = "7a1c2e4f-5b6d-4c3a-9e8f-0c0000000002", "7a1c2e4f-5b6d-4c3a-9e8f-0c00000000aa"
+OURSELVES = obj("OrganizationConfig", "Contoso", {"Name": "Contoso"}, guid=OUR_GUID)
+TENANTS = [cloud("AcceptedDomain", d, {"DomainName": d}) for d in ("contoso.com", "contoso.mail.onmicrosoft.com", "labs.example")]
+UNTOLD_DOMAIN = cloud("AcceptedDomain", "x", {"DomainName": MISSING})
+
+
+def relationship(name, domains, side="on-premises", enabled=True, **properties):
+    values = {"DomainNames": domains, "Enabled": enabled}
+    if side == "cloud":
+        values.update(MailboxMoveEnabled=False, MailboxMoveCapability="None", OAuthApplicationId=None)
+    return obj("OrganizationRelationship", name, {**values, **properties}, side)
+
+
+SPECS["sharing.partner"] = Spec(
+    ["on-premises:OrganizationRelationship"], absence=["cloud:AcceptedDomain"],
+    violated=[([TENANTS, relationship("Adatum", ["adatum.example"]), relationship("Adatum in the cloud", ["ADATUM.example"], C)], [(P, "Adatum")]),
+              ([TENANTS, relationship("Everybody", ["contoso.mail.onmicrosoft.com", "adatum.example"])], [(P, "Everybody")]),
+              ([TENANTS, relationship("Tailspin", "tailspin.mail.onmicrosoft.com", enabled=None)], [(P, "Tailspin")])],
+    clean={"hybrid": [TENANTS, relationship("On-premises to O365", ["Contoso.mail.onmicrosoft.com"])], "disabled": [TENANTS, relationship("Adatum", ["adatum.example"], enabled=False)],
+           "in the cloud": [TENANTS, relationship("Adatum", ["adatum.example"], C)], "with nobody": [TENANTS, relationship("Empty", [])]},
+    unjudged=[([TENANTS, relationship("x", MISSING)], [(P, "x")]), ([TENANTS, relationship("x", ["adatum.example"], enabled=MISSING)], [(P, "x")]),
+              ([UNTOLD_DOMAIN, relationship("x", ["adatum.example"])], [(P, "x")])])
+SPECS["sharing.policy"] = Spec(
+    ["on-premises:SharingPolicy"],
+    violated=[([obj("SharingPolicy", "Adatum", {"Domains": ["adatum.example:CalendarSharingFreeBusySimple", "*:CalendarSharingFreeBusySimple"], "Enabled": True})], [(P, "Adatum")]),
+              ([obj("SharingPolicy", "Plain", {"Domains": "adatum.example", "Enabled": None})], [(P, "Plain")])],
+    clean={"everyone": [obj("SharingPolicy", "Default", {"Domains": ["*:CalendarSharingFreeBusySimple", "Anonymous:CalendarSharingFreeBusyReviewer"], "Enabled": True})],
+           "disabled": [obj("SharingPolicy", "Adatum", {"Domains": ["adatum.example:x"], "Enabled": False})],
+           "in the cloud": [cloud("SharingPolicy", "Adatum", {"Domains": ["adatum.example:x"], "Enabled": True})]},
+    unjudged=[([obj("SharingPolicy", "x", {"Domains": MISSING, "Enabled": True})], [(P, "x")]),
+              ([obj("SharingPolicy", "x", {"Domains": ["adatum.example:x"], "Enabled": MISSING})], [(P, "x")])])
+
+
+def holder(name, guid_, **properties):
+    return cloud("OnPremisesOrganization", name, {"OrganizationGuid": guid_, "OrganizationName": name, "HybridDomains": [], "InboundConnector": None, "OutboundConnector": None,
+                                                  "OrganizationRelationship": None, **properties})
+
+
+OURS = holder("Contoso", OUR_GUID, HybridDomains=["autod:contoso.com"], InboundConnector="Inbound from us", OutboundConnector="Outbound to us", OrganizationRelationship="O365 to us")
+LABS = holder("Contoso", LABS_GUID, HybridDomains=["labs.example"], InboundConnector="Inbound from labs", OrganizationRelationship="O365 to labs")
+SPECS["sharing.known"] = Spec(
+    ["on-premises:OrganizationRelationship", "cloud:OrganizationRelationship", "on-premises:OrganizationConfig", "cloud:SharingPolicy", "on-premises:AvailabilityAddressSpace",
+     "cloud:AvailabilityAddressSpace"], absence=["cloud:AcceptedDomain", "cloud:OnPremisesOrganization"],
+    violated=[([TENANTS, OURSELVES, OURS, LABS, relationship("On-premises to O365", ["contoso.mail.onmicrosoft.com"]), relationship("O365 to us", ["contoso.com"], C),
+                relationship("O365 to labs", ["labs.example"], C), relationship("Moves", ["contoso.com"], C, MailboxMoveCapability="RemoteOutbound"), relationship("Adatum", ["adatum.example"], C)],
+               [(P, "On-premises to O365"), (C, "O365 to us"), (C, "O365 to labs"), (C, "Moves"), (C, "Adatum")]),
+              ([TENANTS, cloud("SharingPolicy", "Adatum", {"Domains": ["adatum.example:x"]}), obj("AvailabilityAddressSpace", "tailspin.example", {"ForestName": "tailspin.example", "AccessMethod": 4}),
+                cloud("AvailabilityAddressSpace", "y", {"ForestName": "tailspin.onmicrosoft.com", "AccessMethod": "OrgWideFBToken"})], [(C, "Adatum"), (P, "tailspin.example"), (C, "y")])],
+    clean={"nobody": [TENANTS, OURSELVES, OURS, cloud("SharingPolicy", "Default", {"Domains": ["Anonymous:x"]})],
+           "the tenant's address space": [TENANTS, obj("AvailabilityAddressSpace", "contoso.mail.onmicrosoft.com", {"ForestName": "contoso.mail.onmicrosoft.com"})]},
+    unjudged=[([TENANTS, relationship("x", MISSING)], [(P, "x")]), ([UNTOLD_DOMAIN, relationship("x", ["adatum.example"])], [(P, "x")]),
+              ([TENANTS, OURSELVES, OURS, relationship("x", MISSING, C)], [(C, "x")]), ([TENANTS, OURSELVES, relationship("x", ["contoso.com"], C, OAuthApplicationId=MISSING)], [(C, "x")]),
+              ([TENANTS, OURSELVES, holder("y", OUR_GUID, OrganizationRelationship=MISSING), relationship("x", ["contoso.com"], C)], [(C, "x")]),
+              ([TENANTS, holder("y", OUR_GUID, OrganizationRelationship="x"), relationship("x", ["contoso.com"], C)], [(C, "x")]),
+              ([TENANTS, OURSELVES, relationship("x", ["adatum.example"], C, MailboxMoveEnabled=MISSING)], [(C, "x")]),
+              ([TENANTS, OURSELVES, holder("y", MISSING, OrganizationRelationship="x"), relationship("x", ["contoso.com"], C)], [(C, "x")]),
+              ([cloud("SharingPolicy", "x", {"Domains": MISSING})], [(C, "x")]), ([TENANTS, cloud("AvailabilityAddressSpace", "x", {"ForestName": MISSING})], [(C, "x")])])
+
+
+def test_relationships_are_classified(tmp_path):
+    """Each with its class and the reason, decided by GUID and by what it does, never by its name."""
+    spec = SPECS["sharing.known"]
+    result = judge(tmp_path, "sharing.known", [spec.sets(), spec.violated[0][0]])
+    told = {f["object"]: (f["evidence"]["class"], f["message"]) for f in result.findings}
+    assert {name: class_ for name, (class_, _) in told.items()} == {
+        "On-premises to O365": "hybrid", "O365 to us": "hybrid", "O365 to labs": "hybrid of another organization", "Moves": "cross-tenant", "Adatum": "partner"}
+    assert "OnPremisesOrganization names it" in told["O365 to us"][1] and "RemoteOutbound" in told["Moves"][1] and "adatum.example" in told["Adatum"][1]
+    # The same name, and the other organisation's GUID.
+    result = judge(tmp_path, "sharing.known", [spec.sets(), TENANTS, OURSELVES, holder("Contoso", LABS_GUID, OrganizationRelationship="O365 to us"), relationship("O365 to us", ["contoso.com"], C)])
+    assert result.findings[0]["evidence"]["class"] == "hybrid of another organization"
+    result = judge(tmp_path, "sharing.known", [spec.sets(), TENANTS, OURSELVES, relationship("Moves", ["tailspin.example"], C, MailboxMoveEnabled=True)])
+    assert result.findings[0]["evidence"]["class"] == "cross-tenant"
+
+
+HYBRID = obj("HybridConfiguration", "Hybrid Configuration", {"Features": 639})
+HOLDERS = ["cloud:OnPremisesOrganization"]
+SPECS["forest.organization"] = Spec(
+    ["on-premises:OrganizationConfig", "on-premises:HybridConfiguration"], absence=HOLDERS,
+    violated=[([OURSELVES, OURS, holder("Contoso again", "{" + OUR_GUID.upper() + "}")], [(C, "Contoso"), (C, "Contoso again")]), ([OURSELVES, HYBRID, LABS], [(P, "contoso")])],
+    clean={"ours": [OURSELVES, HYBRID, OURS], "ours and another's": [OURSELVES, HYBRID, OURS, LABS], "nobody's": [OURSELVES, HYBRID], "another's, and no hybrid here": [OURSELVES, LABS]},
+    unjudged=[([OURSELVES, holder("x", MISSING)], [(C, "x")]), ([OURSELVES, HYBRID, holder("x", MISSING)], [(C, "x"), (P, "contoso")]), ([OURS], [(C, "Contoso")]),
+              ([OURSELVES, obj("OrganizationConfig", "Other", guid=LABS_GUID, source="exchange-export"), OURS], [(C, "Contoso")])])
+
+
+def wizard(kind, name, source="HybridWizard", **properties):
+    return cloud(kind, name, {"ConnectorSource": source, **({"TlsSenderCertificateName": None} if kind == "InboundConnector" else {"SmartHosts": []}), **properties})
+
+
+def endpoint(name, host, kind="ExchangeRemoteMove"):
+    return cloud("MigrationEndpoint", name, {"RemoteServer": host, "EndpointType": kind})
+
+
+def inward(name, *domains):
+    return cloud("IntraOrganizationConnector", name, {"TargetAddressDomains": list(domains)})
+
+
+LOCAL = obj("AcceptedDomain", "contoso.net", {"DomainName": "contoso.net"})
+BOTH_FORESTS = [OURSELVES, OURS, LABS, TENANTS, LOCAL]
+THING_NEEDS = ["on-premises:OrganizationConfig", "cloud:InboundConnector", "cloud:OutboundConnector", "cloud:OrganizationRelationship", "cloud:IntraOrganizationConnector",
+               "cloud:MigrationEndpoint", "cloud:AcceptedDomain"]
+SPECS["forest.object"] = Spec(
+    THING_NEEDS, absence=[*HOLDERS, "on-premises:AcceptedDomain"],
+    violated=[
+        # Named by two; leading to two; named by nobody and leading to nobody's place.
+        ([BOTH_FORESTS, holder("Old", LABS_GUID, OutboundConnector="Outbound to us"), wizard("OutboundConnector", "Outbound to us")], [(C, "Outbound to us")]),
+        ([BOTH_FORESTS, inward("IOC", "contoso.com", "labs.example")], [(C, "IOC")]),
+        ([BOTH_FORESTS, wizard("InboundConnector", "Inbound from nobody", TlsSenderCertificateName="<I>CN=CA<S>CN=mail.proseware.example, O=Proseware"), wizard("OutboundConnector", "Outbound to nobody", SmartHosts=["mail.proseware.example"]),
+          endpoint("Endpoint", "mail.proseware.example"), inward("IOC", "proseware.example"), wizard("InboundConnector", "Nowhere")],
+         [(C, "Endpoint"), (C, "IOC"), (C, "Inbound from nobody"), (C, "Nowhere"), (C, "Outbound to nobody")]),
+        # A domain that two hybrid organisations have is nobody's.
+        ([OURSELVES, OURS, holder("Labs", LABS_GUID, HybridDomains=["contoso.com"]), TENANTS, endpoint("Endpoint", "mail.contoso.com")], [(C, "Endpoint")])],
+    clean={
+        "ours": [BOTH_FORESTS, wizard("InboundConnector", "Inbound from us"), wizard("OutboundConnector", "Outbound to us"), relationship("O365 to us", ["contoso.com"], C), inward("IOC", "contoso.com"), endpoint("E", "Mail.Contoso.com")],
+        "by its host": [BOTH_FORESTS, wizard("InboundConnector", "a", TlsSenderCertificateName="CN=*.contoso.net"), wizard("InboundConnector", "b", TlsSenderCertificateName="mail.contoso.com"), wizard("OutboundConnector", "c", SmartHosts=["mx.contoso.net"])],
+        "another's": [BOTH_FORESTS, wizard("InboundConnector", "Inbound from labs"), relationship("O365 to labs", ["labs.example"], C), inward("IOC", "labs.example"), endpoint("E", "mail.labs.example")],
+        "not hybrid": [BOTH_FORESTS, wizard("InboundConnector", "Printers", "AdminUI"), relationship("Adatum", ["adatum.example"], C), endpoint("IMAP", "imap.adatum.example", "IMAP"), relationship("Empty", [], C)],
+        "the agent's address": [OURSELVES, OURS, TENANTS, endpoint("E", "1234.resource.mailboxmigration.his.msappproxy.net")],
+        "a tenant without holders": [OURSELVES, TENANTS, LOCAL, endpoint("E", "mail.contoso.net")]},
+    unjudged=[([BOTH_FORESTS, wizard("InboundConnector", "x", MISSING, TlsSenderCertificateName="mail.proseware.example")], [(C, "x")]), ([BOTH_FORESTS, wizard("InboundConnector", "x", TlsSenderCertificateName=MISSING)], [(C, "x")]),
+              ([BOTH_FORESTS, wizard("OutboundConnector", "x", SmartHosts=MISSING)], [(C, "x")]), ([BOTH_FORESTS, relationship("x", MISSING, C)], [(C, "x")]), ([BOTH_FORESTS, cloud("IntraOrganizationConnector", "x", {"TargetAddressDomains": MISSING})], [(C, "x")]),
+              ([BOTH_FORESTS, endpoint("x", "mail.proseware.example", MISSING)], [(C, "x")]), ([BOTH_FORESTS, endpoint("x", MISSING)], [(C, "x")]),
+              ([BOTH_FORESTS, holder("y", LABS_GUID, InboundConnector=MISSING), wizard("InboundConnector", "x", TlsSenderCertificateName="mail.proseware.example")], [(C, "x")]),
+              ([BOTH_FORESTS, holder("y", LABS_GUID, OutboundConnector=MISSING), wizard("OutboundConnector", "x", SmartHosts=["mail.proseware.example"])], [(C, "x")]),
+              ([OURSELVES, OURS, TENANTS, holder("y", LABS_GUID, OrganizationRelationship=MISSING), relationship("x", ["labs.example"], C)], [(C, "x")]),
+              ([OURSELVES, OURS, holder("y", MISSING, InboundConnector="x"), TENANTS, wizard("InboundConnector", "x")], [(C, "x")]),
+              ([OURSELVES, holder("y", LABS_GUID, HybridDomains=MISSING), TENANTS, endpoint("x", "mail.proseware.example")], [(C, "x")]),
+              ([OURSELVES, TENANTS, obj("AcceptedDomain", "y", {"DomainName": MISSING}), endpoint("x", "mail.proseware.example")], [(C, "x")]),
+              ([OURSELVES, UNTOLD_DOMAIN, relationship("x", ["adatum.example"], C)], [(C, "x")])])
+SPECS["forest.other"] = Spec(
+    [*THING_NEEDS, "on-premises:AcceptedDomain"], absence=HOLDERS,
+    violated=[([BOTH_FORESTS, wizard("InboundConnector", "Inbound from labs"), endpoint("E", "mail.labs.example"), wizard("InboundConnector", "Inbound from us")], [(C, "Contoso"), (C, "E"), (C, "Inbound from labs")])],
+    clean={"ours": [OURSELVES, OURS, TENANTS, LOCAL, wizard("InboundConnector", "Inbound from us"), endpoint("E", "mail.contoso.com")]},
+    unjudged=[([OURSELVES, holder("x", MISSING)], [(C, "x")]), ([OURSELVES, OURS, TENANTS, wizard("InboundConnector", "x", TlsSenderCertificateName=MISSING)], [(C, "x")]),
+              ([OURSELVES, OURS, TENANTS, wizard("OutboundConnector", "x", SmartHosts=MISSING)], [(C, "x")])])
+
 # ---- the tests ----
 
 # ---- attribute writeback ----

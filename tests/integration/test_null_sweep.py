@@ -279,7 +279,9 @@ EXCEPTIONS = {
             "routing.send-connector *:SmartHosts", "relay.receive-connector *:RemoteIPRanges", "relay.inbound-connector *:TlsSenderCertificateName",
             "migration.move-request directory_recipient.move_batch", "migration.move-request *:BatchName", "um.in-use *:Address", "um.in-use *:Extensions",
             "journal.target *:Recipient", "journal.target *:Scope", "edge.subscription *:Fqdn", "edge.subscription *:Site",
-            "edge.subscription *:SourceTransportServers", "sync.rejected *:mail", "sync.rejected *:userPrincipalName", "tools.in-use *:Members"},
+            "edge.subscription *:SourceTransportServers", "sync.rejected *:mail", "sync.rejected *:userPrincipalName", "tools.in-use *:Members",
+            "sharing.partner *:TargetApplicationUri", "sharing.known *:AccessMethod", "sharing.known *:Enabled", "sharing.known *:OrganizationName",
+            "forest.organization *:OrganizationName", "forest.object *:OrganizationName", "forest.other *:OrganizationName"},
     "any move request is a violation, whatever its status": {"migration.move-request *:Status", "migration.move-request *:MoveStatus"},
     "only for the command that is offered": {
         "mailbox.on-premises *:DomainName", "mailbox.on-premises *:EndpointType", "mailbox.on-premises *:RemoteServer",
@@ -290,7 +292,9 @@ EXCEPTIONS = {
         "server.ghost *:IsMailboxServer", "um.in-use *:IsEdgeServer", "edge.subscription *:IsEdgeServer"},
     "a signing configuration is named after its domain": {"dns.dkim *:Domain"},
     SHARED: {"relay.receive-connector *:Bindings", "relay.receive-connector *:TransportRole", "relay.custom-connector *:AnyRecipientFor",
-             "journal.target *:JournalingReportNdrTo", "journal.undeliverable *:Enabled", "journal.undeliverable *:JournalEmailAddress"},
+             "journal.target *:JournalingReportNdrTo", "journal.undeliverable *:Enabled", "journal.undeliverable *:JournalEmailAddress",
+             "forest.organization *:HybridDomains", *(f"forest.other *:{name}" for name in (
+                 "ConnectorSource", "DomainName", "EndpointType", "HybridDomains", "InboundConnector", "OrganizationRelationship", "OutboundConnector"))},
 }
 # Checks that look for what is missing on a whole kind of objects at once; one missing value is for the check that reads it.
 WHOLE = "sanity."

@@ -56,7 +56,7 @@ def test_truth_names_things_that_exist(name):
     system = {spec.get("address", "").lower() for spec in Forest.load(os.path.join(ORGS, name)).system_recipients()}
     truth = load(name, "truth")
     factory = ("default frontend", "client frontend", "client proxy", "ews (default web site)", "hybrid configuration",
-               "outbound to office 365", "microsoft exchange online", "cloud-managed mailboxes")
+               "outbound to office 365", "on-premises to o365", "microsoft exchange online", "cloud-managed mailboxes")
     for entry in truth["findings"] + truth["decoys"]:
         wanted = entry["object"].lower()
         assert wanted in text or wanted in system or wanted.startswith(factory), entry
