@@ -26,6 +26,7 @@ NS = {"s": S, "a": A, "w": W, "rsp": RSP, "f": "http://schemas.microsoft.com/wbe
 TERMINATE = RSP + "/signal/Terminate"
 CTRL_C = "powershell/signal/crtl_c"
 TIMED_OUT = 2150858793
+WIRE = 1 << 20   # so much of what came is kept for tests to look at
 HOST = ('<Obj N="HostInfo" RefId="{0}"><MS><B N="_isHostNull">{1}</B><B N="_isHostUINull">{1}</B><B N="_isHostRawUINull">true</B>'
         '<B N="_useRunspaceHost">true</B></MS></Obj>')
 
@@ -74,7 +75,8 @@ class Connection:
         self.link.request("POST", path, body, headers)
         answer = self.link.getresponse()
         data = answer.read()
-        self.wire += data
+        if len(self.wire) < WIRE:
+            self.wire += data
         if answer.getheader("Set-Cookie"):
             self.cookie = answer.getheader("Set-Cookie").split(";")[0]
         return answer, data
