@@ -149,6 +149,62 @@ def test_create_what_was_removed(server, admin, cmdlet, parameters, name, value)
     assert "ADObjectAlreadyExistsException" in refused(admin.run(cmdlet, dict(QUIET, **parameters)))
 
 
+# ---- what no attribute holds, names, and nothing to do
+
+def test_settings_without_an_attribute_are_kept(server, admin):  # noqa: F811
+    done(admin.run("Set-RemoteDomain", {"Identity": "Default", "TargetDeliveryDomain": True, "AllowedOOFType": "None"}))
+    (shown,) = admin.run("Get-RemoteDomain", {"Identity": "Default"}).output
+    assert shown["TargetDeliveryDomain"] is True and shown["AllowedOOFType"] == "None"
+    again = done(admin.run("Set-RemoteDomain", {"Identity": "Default", "TargetDeliveryDomain": True}))
+    assert len(again.warnings) == 1 and len(server.log(cmdlet="Set-RemoteDomain", executed="true")) == 1
+
+
+def test_a_guid_outlives_the_name(server, admin):  # noqa: F811
+    (made,) = done(admin.run("New-RemoteDomain", {"Name": "Before", "DomainName": "renamed.example"})).output
+    done(admin.run("Set-RemoteDomain", {"Identity": "Before", "Name": "After, with a comma"}))
+    (shown,) = admin.run("Get-RemoteDomain", {"Identity": made["Guid"]}).output
+    assert shown["Name"] == "After, with a comma" and refused(admin.run("Get-RemoteDomain", {"Identity": "Before"}))
+    done(admin.run("Remove-RemoteDomain", dict(QUIET, Identity=made["Guid"])))
+
+
+# ---- mailboxes and their databases
+
+def test_the_last_mailboxes_and_their_database(server, admin):  # noqa: F811
+    """A database goes when nothing refers to it any more: not the hidden references either, that no list shows."""
+    done(admin.run("Set-ADServerSettings", {"ViewEntireForest": True}))
+    lists = [{}, {"Arbitration": True}, {"AuditLog": True}, {"AuxAuditLog": True}, {"Monitoring": True}, {"PublicFolder": True}]
+    rows = [(listing, one) for listing in lists
+            for one in admin.run("Get-Mailbox", dict(listing, Database="DB02", ResultSize="Unlimited")).output]
+    assert len(rows) > 5
+    for listing, mailbox in rows:
+        done(admin.run("Disable-Mailbox", dict({k: True for k in listing if k in ("Arbitration", "PublicFolder")}, Confirm=False,
+                                               Identity=mailbox["Guid"])))
+    blocked = refused(admin.run("Remove-MailboxDatabase", dict(QUIET, Identity="DB02")))
+    assert "AssociatedUserMailboxExist" in blocked
+    for hidden in ("Warehouse Kiosk", "SystemMailbox{5e0fb1d2-7c34-4a8e-9a53-6b1c2d3e4f50}"):
+        done(admin.run("Remove-Mailbox", dict(QUIET, Identity=hidden)))
+    archived = [one for one in admin.run("Get-Mailbox", {"Archive": True, "ResultSize": "Unlimited"}).output if one["ArchiveDatabase"] == "DB02"]
+    for mailbox in archived:
+        done(admin.run("Disable-Mailbox", dict(QUIET, Identity=mailbox["Guid"], Archive=True)))
+    done(admin.run("Remove-MailboxDatabase", dict(QUIET, Identity="DB02")))
+    assert [one["Name"] for one in admin.run("Get-MailboxDatabase").output] == ["DB01"]
+
+
+def test_arbitration_mailboxes_need_their_switches(server, admin):  # noqa: F811
+    box = {"Identity": "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}", "Confirm": False}
+    assert "ManagementObjectNotFound" in refused(admin.run("Disable-Mailbox", box))
+    assert "RecipientTask" in refused(admin.run("Disable-Mailbox", dict(box, Arbitration=True)))
+    done(admin.run("Disable-Mailbox", dict(box, Arbitration=True, DisableArbitrationMailboxWithOABsAllowed=True)))
+    assert box["Identity"] not in [one["Name"] for one in admin.run("Get-Mailbox", {"Arbitration": True}).output]
+
+
+def test_a_move_request_is_cleared(server, admin):  # noqa: F811
+    before = {one["Name"]: one["Status"] for one in admin.run("Get-MoveRequest").output}
+    assert before["Dorothy Vaughan"] == "Completed"
+    done(admin.run("Remove-MoveRequest", dict(QUIET, Identity="Dorothy Vaughan")))
+    assert set(before) - {one["Name"] for one in admin.run("Get-MoveRequest").output} == {"Dorothy Vaughan"}
+
+
 # ---- what stands in the way of what
 
 def test_the_default_domain_stays(server, admin):  # noqa: F811
