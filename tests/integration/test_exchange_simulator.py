@@ -40,7 +40,7 @@ class Server:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     lab = Lab("contoso", str(tmp_path_factory.mktemp("exchange") / "contoso"))
-    lab.up(("directory",), exchange=True)
+    lab.up(("directory",), exchange="kerberos")
     yield Server(lab)
     lab.down()
 
