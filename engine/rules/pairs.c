@@ -24,7 +24,6 @@
 enum {
   CANDIDATES = 8,         /* objects of one key that are told apart; more are counted */
   ADDRESS_BITS = 1 << 23, /* of the filter that spares looking at every address */
-  TABLE_KEY_MAX = 600,    /* bytes of a key */
 };
 
 /* ---- digests ---- */
@@ -223,17 +222,35 @@ static const struct stage {
 };
 enum { STAGES = sizeof stages / sizeof *stages };
 
-static char *stage_sql(const struct stage *s) {
-  return sqlite3_mprintf("SELECT %s AS pair_key, 0 AS side, directory_recipient.fact AS fact, " DIRECTORY_DIGEST
-                         ", " EXTERNAL_DIRECTORY
-                         ", 1 FROM %s AND length(pair_key) > 0"
-                         " UNION ALL "
-                         "SELECT coalesce(%s, x''), 1, fact, " EXCHANGE_DIGEST
-                         ", guid_blob(external_id), is_cloud_managed"
-                         " FROM exchange_recipient WHERE " UH_SQL_CLOUD_MAILBOX
-                         " AND uh_open(fact)"
-                         " ORDER BY pair_key, side, fact",
-                         s->directory_key, s->directory_from, s->exchange_key);
+/* One side in the order of its keys: key, row number, digest, id in Entra ID, and of a mailbox whether it is
+ * cloud-managed. The first key is that id itself, and needs no other beside it. */
+static char *directory_sql(const struct stage *s) {
+  return sqlite3_mprintf("SELECT %s AS pair_key, directory_recipient.fact, " DIRECTORY_DIGEST
+                         ", %s FROM %s ORDER BY pair_key",
+                         s->directory_key, s == stages ? "NULL" : EXTERNAL_DIRECTORY, s->directory_from);
+}
+static char *exchange_sql(const struct stage *s) {
+  return sqlite3_mprintf("SELECT %s AS pair_key, fact, " EXCHANGE_DIGEST
+                         ", %s, is_cloud_managed FROM exchange_recipient WHERE " UH_SQL_CLOUD_MAILBOX
+                         " AND uh_open(fact) ORDER BY pair_key",
+                         s->exchange_key, s == stages ? "NULL" : "guid_blob(external_id)");
+}
+
+struct cursor {
+  sqlite3_stmt *st;
+  int rc;
+  const void *key;
+  size_t n;
+};
+static void advance(struct cursor *c) {
+  c->rc = sqlite3_step(c->st);
+  c->key = c->rc == SQLITE_ROW ? sqlite3_column_blob(c->st, 0) : NULL;
+  c->n = c->key ? (size_t)sqlite3_column_bytes(c->st, 0) : 0;
+}
+static int compare_keys(const void *a, size_t a_size, const void *b, size_t b_size) {
+  size_t n = a_size < b_size ? a_size : b_size;
+  int order = n ? memcmp(a, b, n) : 0;
+  return order ? order : (a_size > b_size) - (a_size < b_size);
 }
 
 struct candidate {
@@ -242,24 +259,38 @@ struct candidate {
   uint8_t external[UH_GUID_SIZE];
 };
 struct group {
-  uint8_t key[TABLE_KEY_MAX];
-  size_t size, n; /* of the key; of candidates, those that are only counted too */
+  struct uh_str key;
+  size_t n; /* of candidates, those that are only counted too */
   struct candidate candidates[CANDIDATES];
 };
 
 static void take_external(sqlite3_stmt *st, bool *ret_known, uint8_t ret[UH_GUID_SIZE]) {
-  *ret_known = sqlite3_column_bytes(st, 4) == UH_GUID_SIZE;
-  if (*ret_known) memcpy(ret, sqlite3_column_blob(st, 4), UH_GUID_SIZE);
+  *ret_known = sqlite3_column_bytes(st, 3) == UH_GUID_SIZE;
+  if (*ret_known) memcpy(ret, sqlite3_column_blob(st, 3), UH_GUID_SIZE);
 }
 
 static void add_candidate(struct group *g, sqlite3_stmt *st) {
-  int64_t fact = sqlite3_column_int64(st, 2);
-  if (g->n && g->n <= CANDIDATES && g->candidates[g->n - 1].fact == fact) return; /* the same address, twice */
+  int64_t fact = sqlite3_column_int64(st, 1);
+  for (size_t i = 0; i < g->n && i < CANDIDATES; i++)
+    if (g->candidates[i].fact == fact) return; /* the same address, twice */
   if (g->n++ >= CANDIDATES) return;
   struct candidate *c = &g->candidates[g->n - 1];
   *c = (struct candidate){
-      .fact = fact, .digest = sqlite3_column_int64(st, 3), .digest_known = sqlite3_column_type(st, 3) != SQLITE_NULL};
+      .fact = fact, .digest = sqlite3_column_int64(st, 2), .digest_known = sqlite3_column_type(st, 2) != SQLITE_NULL};
   take_external(st, &c->external_known, c->external);
+}
+
+/* The objects that have the mailbox's key. */
+static void collect(struct group *g, struct cursor *directory, const struct cursor *mailbox) {
+  if (compare_keys(g->key.s, g->key.len, mailbox->key, mailbox->n) == 0) return;
+  uh_str_reset(&g->key);
+  uh_str_addn(&g->key, mailbox->key, mailbox->n);
+  g->n = 0;
+  for (; directory->rc == SQLITE_ROW; advance(directory)) {
+    int order = compare_keys(directory->key, directory->n, mailbox->key, mailbox->n);
+    if (order > 0) return;
+    if (order == 0) add_candidate(g, directory->st);
+  }
 }
 
 static int put(struct pairs *p, int64_t exchange, const struct candidate *c, int64_t matches, const char *found_by,
@@ -281,8 +312,7 @@ static int put(struct pairs *p, int64_t exchange, const struct candidate *c, int
 
 /* A mailbox, after the candidates of its key. 1: it stays open. */
 static int settle(struct pairs *p, const struct group *g, sqlite3_stmt *st, const char *found_by, struct uh_err *err) {
-  int64_t exchange = sqlite3_column_int64(st, 2);
-  if (sqlite3_column_type(st, 5) == SQLITE_NULL) return put(p, exchange, NULL, -1, "", err);
+  int64_t exchange = sqlite3_column_int64(st, 1);
   uint8_t external[UH_GUID_SIZE];
   bool known;
   const struct candidate *only = NULL;
@@ -296,30 +326,46 @@ static int settle(struct pairs *p, const struct group *g, sqlite3_stmt *st, cons
   }
   if (n == 0) return 1;
   if (n > 1) return put(p, exchange, NULL, (int64_t)n, found_by, err);
-  if (only->digest_known && sqlite3_column_type(st, 3) != SQLITE_NULL && only->digest == sqlite3_column_int64(st, 3))
+  if (only->digest_known && sqlite3_column_type(st, 2) != SQLITE_NULL && only->digest == sqlite3_column_int64(st, 2))
     return 0;
   return put(p, exchange, only, 1, found_by, err);
 }
 
-static int merge(struct pairs *p, sqlite3_stmt *st, const struct stage *s, struct uh_err *err) {
-  struct group g = {0};
-  int rc = SQLITE_DONE, r = 0;
-  while (r >= 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-    const void *key = sqlite3_column_blob(st, 0);
-    size_t n = (size_t)sqlite3_column_bytes(st, 0);
-    if (n > sizeof g.key) n = sizeof g.key;
-    if (n != g.size || (n && memcmp(key, g.key, n) != 0)) {
-      if (n) memcpy(g.key, key, n);
-      g.size = n;
-      g.n = 0;
+static int merge(struct pairs *p, struct cursor *directory, struct cursor *exchange, const struct stage *s,
+                 struct group *g, struct uh_err *err) {
+  advance(directory);
+  for (advance(exchange); exchange->rc == SQLITE_ROW; advance(exchange)) {
+    int64_t fact = sqlite3_column_int64(exchange->st, 1);
+    int r = 1;
+    if (sqlite3_column_type(exchange->st, 4) == SQLITE_NULL) {
+      r = put(p, fact, NULL, -1, "", err);
+    } else if (exchange->n) {
+      collect(g, directory, exchange);
+      if (g->key.failed) return uh_fail_nomem(err);
+      r = settle(p, g, exchange->st, s->name, err);
     }
-    if (sqlite3_column_int(st, 1) == 0)
-      add_candidate(&g, st);
-    else
-      r = settle(p, &g, st, s->name, err);
-    if (r > 0) r = set_open(p, sqlite3_column_int64(st, 2), err);
+    if (r > 0) r = set_open(p, fact, err);
+    if (r < 0) return -1;
   }
-  return r < 0 ? -1 : rc == SQLITE_DONE ? 0 : fail(p, err);
+  bool good = exchange->rc == SQLITE_DONE && (directory->rc == SQLITE_DONE || directory->rc == SQLITE_ROW);
+  return good ? 0 : fail(p, err);
+}
+
+static int merge_sides(struct pairs *p, const struct stage *s, struct uh_err *err) {
+  struct cursor directory = {0}, exchange = {0};
+  struct group g = {0};
+  char *a = directory_sql(s), *b = exchange_sql(s);
+  int r = a && b ? 0 : uh_fail_nomem(err);
+  if (r == 0 && (sqlite3_prepare_v2(p->db, a, -1, &directory.st, NULL) != SQLITE_OK ||
+                 sqlite3_prepare_v2(p->db, b, -1, &exchange.st, NULL) != SQLITE_OK))
+    r = fail(p, err);
+  if (r == 0) r = merge(p, &directory, &exchange, s, &g, err);
+  sqlite3_finalize(directory.st);
+  sqlite3_finalize(exchange.st);
+  sqlite3_free(a);
+  sqlite3_free(b);
+  uh_str_clear(&g.key);
+  return r;
 }
 
 static bool exists(struct pairs *p, const char *sql) {
@@ -343,14 +389,9 @@ static bool worth_it(struct pairs *p, const struct stage *s) {
 }
 
 static int run_stage(struct pairs *p, const struct stage *s, struct uh_err *err) {
-  sqlite3_stmt *st = NULL;
   if (!worth_it(p, s)) return 0;
-  char *sql = stage_sql(s);
-  if (!sql) return uh_fail_nomem(err);
   p->any_open = false;
-  int r = sqlite3_prepare_v2(p->db, sql, -1, &st, NULL) == SQLITE_OK ? merge(p, st, s, err) : fail(p, err);
-  sqlite3_finalize(st);
-  sqlite3_free(sql);
+  int r = merge_sides(p, s, err);
   p->all_open = false;
   free(p->open.v);
   p->open = p->next;

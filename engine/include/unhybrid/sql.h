@@ -36,11 +36,11 @@
   " AND listing = '' AND is_cloud_managed IS NOT 0" \
   " AND is_dir_synced IS NOT 0)"
 /* msExchRecipientTypeDetails that stands on premises for a mailbox of this type in the cloud; NULL: there is none. */
-#define UH_SQL_REMOTE_TYPE(type)                                                    \
-  "CASE lower(" type                                                                \
-  ") WHEN 'usermailbox' THEN 2147483648 WHEN 'roommailbox' THEN 8589934592"         \
-  " WHEN 'equipmentmailbox' THEN 17179869184 WHEN 'sharedmailbox' THEN 34359738368" \
-  " WHEN 'teammailbox' THEN 274877906944 END"
+#define UH_SQL_REMOTE_TYPE(type)                                                          \
+  "CASE " type                                                                            \
+  " COLLATE NOCASE WHEN 'UserMailbox' THEN 2147483648 WHEN 'RoomMailbox' THEN 8589934592" \
+  " WHEN 'EquipmentMailbox' THEN 17179869184 WHEN 'SharedMailbox' THEN 34359738368"       \
+  " WHEN 'TeamMailbox' THEN 274877906944 END"
 /* An object is a job that writes Exchange Online's attributes back to Active Directory. */
 #define UH_SQL_WRITEBACK_JOB                                                                    \
   "(side = 'cloud' AND kind = 'GraphSynchronizationJob' AND EXISTS (SELECT 1 FROM setting AS s" \
