@@ -77,6 +77,11 @@ static const char recent_sql[] =
     " FROM organization";
 static const struct uh_rule recent[] = {{"cloud", "cloud:GraphOrganization", recent_sql}, {0}};
 
+static const char shown_version[] =
+    "SELECT '' AS object, max(nullif(json_extract(json, '$.configuration.synchronizationClientVersion'), '')) AS value"
+    " FROM object"
+    " WHERE side = 'cloud' AND kind = 'GraphSynchronizationClient'";
+
 #define TOKEN "'%ExchangeManagedAttributesUpdateNotAllowed%'"
 static const char rejected_sql[] =
     "WITH told AS ("
@@ -110,7 +115,8 @@ static const struct uh_attestable attests[] = {
      .how = "On the synchronisation server: (Get-ADSyncGlobalSettings).Parameters["
             "'Microsoft.Synchronize.ServerConfigurationVersion'].Value in Windows PowerShell, or the version under "
             "Installed apps. Look at staging servers too and state the oldest.",
-     .values = NULL},
+     .values = NULL,
+     .observed = shown_version},
     {0}};
 
 #define SOA "https://learn.microsoft.com/exchange/hybrid-deployment/enable-exchange-attributes-cloud-management"
