@@ -144,8 +144,8 @@ static int each_standing(void *user, const struct uh_result_statement *s) {
 /* Judges with the statement before it is written: one that would not count is not made. */
 static int try_statement(const char *facts, const struct uh_statement *s, struct uh_err *err) {
   UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
-  const struct uh_statements alone = {
-      .kind = UH_ATTESTATION, .path = (char *)(uintptr_t) "", .v = (struct uh_statement *)(uintptr_t)s, .n = 1};
+  struct uh_statement copy = *s;
+  const struct uh_statements alone = {.kind = UH_ATTESTATION, .path = (char[]){""}, .v = &copy, .n = 1};
   struct uh_judge_options how = {.purpose = UH_BEFORE, .statements = {[UH_ATTESTATION] = &alone}};
   struct standing st = {0};
   if (uh_judge(facts, &how, &results, err) < 0 || uh_results_statements(results, each_standing, &st, err) < 0)
@@ -159,11 +159,23 @@ static int accept_fact(const char *facts, struct uh_statement *s, char *evidence
   return uh_judge_evidence(facts, &how, s, evidence, ret_observed_at, err);
 }
 
-static int write_entry(struct request *r, const struct uh_config *config, const char *path, struct uh_statement *s,
-                       struct uh_err *err) {
+static int say_added(const struct request *r, const struct uh_statement *s, int64_t observed_at, struct uh_err *err) {
+  struct uh_str said = {0};
+  char from[UH_TIME_TEXT], until[UH_TIME_TEXT], observed[UH_TIME_TEXT];
+  uh_str_addf(&said, "%s ", r->kind == UH_WAIVER ? "Waived" : "Attested");
+  uh_terminal_text(&said, s->subject, strlen(s->subject));
+  uh_str_addf(&said, " from %s until %s, on the evidence observed %s.\n", uh_time_text(s->from, from),
+              uh_time_text(s->until, until), uh_time_text(observed_at, observed));
+  int rc = uh_str_text(&said) ? uh_cli_stdout.write(NULL, said.s, said.len, err) : uh_fail_nomem(err);
+  uh_str_clear(&said);
+  return rc < 0 ? -1 : uh_cli_flush(err);
+}
+
+/* evidence: room for it. */
+static int accept(struct request *r, const struct uh_config *config, const char *path, struct uh_statement *s,
+                  char *evidence, struct uh_err *err) {
   UH_CLEANUP(uh_case_freep) struct uh_case *c = NULL;
   UH_CLEANUP(uh_freep) char *facts = NULL;
-  char evidence[UH_EVIDENCE_TEXT], from[UH_TIME_TEXT], until[UH_TIME_TEXT];
   int64_t observed_at = 0;
   if (uh_cli_case(r->cli, config, false, &c, err) < 0 || uh_cli_newest(c, &facts, err) < 0) return -1;
   if ((r->kind == UH_WAIVER ? accept_finding : accept_fact)(facts, s, evidence, &observed_at, err) < 0) return -1;
@@ -172,28 +184,17 @@ static int write_entry(struct request *r, const struct uh_config *config, const 
   if (s->from >= s->until) return uh_fail(err, UH_ERR_USAGE, "the newest observation is of a later time than --until");
   if (r->kind == UH_ATTESTATION && try_statement(facts, s, err) < 0) return -1;
   if (uh_statements_add(r->kind, path, s, err) < 0) return -1;
-  if (r->cli->quiet) return 0;
-  struct uh_str said = {0};
-  uh_str_addf(&said, "%s ", r->kind == UH_WAIVER ? "Waived" : "Attested");
-  uh_terminal_text(&said, s->subject, strlen(s->subject));
-  uh_str_addf(&said, " from %s until %s, on the evidence observed %s.\n", uh_time_text(s->from, from),
-              uh_time_text(s->until, until), uh_time_text(observed_at, (char[UH_TIME_TEXT]){0}));
-  int rc = uh_str_text(&said) ? uh_cli_stdout.write(NULL, said.s, said.len, err) : uh_fail_nomem(err);
-  uh_str_clear(&said);
-  return rc < 0 ? -1 : uh_cli_flush(err);
-}
-
-static char *writable(const char *UH_NULLABLE text) { /* uh_statements_add only reads */
-  return (char *)(uintptr_t)(text ? text : "");
+  return r->cli->quiet ? 0 : say_added(r, s, observed_at, err);
 }
 
 static int add(struct request *r, const struct uh_config *config, const char *path) {
   struct uh_err err = UH_ERR_INIT;
-  struct uh_statement s = {.subject = writable(r->subject),
-                           .object = writable(r->object),
-                           .text = writable(r->text),
-                           .note = writable(r->note),
-                           .approver = writable(r->approver)};
+  char evidence[UH_EVIDENCE_TEXT] = "";
+  struct uh_statement s = {.subject = r->subject,
+                           .object = r->object ? r->object : "",
+                           .text = r->text,
+                           .note = r->note ? r->note : "",
+                           .approver = r->approver};
   if (!text_good(r, r->kind == UH_WAIVER ? "the KEY" : "the FACT", r->subject) ||
       !text_good(r, r->kind == UH_WAIVER ? "--reason" : "the VALUE", r->text) ||
       !text_good(r, "--approver (the person who answers for it)", r->approver) ||
@@ -201,7 +202,7 @@ static int add(struct request *r, const struct uh_config *config, const char *pa
     return 64;
   int code = take_times(r, &s);
   if (code) return code;
-  return write_entry(r, config, path, &s, &err) < 0 ? uh_cli_fail(r->cli, &err) : 0;
+  return accept(r, config, path, &s, evidence, &err) < 0 ? uh_cli_fail(r->cli, &err) : 0;
 }
 
 /* ---- withdraw ---- */

@@ -45,7 +45,7 @@ const char *uh_statement_list_name(enum uh_statement_kind kind) {
   return kind == UH_WAIVER ? "waivers" : "attestations";
 }
 
-static char **field(struct uh_statement *s, enum key key) {
+static const char **field(struct uh_statement *s, enum key key) {
   switch (key) {
     case K_SUBJECT: return &s->subject;
     case K_OBJECT: return &s->object;
@@ -58,7 +58,7 @@ static char **field(struct uh_statement *s, enum key key) {
 
 static void entry_clear(struct uh_statement *s) {
   for (int k = 0; k < K_MAX; k++)
-    if (k != K_FROM && k != K_UNTIL) free(*field(s, (enum key)k));
+    if (k != K_FROM && k != K_UNTIL) free((char *)(uintptr_t)*field(s, (enum key)k));
 }
 
 struct uh_statements *uh_statements_free(struct uh_statements *s) {

@@ -16,15 +16,16 @@ enum {
   UH_EVIDENCE_TEXT = 7 + 64 + 1,     /* "sha256:" and 64 digits */
 };
 
+/* In a list that was read the texts belong to the list. */
 struct uh_statement {
   unsigned line, last_line; /* where it stands, from 1 */
-  char *subject;            /* waiver: the finding's key; attestation: the fact */
-  char *object;             /* attestation: what the fact is about, '' the whole organisation; waiver: '' */
-  char *text;               /* waiver: the reason; attestation: the value */
-  char *note;               /* attestation: how it is known, may be ''; waiver: '' */
-  char *approver;
-  char *evidence;      /* "sha256:...": what was accepted */
-  int64_t from, until; /* UTC seconds; until is exclusive */
+  const char *subject;      /* waiver: the finding's key; attestation: the fact */
+  const char *object;       /* attestation: what the fact is about, '' the whole organisation; waiver: '' */
+  const char *text;         /* waiver: the reason; attestation: the value */
+  const char *note;         /* attestation: how it is known, may be ''; waiver: '' */
+  const char *approver;
+  const char *evidence; /* "sha256:...": what was accepted */
+  int64_t from, until;  /* UTC seconds; until is exclusive */
 };
 struct uh_statements {
   enum uh_statement_kind kind;

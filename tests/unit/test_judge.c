@@ -215,7 +215,8 @@ static struct seen judge(const struct uh_check *checks, const struct world *w) {
     int64_t when;
     struct uh_err none = UH_ERR_INIT;
     if (!*w->attestation[i].evidence)
-      (void)uh_judge_evidence(file, &options, &w->attestation[i], w->attestation[i].evidence, &when, &none);
+      (void)uh_judge_evidence(file, &options, &w->attestation[i], (char *)(uintptr_t)w->attestation[i].evidence, &when,
+                              &none);
   }
   assert_int_equal(uh_judge(file, &options, &the_results, &err), 0);
   assert_int_equal(uh_results_checks(the_results, each_check, &seen, &err), 0);
