@@ -18,7 +18,7 @@ BUILD = os.environ.get("BUILD_DIR") or os.environ.get("MESON_BUILD_ROOT") or os.
 UNHYBRID = os.environ.get("UNHYBRID") or os.path.join(BUILD, "engine", "cli", "unhybrid")
 FACTS_MAKE = os.path.join(BUILD, "tests", "integration", "drivers", "facts_make")
 ENVIRON = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")} | {"LC_ALL": "C.UTF-8"}
-COMMANDS = ["audit", "report", "status", "checks"]
+COMMANDS = ["audit", "report", "status", "checks", "waive", "attest"]
 
 
 def run(*args, cwd=None, **kw):
