@@ -35,6 +35,7 @@ struct uh_exchange_config {
   char *url;
   enum uh_exchange_auth auth;
   char *user, *password_file, *keytab, *ca_file, *export_dir;
+  struct uh_strings redirect_hosts; /* beside the url's own */
 };
 struct uh_exchange_online_config {
   char *export_dir;

@@ -292,7 +292,7 @@ static int check_directory(const struct check *c, const char *section, struct uh
 }
 
 static int check_exchange_login(const struct check *c, const char *section, const struct uh_exchange_config *x) {
-  static const char *const needs_url[] = {"auth", "user", "password_file", "keytab", "ca_file"};
+  static const char *const needs_url[] = {"auth", "user", "password_file", "keytab", "ca_file", "redirect_hosts"};
   for (size_t i = 0; !x->url && i < sizeof needs_url / sizeof *needs_url; i++)
     if (uh_mark_present(c->marks, key(section, needs_url[i]).s))
       return refuse(c, key(section, needs_url[i]).s, "add url: http://HOST/PowerShell/", "%s.%s needs %s.url", section,
@@ -307,6 +307,19 @@ static int check_exchange_login(const struct check *c, const char *section, cons
                   "%s.keytab needs %s.user, and no password_file", section, section);
   if (x->keytab && x->auth == UH_EXCHANGE_BASIC)
     return refuse(c, key(section, "keytab").s, "use auth: kerberos", "%s.keytab is for Kerberos", section);
+  return 0;
+}
+
+static int check_redirect_hosts(const struct check *c, const char *section, const struct uh_exchange_config *x) {
+  char name[UH_CONFIG_PATH_SIZE];
+  struct name list = key(section, "redirect_hosts");
+  for (unsigned i = 0; i < x->redirect_hosts.n; i++) {
+    const char *host = x->redirect_hosts.v[i];
+    (void)snprintf(name, sizeof name, "%.*s[%u]", (int)sizeof name - 16, list.s, i);
+    if (!host_valid(host))
+      return refuse(c, name, "write names as ex02.contoso.com, without scheme and port",
+                    "\"%.100s\" in %s is not a host name", host, list.s);
+  }
   return 0;
 }
 
@@ -327,6 +340,7 @@ static int check_exchange(const struct check *c, const char *section, struct uh_
                   "%s.auth: basic over http would send the password in the clear", section);
   if (check_secret(c, key(section, "password_file").s, &x->password_file, true) < 0) return -1;
   if (check_secret(c, key(section, "keytab").s, &x->keytab, false) < 0) return -1;
+  if (check_redirect_hosts(c, section, x) < 0) return -1;
   if (check_ca_file(c, key(section, "ca_file").s, &x->ca_file) < 0) return -1;
   return make_absolute(c, &x->export_dir);
 }
@@ -335,6 +349,17 @@ static int inherit(const struct check *c, char **to, const char *from) {
   if (*to || !from) return 0;
   *to = strdup(from);
   return *to ? 0 : uh_fail_nomem(c->err);
+}
+
+static int inherit_list(const struct check *c, struct uh_strings *to, const struct uh_strings *from) {
+  if (to->n || !from->n) return 0;
+  to->v = calloc(from->n, sizeof *to->v);
+  if (!to->v) return uh_fail_nomem(c->err);
+  for (; to->n < from->n; to->n++) {
+    to->v[to->n] = strdup(from->v[to->n]);
+    if (!to->v[to->n]) return uh_fail_nomem(c->err);
+  }
+  return 0;
 }
 
 /* The operator's sections say who; where and how stand in the sections for reading, unless said anew. */
@@ -352,6 +377,7 @@ static int check_operator(const struct check *c) {
   if (o->exchange && x) {
     if (!uh_mark_present(c->marks, "operator.exchange.auth")) o->exchange->auth = x->auth;
     if (inherit(c, &o->exchange->url, x->url) < 0 || inherit(c, &o->exchange->ca_file, x->ca_file) < 0) return -1;
+    if (inherit_list(c, &o->exchange->redirect_hosts, &x->redirect_hosts) < 0) return -1;
   }
   if (check_credentials(c, "operator.credentials", o->credentials) < 0) return -1;
   if (check_directory(c, "operator.directory", o->directory) < 0) return -1;

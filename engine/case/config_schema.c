@@ -44,7 +44,8 @@ static const cyaml_schema_field_t directory_fields[] = {
 #define EXCHANGE_CONNECTION                                                                                           \
   TEXT("url", struct uh_exchange_config, url), ENUM("auth", struct uh_exchange_config, auth, auth_names),             \
       TEXT("user", struct uh_exchange_config, user), TEXT("password_file", struct uh_exchange_config, password_file), \
-      TEXT("keytab", struct uh_exchange_config, keytab), TEXT("ca_file", struct uh_exchange_config, ca_file)
+      TEXT("keytab", struct uh_exchange_config, keytab), TEXT("ca_file", struct uh_exchange_config, ca_file),         \
+      LIST("redirect_hosts", struct uh_exchange_config, redirect_hosts)
 
 static const cyaml_schema_field_t exchange_fields[] = {
     EXCHANGE_CONNECTION, TEXT("export", struct uh_exchange_config, export_dir), CYAML_FIELD_END};

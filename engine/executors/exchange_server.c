@@ -54,7 +54,9 @@ static int sign_in(struct uh_exchange_server *s, struct uh_err *err) {
                                              .auth = x->auth == UH_EXCHANGE_BASIC ? UH_WSMAN_BASIC : UH_WSMAN_KERBEROS,
                                              .user = x->user,
                                              .password = password,
-                                             .keytab = x->keytab},
+                                             .keytab = x->keytab,
+                                             .redirect_hosts = x->redirect_hosts.v,
+                                             .n_redirect_hosts = x->redirect_hosts.n},
                                    .operation_ms = OPERATION_MS};
   return uh_wsman_open(&wsman, &s->wsman, err);
 }

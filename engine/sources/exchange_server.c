@@ -287,7 +287,9 @@ static int observe(struct uh_observe *run, struct uh_err *err) {
                 .auth = x->auth == UH_EXCHANGE_BASIC ? UH_WSMAN_BASIC : UH_WSMAN_KERBEROS,
                 .user = x->user,
                 .password = password,
-                .keytab = x->keytab}};
+                .keytab = x->keytab,
+                .redirect_hosts = x->redirect_hosts.v,
+                .n_redirect_hosts = x->redirect_hosts.n}};
   if (uh_wsman_open(&options, &wsman, err) < 0) return -1;
   s->observe = run;
   s->wsman = wsman;

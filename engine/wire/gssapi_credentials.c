@@ -2,8 +2,11 @@
 /* Whose tickets are used: those of a cache that stands there, or of one in memory that a password or keytab fills. */
 #include <ctype.h>
 #include <gssapi/gssapi_krb5.h>
+#include <strings.h>
 
 #include "wire/gssapi_private.h"
+
+#define USER_MAX 512
 
 struct uh_gss_credentials *uh_gss_credentials_free(struct uh_gss_credentials *c) {
   OM_uint32 minor;
@@ -25,16 +28,22 @@ static int failed(struct uh_gss_credentials *c, struct uh_err *err, const char *
   return -1;
 }
 
+/* A realm is written in capitals, and people write it as they like. */
+static bool with_realm(const char *user, char ret_name[USER_MAX]) {
+  if (strlen(user) >= USER_MAX) return false;
+  (void)snprintf(ret_name, USER_MAX, "%s", user);
+  for (char *p = strrchr(ret_name, '@'); p && *p; p++) *p = (char)toupper((unsigned char)*p);
+  return true;
+}
+
 /* name@domain is tried as name@DOMAIN: in most forests that is the realm. Only where no such realm or account is
  * found is it asked for as a user principal name in the default realm. A wrong password is never sent twice. */
 static int parse_user(struct uh_gss_credentials *c, const char *user, bool upn, krb5_principal *ret,
                       struct uh_err *err) {
-  char name[512];
-  if (strlen(user) >= sizeof name) return uh_fail(err, UH_ERR_CONFIG, "the user name is longer than 511 bytes");
-  (void)snprintf(name, sizeof name, "%s", user);
-  char *at = strrchr(name, '@');
-  for (char *p = upn ? NULL : at; p && *p; p++) *p = (char)toupper((unsigned char)*p);
-  krb5_error_code code = krb5_parse_name_flags(c->krb5, name, upn ? KRB5_PRINCIPAL_PARSE_ENTERPRISE : 0, ret);
+  char name[USER_MAX];
+  if (!with_realm(user, name)) return uh_fail(err, UH_ERR_CONFIG, "the user name is too long");
+  krb5_error_code code =
+      krb5_parse_name_flags(c->krb5, upn ? user : name, upn ? KRB5_PRINCIPAL_PARSE_ENTERPRISE : 0, ret);
   return code ? failed(c, err, "reading the user's name", code) : 0;
 }
 
@@ -53,6 +62,15 @@ static krb5_error_code ask(struct uh_gss_credentials *c, const struct uh_gss_ide
   if (keytab) (void)krb5_kt_close(c->krb5, keytab);
   krb5_get_init_creds_opt_free(c->krb5, options);
   return code;
+}
+
+/* The user's domain is not the default realm: as a user principal name the name may mean something else. */
+static bool is_foreign(struct uh_gss_credentials *c, const char *user) {
+  char *realm = NULL;
+  const char *at = strrchr(user, '@');
+  bool foreign = at && krb5_get_default_realm(c->krb5, &realm) == 0 && strcasecmp(at + 1, realm) != 0;
+  krb5_free_default_realm(c->krb5, realm);
+  return foreign;
 }
 
 static bool nowhere(krb5_error_code code) {
@@ -94,11 +112,16 @@ static int acquire(struct uh_gss_credentials *c, const struct uh_gss_identity *i
     gss_key_value_set_desc store = {1, &element};
     major = gss_acquire_cred_from(&minor, who, 0, &mechanisms, GSS_C_INITIATE, &store, &c->cred, NULL, NULL);
   } else {
-    gss_buffer_desc text = {id->user ? strlen(id->user) : 0, (void *)(uintptr_t)id->user};
+    char user[USER_MAX] = "";
+    if (id->user && !with_realm(id->user, user)) return uh_fail(err, UH_ERR_CONFIG, "the user name is too long");
+    gss_buffer_desc text = {strlen(user), user};
     major = id->user ? gss_import_name(&minor, &text, GSS_C_NT_USER_NAME, &who) : GSS_S_COMPLETE;
     if (!GSS_ERROR(major)) major = gss_acquire_cred(&minor, who, 0, &mechanisms, GSS_C_INITIATE, &c->cred, NULL, NULL);
     (void)gss_release_name(&minor2, &who);
   }
+  /* SPNEGO may choose Kerberos alone: what else is installed here does not prove who the server is. */
+  gss_OID_set_desc kerberos = {1, both};
+  if (!GSS_ERROR(major)) major = gss_set_neg_mechs(&minor, c->cred, &kerberos);
   return GSS_ERROR(major) ? uh_gss_error(err, "looking for a Kerberos ticket", major, minor) : 0;
 }
 
@@ -116,7 +139,7 @@ int uh_gss_credentials_open(const struct uh_gss_identity *id, struct uh_gss_cred
     struct uh_err first = UH_ERR_INIT, second = UH_ERR_INIT;
     bool none = false, unused;
     if (fill(c, id, false, &none, &first) < 0 &&
-        (!none || !strchr(id->user, '@') || fill(c, id, true, &unused, &second) < 0)) {
+        (!none || !is_foreign(c, id->user) || fill(c, id, true, &unused, &second) < 0)) {
       /* What the account's own realm says counts, unless there is none. */
       if (err && err->cls == UH_ERR_NONE) *err = none && second.cls == UH_ERR_DENIED ? second : first;
       return -1;

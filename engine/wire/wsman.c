@@ -18,7 +18,7 @@
 struct uh_wsman {
   struct uh_wsman_login *login;
   char *url, *resource;
-  char session_id[UUID_TEXT];
+  char session_id[UUID_TEXT], message_id[UUID_TEXT]; /* of the session, of the request at hand */
   char shell[UH_WSMAN_ID_MAX];
   bool exists; /* the shell, or it may */
   size_t max_envelope;
@@ -101,7 +101,6 @@ int uh_wsman_open(const struct uh_wsman_options *o, struct uh_wsman **ret, struc
 /* The server may take operation_ms; the connection waits a little longer, but never past the call's deadline. */
 static int exchange(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsman_ask *ask,
                     struct uh_wsman_answer **ret, struct uh_err *err) {
-  char message_id[UUID_TEXT];
   struct uh_str soap = {0};
   struct uh_wsman_reply reply = {0};
   int64_t left = call->deadline_ms - now_ms();
@@ -110,8 +109,8 @@ static int exchange(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsm
     if (err && err->answer == UH_NOT_ASKED) err->answer = UH_TIMEOUT;
     return -1;
   }
-  new_uuid(message_id);
-  ask->message_id = message_id;
+  new_uuid(w->message_id);
+  ask->message_id = w->message_id;
   ask->session_id = w->session_id;
   ask->to = w->url;
   ask->resource = w->resource;
@@ -125,7 +124,7 @@ static int exchange(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsm
   call->sent = call->sent || patient.sent;
   if (r == 0) {
     memcpy(w->server, reply.server, sizeof w->server);
-    r = uh_wsman_read_envelope(reply.soap.s ? reply.soap.s : "", reply.soap.len, message_id, ret, err);
+    r = uh_wsman_read_envelope(reply.soap.s ? reply.soap.s : "", reply.soap.len, w->message_id, ret, err);
   }
   if (r < 0) uh_err_where(err, "%s", w->url);
   uh_str_clear(&soap);
@@ -158,9 +157,10 @@ static int simply(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsman
 
 /* ---- the transport ---- */
 
+/* What a server of the oldest kind takes, whatever we take from it. */
 static size_t ws_room(void *self) {
-  const struct uh_wsman *w = self;
-  return (w->max_envelope - ENVELOPE_TEXT) / 4 * 3;
+  (void)self;
+  return (UH_WSMAN_ENVELOPE_FIRST - ENVELOPE_TEXT) / 4 * 3;
 }
 
 static int wait_ms(struct uh_psrp_call *call, int64_t ms, struct uh_err *err) {
@@ -172,56 +172,71 @@ static int wait_ms(struct uh_psrp_call *call, int64_t ms, struct uh_err *err) {
   return 0;
 }
 
-/* 1: no session is free; *err says so. */
-static int create_once(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsman_ask *ask, int *ret_other_version,
-                       struct uh_err *err) {
+enum { CREATED, TOO_MANY, OTHER_VERSION, REDIRECTED };
+
+/* One of the above, or -1. TOO_MANY and REDIRECTED: *err says so already, for the case that it stays so. */
+static int create_once(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsman_ask *ask,
+                       char ret_redirect[UH_WSMAN_URL_MAX], struct uh_err *err) {
   UH_CLEANUP(uh_wsman_answer_freep) struct uh_wsman_answer *a = NULL;
   call->sent = false;
   int r = exchange(w, call, ask, &a, err);
   w->exists = call->sent; /* unless the answer says otherwise */
-  if (r < 0) return -1;
-  const struct uh_wsman_fault *f = uh_wsman_answer_fault(a);
+  const struct uh_wsman_fault *f = r == 0 ? uh_wsman_answer_fault(a) : NULL;
+  (void)snprintf(ret_redirect, UH_WSMAN_URL_MAX, "%s", f ? f->redirect : uh_wsman_login_redirect(w->login));
+  if (r < 0) return ret_redirect[0] ? REDIRECTED : -1;
   if (f) w->exists = false;
-  *ret_other_version = f && f->code >= UH_WSMAN_OTHER_PROTOCOL && f->code <= UH_WSMAN_OTHER_PROTOCOL + 2;
-  if (*ret_other_version) return 0;
+  if (f && f->code >= UH_WSMAN_OTHER_PROTOCOL && f->code <= UH_WSMAN_OTHER_PROTOCOL + 2) return OTHER_VERSION;
   if (!uh_wsman_answers(a, UH_WSMAN_CREATE)) {
     (void)fault_error(w, a, "Create", err);
-    return f && f->too_many ? 1 : -1;
+    return !f ? -1 : f->too_many ? TOO_MANY : f->redirect[0] ? REDIRECTED : -1;
   }
-  if (uh_wsman_answer_shell(a, w->shell)) return 0;
+  if (uh_wsman_answer_shell(a, w->shell)) return CREATED;
   return uh_fail(err, UH_ERR_DATA, "the server does not say which session it opened");
+}
+
+static int move(struct uh_wsman *w, const char *url, struct uh_err *err) {
+  char *copy = strdup(url);
+  if (!copy) return uh_fail_nomem(err);
+  if (uh_wsman_login_move(w->login, url, err) < 0) {
+    uh_err_where(err, "%s", w->url);
+    free(copy);
+    return -1;
+  }
+  free(w->url);
+  w->url = copy;
+  return 0;
+}
+
+/* Until a shell stands: no session free now, another server in place of this one. */
+static int create(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsman_ask *ask, struct uh_err *err) {
+  int64_t pause = w->quota_pause_ms, until = w->quota_wait_ms ? now_ms() + w->quota_wait_ms : call->deadline_ms;
+  if (until > call->deadline_ms) until = call->deadline_ms;
+  for (int hops = 0;;) {
+    char redirect[UH_WSMAN_URL_MAX];
+    struct uh_err last = UH_ERR_INIT, why = UH_ERR_INIT;
+    int r = create_once(w, call, ask, redirect, &last);
+    if (r == CREATED || r == OTHER_VERSION) return r;
+    bool again = r == REDIRECTED ? hops++ < UH_WSMAN_HOPS_MAX && move(w, redirect, &why) == 0
+                                 : r == TOO_MANY && now_ms() + pause < until && wait_ms(call, pause, &why) == 0;
+    if (!again) {
+      if (err && err->cls == UH_ERR_NONE) *err = why.cls != UH_ERR_NONE ? why : last;
+      return -1;
+    }
+    if (r == TOO_MANY) pause = pause * 2 < UH_WSMAN_QUOTA_PAUSE_MAX_MS ? pause * 2 : UH_WSMAN_QUOTA_PAUSE_MAX_MS;
+  }
 }
 
 static int ws_open(void *self, struct uh_psrp_call *call, const uint8_t pool[UH_GUID_SIZE], const char *protocol,
                    const void *creation, size_t n, struct uh_err *err) {
   struct uh_wsman *w = self;
   struct uh_str data = {0};
-  struct uh_err last = UH_ERR_INIT;
-  int64_t pause = w->quota_pause_ms, until = w->quota_wait_ms ? now_ms() + w->quota_wait_ms : call->deadline_ms;
-  int other = 0, r = 0;
   id_text(pool, w->shell);
   uh_base64_add(&data, creation, n);
   struct uh_wsman_ask ask = {.verb = UH_WSMAN_CREATE, .protocol = protocol, .data = uh_str_text(&data)};
-  if (!ask.data) r = uh_fail_nomem(&last);
-  while (r == 0 && (r = create_once(w, call, &ask, &other, &last)) == 1) {
-    if (now_ms() + pause >= until || now_ms() + pause >= call->deadline_ms) {
-      r = -1;
-      break;
-    }
-    struct uh_err stopped = UH_ERR_INIT;
-    if (wait_ms(call, pause, &stopped) < 0) {
-      last = stopped;
-      r = -1;
-      break;
-    }
-    pause = pause * 2 < UH_WSMAN_QUOTA_PAUSE_MAX_MS ? pause * 2 : UH_WSMAN_QUOTA_PAUSE_MAX_MS;
-    last = UH_ERR_INIT;
-    r = 0;
-  }
+  int r = ask.data ? create(w, call, &ask, err) : uh_fail_nomem(err);
   uh_str_clear(&data);
-  if (r < 0 && err && err->cls == UH_ERR_NONE) *err = last;
   if (r < 0) return -1;
-  if (other) return UH_PSRP_OTHER_VERSION;
+  if (r == OTHER_VERSION) return UH_PSRP_OTHER_VERSION;
   if (strcmp(protocol, "2.1") != 0) w->max_envelope = UH_WSMAN_ENVELOPE;
   return 0;
 }

@@ -3,8 +3,8 @@
 #define UH_WSMAN_H
 /*
  * One remote shell of a WSMan server ([MS-WSMV]): the transport of wire/psrp.h over a signed-in connection. A request
- * that the server may have seen is repeated only where it is an unanswered Receive; a second server in place of the
- * first (a redirect) is refused.
+ * that the server may have seen is repeated only where it is an unanswered Receive; a redirect is followed before the
+ * shell stands, to the url's own host or one that is named beforehand.
  *
  * A session that the account's limit refuses (sessions of a killed run count until they idle out) is asked for again
  * with growing pauses until the call's deadline. Belongs to one thread.
@@ -18,6 +18,7 @@
 #define UH_WSMAN_RECEIVE_TRIES 3        /* of one unanswered Receive */
 #define UH_WSMAN_QUOTA_PAUSE_MS 2000    /* the first; doubled each time */
 #define UH_WSMAN_QUOTA_PAUSE_MAX_MS 60000
+#define UH_WSMAN_HOPS_MAX 5 /* redirects in a row */
 
 struct uh_wsman_options {
   struct uh_wsman_login_options login;

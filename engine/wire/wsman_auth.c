@@ -28,6 +28,10 @@ struct uh_wsman_login {
   struct uh_gss *gss; /* the connection's session */
   enum uh_gss_mechanism mechanism;
   struct uh_str basic; /* the header line, with its secret */
+  char *ca_file;
+  char *const *redirect_hosts;
+  size_t n_redirect_hosts;
+  char first_host[HOST_MAX], redirect[UH_WSMAN_URL_MAX];
   int64_t sign_ins;
 };
 
@@ -42,6 +46,7 @@ struct uh_wsman_login *uh_wsman_login_free(struct uh_wsman_login *l) {
   uh_gss_credentials_free(l->credentials);
   uh_http_single_free(l->http);
   uh_http_str_wipe(&l->basic);
+  free(l->ca_file);
   free(l);
   return NULL;
 }
@@ -77,10 +82,48 @@ int uh_wsman_login_check(const struct uh_wsman_login_options *o, struct uh_err *
 }
 
 /* "http://ex01.contoso.com:80" -> the host without its port. */
-static void set_host(struct uh_wsman_login *l) {
-  const char *host = strstr(l->origin, "//") + 2;
+static void host_of(const char origin[UH_HTTP_ORIGIN_MAX], char ret_host[HOST_MAX]) {
+  const char *host = strstr(origin, "//") + 2;
   size_t n = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
-  (void)snprintf(l->host, sizeof l->host, "%.*s", (int)(n < sizeof l->host ? n : 0), host);
+  (void)snprintf(ret_host, HOST_MAX, "%.*s", (int)(n < HOST_MAX ? n : 0), host);
+}
+
+/* The server that is meant: a connection to be, and its name. */
+static int aim(struct uh_wsman_login *l, const char *url, struct uh_err *err) {
+  struct uh_http_single_options http = {.url = url, .ca_file = l->ca_file};
+  UH_CLEANUP(uh_http_single_freep) struct uh_http_single *fresh = NULL;
+  if (uh_http_single_open(&http, &fresh, err) < 0) return -1;
+  (void)uh_http_origin(url, l->origin);
+  l->https = strncmp(l->origin, "https:", 6) == 0;
+  host_of(l->origin, l->host);
+  uh_http_single_free(l->http);
+  l->http = UH_TAKE(fresh);
+  l->gss = uh_gss_free(l->gss);
+  return 0;
+}
+
+const char *uh_wsman_login_redirect(const struct uh_wsman_login *l) {
+  return l->redirect;
+}
+
+static bool may_go_to(const struct uh_wsman_login *l, const char *host) {
+  if (strcasecmp(host, l->first_host) == 0) return true;
+  for (size_t i = 0; i < l->n_redirect_hosts; i++)
+    if (strcasecmp(host, l->redirect_hosts[i]) == 0) return true;
+  return false;
+}
+
+int uh_wsman_login_move(struct uh_wsman_login *l, const char *url, struct uh_err *err) {
+  char origin[UH_HTTP_ORIGIN_MAX], host[HOST_MAX];
+  if (!uh_http_origin(url, origin))
+    return uh_fail(err, UH_ERR_DATA, "the server redirects to %.200s, which is no URL", url);
+  host_of(origin, host);
+  if (l->https && strncmp(origin, "https:", 6) != 0)
+    return uh_fail(err, UH_ERR_UNAVAILABLE, "the server redirects from https to %.200s, and is not followed", url);
+  if (may_go_to(l, host)) return aim(l, url, err);
+  uh_fail(err, UH_ERR_UNAVAILABLE, "the server redirects to %.200s, and is not followed", url);
+  uh_err_remedy(err, "if that is the right server, name it in the url, or its host in redirect_hosts");
+  return -1;
 }
 
 static void set_basic(struct uh_wsman_login *l, const struct uh_wsman_login_options *o) {
@@ -96,12 +139,13 @@ int uh_wsman_login_open(const struct uh_wsman_login_options *o, struct uh_wsman_
   if (uh_wsman_login_check(o, err) < 0) return -1;
   UH_CLEANUP(uh_wsman_login_freep) struct uh_wsman_login *l = calloc(1, sizeof *l);
   if (!l) return uh_fail_nomem(err);
-  (void)uh_http_origin(o->url, l->origin);
-  l->https = strncmp(l->origin, "https:", 6) == 0;
   l->auth = o->auth;
-  set_host(l);
-  struct uh_http_single_options http = {.url = o->url, .ca_file = o->ca_file};
-  if (uh_http_single_open(&http, &l->http, err) < 0) return -1;
+  l->redirect_hosts = o->redirect_hosts;
+  l->n_redirect_hosts = o->n_redirect_hosts;
+  l->ca_file = o->ca_file ? strdup(o->ca_file) : NULL;
+  if (o->ca_file && !l->ca_file) return uh_fail_nomem(err);
+  if (aim(l, o->url, err) < 0) return -1;
+  memcpy(l->first_host, l->host, sizeof l->host);
   if (l->auth == UH_WSMAN_BASIC) {
     set_basic(l, o);
     if (l->basic.failed) return uh_fail_nomem(err);
@@ -148,9 +192,11 @@ static int unavailable(const struct uh_wsman_login *l, enum uh_err_class cls, co
   return -1;
 }
 
-static int status_error(const struct uh_wsman_login *l, const struct uh_http_single_reply *reply, struct uh_err *err) {
+static int status_error(struct uh_wsman_login *l, const struct uh_http_single_reply *reply, struct uh_err *err) {
   const char *location = uh_http_single_header(reply, "Location", 0);
   if (reply->status >= 300 && reply->status < 400) {
+    (void)snprintf(l->redirect, sizeof l->redirect, "%s",
+                   location && strlen(location) < sizeof l->redirect ? location : "");
     uh_fail(err, UH_ERR_UNAVAILABLE, "the server redirects to %.200s, and is not followed", location ? location : "?");
     uh_err_where(err, "%s", l->origin);
     uh_err_remedy(err, "if that is the right server, name it in the url");
@@ -413,6 +459,7 @@ int uh_wsman_login_post(struct uh_wsman_login *l, struct uh_psrp_call *call, con
   struct uh_http_single_reply reply = {0};
   struct uh_err first = UH_ERR_INIT;
   int r = 0;
+  l->redirect[0] = '\0';
   for (int i = 0; i < 2; i++) {
     first = UH_ERR_INIT;
     if (!session_stands(l) && sign_in(l, call, err) < 0) return -1;

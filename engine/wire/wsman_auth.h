@@ -12,6 +12,8 @@
  */
 #include "wire/psrp.h"
 
+#define UH_WSMAN_URL_MAX 300
+
 enum uh_wsman_auth { UH_WSMAN_KERBEROS, UH_WSMAN_BASIC };
 struct uh_wsman_login_options {
   const char *url;
@@ -19,6 +21,9 @@ struct uh_wsman_login_options {
   enum uh_wsman_auth auth;
   const char *UH_NULLABLE user, *password; /* Kerberos: NULL takes the ticket cache */
   const char *UH_NULLABLE keytab;
+  /* Hosts beside the url's own to which a redirect may lead. They outlive the login. */
+  char *const *UH_NULLABLE redirect_hosts;
+  size_t n_redirect_hosts;
 };
 struct uh_wsman_login;
 /* What is wrong with url and auth, without asking anybody (UH_ERR_CONFIG). */
@@ -35,9 +40,13 @@ struct uh_wsman_reply {
   char server[128];   /* X-FEServer: which front end answered; may be empty */
 };
 void uh_wsman_reply_clear(struct uh_wsman_reply *reply);
-/* 0: SOAP came back. -1: err; call->sent says whether the server may have seen the request. A redirect is
- * an error that names where to: credentials go to the configured host alone. */
+/* 0: SOAP came back. -1: err; call->sent says whether the server may have seen the request. */
 int uh_wsman_login_post(struct uh_wsman_login *login, struct uh_psrp_call *call, const char *soap, size_t size,
                         struct uh_wsman_reply *ret_reply, struct uh_err *err);
+/* Where the last request was redirected to, which is a failure of its own; "". */
+const char *uh_wsman_login_redirect(const struct uh_wsman_login *login);
+/* From now on the server at this URL is meant, with the same credentials: the url's own host or one of redirect_hosts,
+ * and never http after https. Else it is refused (-1). */
+int uh_wsman_login_move(struct uh_wsman_login *login, const char *url, struct uh_err *err);
 int64_t uh_wsman_login_count(const struct uh_wsman_login *login); /* sign-ins so far */
 #endif

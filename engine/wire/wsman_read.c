@@ -94,8 +94,17 @@ static void token_of(const char *text, const char *name, char *ret, size_t room)
 static void url_of(const char *text, char *ret, size_t room) {
   const char *p = strstr(text, "http");
   while (p && strncmp(p, "http://", 7) != 0 && strncmp(p, "https://", 8) != 0) p = strstr(p + 1, "http");
-  size_t n = p ? strcspn(p, " \"'<>,;)]") : 0;
+  size_t n = p ? strcspn(p, " \t\r\n\"'<>,;)]") : 0;
   if (n < room) (void)snprintf(ret, room, "%.*s", (int)n, p ? p : "");
+}
+
+/* Where the URL stands is not documented: the first piece of text in the details that holds one is taken. */
+static void read_redirect(xmlNodePtr detail, struct uh_wsman_fault *f) {
+  int seen = 0;
+  for (xmlNodePtr n = detail ? next_below(detail, detail) : NULL; n && seen++ < WALK_MAX; n = next_below(detail, n)) {
+    if (n->type == XML_TEXT_NODE && n->content) url_of((const char *)n->content, f->redirect, sizeof f->redirect);
+    if (f->redirect[0]) return;
+  }
 }
 
 static void read_fault(struct uh_wsman_answer *a, xmlNodePtr fault) {
@@ -119,7 +128,7 @@ static void read_fault(struct uh_wsman_answer *a, xmlNodePtr fault) {
   if (!f->text[0]) text_of(child(fault, SOAP, "Reason"), f->text, sizeof f->text);
   token_of(f->text, "FailureCategory=", f->category, sizeof f->category);
   token_of(f->text, "RequestId=", f->request_id, sizeof f->request_id);
-  if (f->code == UH_WSMAN_REDIRECT) url_of(f->text, f->redirect, sizeof f->redirect);
+  if (f->code == UH_WSMAN_REDIRECT) read_redirect(child(fault, SOAP, "Detail"), f);
   /* MaxConcurrency is the name of the policy's limit, in whatever language the rest is. */
   f->too_many = (f->code >= UH_WSMAN_QUOTA_FIRST && f->code <= UH_WSMAN_QUOTA_LAST) ||
                 strcmp(f->subcode, "QuotaLimit") == 0 || strstr(f->text, "MaxConcurrency") != NULL;

@@ -2,6 +2,7 @@
 """Remote PowerShell to the simulated Exchange Server, by the program's own client and executor: every way of signing in,
 what can be read on the wire, what a bad network or server does to it, that sessions never stay behind, and that a write
 is never sent twice. The server and its KDC share no code with the client."""
+import copy
 import json
 import os
 import shutil
@@ -53,7 +54,7 @@ class Exchange:
                     section[key] = self.lab.path(section[key])
             if port:
                 section["url"] = section["url"].replace(str(self.info["tls_port" if tls else "port"]), str(port))
-            section.update(changed)
+            section.update(copy.deepcopy(changed))
             sections[who] = {key: value for key, value in section.items() if value is not None}
         self.files += 1
         path = os.path.join(self.scratch, f"{self.files}.yaml")
@@ -330,6 +331,35 @@ def test_misbehaving_server(exchange, fault, verb, statuses, what):
     status, said = exchange.run(exchange.configuration(), "Get-AcceptedDomain")
     assert status in statuses and what in error(said)["what"] and error(said)["where"], said
     assert names(said) == [] and exchange.control("shells") == []
+
+
+@pytest.mark.parametrize("kind", ["redirect", "wsman_redirect"])
+def test_redirects(exchange, kind):
+    """To the same host it is followed, to another where the configuration names it, and no more than five in a row."""
+    authority = exchange.lab.path("exchange", "ca.pem")
+    secure, other = exchange.info["tls_url"], exchange.info["url"].replace("localhost", "ex09.localhost")
+
+    def redirect(to, **match):
+        exchange.control("faults", method="DELETE")
+        exchange.control("log", method="DELETE")
+        exchange.control("faults", [{"match": {"verb": "Create", **match}, "fault": kind, "args": {"location": to}}])
+
+    redirect(secure, nth=1)
+    status, said = exchange.run(exchange.configuration(ca_file=authority), "Get-AcceptedDomain")
+    assert status == 0 and len(names(said)) == 8, said
+    assert [entry["tls"] for entry in exchange.log(kind="request", verb="Create")] == [False, True]
+    redirect(other)
+    status, said = exchange.run(exchange.configuration(), "Get-AcceptedDomain")
+    assert status == UNAVAILABLE and "is not followed" in error(said)["what"] and "redirect_hosts" in error(said)["remedy"], said
+    status, said = exchange.run(exchange.configuration(redirect_hosts=["EX09.localhost"]), "Get-AcceptedDomain")
+    assert status == DENIED and "HTTP/ex09.localhost" in error(said)["what"], "followed, and no such SPN: %s" % said
+    redirect(exchange.info["url"])
+    status, said = exchange.run(exchange.configuration(), "Get-AcceptedDomain")
+    assert status == UNAVAILABLE and "redirects" in error(said)["what"] and exchange.verbs().count("Create") == 6, said
+    redirect(exchange.info["url"], nth=1)
+    status, said = exchange.run(exchange.configuration(tls=True), "Get-AcceptedDomain")
+    assert status == UNAVAILABLE and "from https to http://" in error(said)["what"], said
+    assert exchange.control("shells") == []
 
 
 def test_wrong_path(exchange):

@@ -200,6 +200,8 @@ static const struct refusal refusals[] = {
      NULL},
     {ORG "exchange:\n  url: https://ex/PowerShell/\n  auth: basic\n  user: a\n", 4, "needs exchange.password_file",
      NULL},
+    {ORG "exchange:\n  url: http://ex/\n  redirect_hosts: [ok, 'https://ex02/']\n", 4,
+     "\"https://ex02/\" in exchange.redirect_hosts", "without scheme"},
     {ORG "exchange:\n  url: http://ex/\n  keytab: ex.pass\n", 4, "exchange.keytab needs exchange.user", NULL},
     {ORG "exchange:\n  url: http://ex/\n  user: a\n  password_file: ex.pass\n  keytab: ex.pass\n", 6,
      "and no password_file", NULL},
@@ -491,6 +493,8 @@ static void test_example(void **state) {
   assert_null(c->operator_->directory->user);
   assert_null(c->operator_->directory->password_file);
   assert_string_equal(c->operator_->exchange->url, c->exchange->url);
+  assert_int_equal(c->operator_->exchange->redirect_hosts.n, 1);
+  assert_string_equal(c->operator_->exchange->redirect_hosts.v[0], "ex02.contoso.com");
   assert_string_equal(c->operator_->exchange->user, "exadmin@contoso.com");
   assert_in_dir(c->operator_->exchange->password_file, "op.pass");
   assert_null(c->operator_->exchange->export_dir);

@@ -147,7 +147,9 @@ static int reading(const struct uh_exchange_config *x, const struct options *o, 
                 .auth = x->auth == UH_EXCHANGE_BASIC ? UH_WSMAN_BASIC : UH_WSMAN_KERBEROS,
                 .user = x->user,
                 .password = password,
-                .keytab = x->keytab},
+                .keytab = x->keytab,
+                .redirect_hosts = x->redirect_hosts.v,
+                .n_redirect_hosts = x->redirect_hosts.n},
       .operation_ms = o->operation_ms};
   if (uh_wsman_open(&options, &wsman, &err) < 0) return give_error(&err);
   struct uh_psrp_options psrp = {.transport = uh_wsman_transport(wsman), .cancelled = cancelled, .open_ms = o->open_ms};
