@@ -293,3 +293,9 @@ def test_the_directory_is_lost(server, admin):  # noqa: F811
     finally:
         server.lab.start_part("directory")
     assert admin.run("Get-SendConnector").output
+
+
+def test_the_authentication_certificate_is_one_of_theirs(server, admin):  # noqa: F811
+    (auth,) = admin.run("Get-AuthConfig").output
+    rows = admin.run("Get-ExchangeCertificate", {"Thumbprint": auth["CurrentCertificateThumbprint"]}).output
+    assert [one["Subject"] for one in rows] == ["CN=Microsoft Exchange Server Auth Certificate"]
