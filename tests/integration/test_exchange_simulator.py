@@ -112,6 +112,8 @@ def test_both_shapes_of_an_object(server):
     assert flat["SourceTransportServers"] == ["EX01", "EX02"] == [one[None] for one in full["SourceTransportServers"]]
     assert flat["TlsAuthLevel"] == "DomainValidation" and full["TlsAuthLevel"]["", "base"] == 3
     assert full["Identity"]["DistinguishedName"].startswith("CN=Outbound to Office 365")
+    assert full["Id"] is full["Identity"], "the second time it is a Ref"
+    assert full["Identity"]["DomainId"]["DomainId"] is full["Identity"]["DomainId"], "a domain is in itself"
     assert full["SerializationData"].startswith(b"#sig#") and "SerializationData" not in flat
 
 
