@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simulated Exchange Server does what a real one does, seen by a client that shares nothing with it or with unhybrid."""
+import base64
 import contextlib
 import json
+import threading
 import urllib.request
 
 import pytest
 
 from exchange_client import CTRL_C, Connection, Fault, Refused, Session, command
+from fixtures.lab.exchangesim.shells import QUEUE_BYTES, Outbox
 from fixtures.lab.lab import ACCOUNTS, Lab
 
 FULL = "?serializationLevel=Full"
@@ -340,3 +343,47 @@ def test_a_null_host_cannot_be_asked(server):
         assert said.state == 4 and said.calls[0]["ci"] == -100 and not said.output
         assert len(session.run("Get-HybridConfiguration").output) == 1
     assert server.log(executed="true") == []
+
+
+# ---- bounds
+
+@pytest.mark.parametrize("body", ["", "<a/>", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "no XML at all"])
+def test_what_is_no_envelope_is_refused(server, body):
+    """By a fault, sealed as everything else; the connection and the server go on."""
+    with server.connect() as connection, Session(connection) as session:
+        status, data = connection.send(body)
+        assert status == 400 and b"WSManFault" in data
+        assert session.run("Get-AcceptedDomain").state == 4
+
+
+@pytest.mark.parametrize("blob, code", [(b"", None), (b"\0" * 21, 87), (b"\xff" * 40, 87), (b"\0" * 7 + b"\1" + b"\0" * 8 + b"\3\0\0\0\2ab", 87)])
+def test_what_is_no_fragment_ends_the_shell(server, blob, code):
+    with server.session() as session:
+        text = (f'<rsp:CommandLine CommandId="{session.id}"><rsp:Command/><rsp:Arguments>{base64.b64encode(blob).decode()}</rsp:Arguments>'
+                "</rsp:CommandLine>")
+        if code is None:  # nothing yet: the rest may come by Send
+            session.exchange("http://schemas.microsoft.com/wbem/wsman/1/windows/shell/Command", text)
+            return
+        with pytest.raises(Fault) as fault:
+            session.exchange("http://schemas.microsoft.com/wbem/wsman/1/windows/shell/Command", text)
+        assert fault.value.code == code and server.control("shells") == []
+
+
+def test_a_cmdlet_does_not_run_ahead_of_its_reader(server):
+    """Bounded queues: 8 MB of objects wait for a reader who takes 64 kB, and memory holds a fraction of them."""
+    outbox, put = Outbox(), []
+
+    def produce():
+        for number in range(8192):
+            outbox.put([b"x" * 1024])
+            put.append(number)
+
+    thread = threading.Thread(target=produce, daemon=True)
+    thread.start()
+    taken, largest = 0, 0
+    while taken < 8192:
+        pieces, _ = outbox.take(64 << 10, 10, None)
+        taken += len(pieces)
+        largest = max(largest, outbox.size)
+    thread.join(10)
+    assert len(put) == 8192 and largest <= QUEUE_BYTES + 1024

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simulated Exchange Server misbehaves when it is told to, and in the way that it is told."""
-import gssapi
 import http.client
+import urllib.error
 import xml.etree.ElementTree as xml
 
+import gssapi
 import pytest
 
 from exchange_client import Fault, Refused, Session
@@ -121,7 +122,6 @@ def test_a_seed_draws_the_same_again(server):  # noqa: F811
 
 
 def test_unknown_words_are_refused(server):  # noqa: F811
-    import urllib.error
     for body in ([{"fault": "nonsense"}], [{"fault": "reset", "match": {"page": 1}}]):
         with pytest.raises(urllib.error.HTTPError):
             server.control("faults", body)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every writing cmdlet of the simulated Exchange Server changes the directory, looked at over LDAP beside it."""
+import hashlib
+
 import ldap
 import pytest
 
@@ -260,7 +262,6 @@ def test_a_certificate_in_use_stays(server, admin):  # noqa: F811
 
 def test_certificates_hold_what_a_reader_needs(server):  # noqa: F811
     """With full serialisation only the DER bytes; the text forms' thumbprint is their hash."""
-    import hashlib
     with server.session(query=FULL) as session:
         full = session.run("Get-ExchangeCertificate").output
     with server.session() as session:
