@@ -194,7 +194,7 @@ static const char known_policy[] =
   "   FROM object"                                                                                                 \
   "   WHERE side = '" of "' AND kind = 'AvailabilityAddressSpace'),"                                               \
   " judged AS ("                                                                                                   \
-  "  SELECT *, forest NOT IN (SELECT domain FROM tenant) AS other FROM space)"                                     \
+  "  SELECT *, iif(forest IS NULL, NULL, forest NOT IN (SELECT domain FROM tenant)) AS other FROM space)"          \
   " SELECT other AS violated," UH_SQL_OBJECT_WHO                                                                   \
   "  'availability address space' AS kind,"                                                                        \
   "  'Free and busy times of ' || prop(json, 'ForestName') || ' are looked up there: it is no hybrid object.'"     \

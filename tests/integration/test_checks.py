@@ -1155,6 +1155,41 @@ SPECS["forest.other"] = Spec(
     unjudged=[([OURSELVES, holder("x", MISSING)], [(C, "x")]), ([OURSELVES, OURS, TENANTS, wizard("InboundConnector", "x", TlsSenderCertificateName=MISSING)], [(C, "x")]),
               ([OURSELVES, OURS, TENANTS, wizard("OutboundConnector", "x", SmartHosts=MISSING)], [(C, "x")])])
 
+# ---- what has no like in the cloud ----
+
+
+def application(name, id_, enabled=True):
+    return obj("PartnerApplication", name, {"ApplicationIdentifier": id_, "Enabled": enabled})
+
+
+SPECS["parity.partner-application"] = Spec(
+    ["on-premises:PartnerApplication"],
+    violated=[([application("SfB", "00000004-0000-0ff1-CE00-000000000000"), application("Some", "66666666-7777-4888-8999-0c00000000dd"), application("None", None)], [(P, "None"), (P, "SfB"), (P, "Some")])],
+    clean={"Setup's": [application("Exchange Online", "00000002-0000-0ff1-ce00-000000000000"), application("Graph", "00000003-0000-0000-c000-000000000000")],
+           "disabled": [application("SfB", "00000004-0000-0ff1-ce00-000000000000", False)]},
+    unjudged=[([application("x", MISSING)], [(P, "x")]), ([application("x", "00000004-0000-0ff1-ce00-000000000000", MISSING)], [(P, "x")])])
+
+
+def rule(name, side="on-premises", **properties):
+    return obj("TransportRule", name, properties, side, **({"source": "exchange-export"} if properties and side == P else {}))
+
+
+def remote(name, about, side="on-premises"):
+    return obj("RemoteDomain", name, {"DomainName": about}, side)
+
+
+SPECS["parity.rule"] = Spec(
+    ["on-premises:TransportRule", "on-premises:JournalRule", "on-premises:RemoteDomain"], absence=["cloud:TransportRule", "cloud:JournalRule", "cloud:RemoteDomain"],
+    violated=[([rule("Block"), rule("Disclaimer", C), rule("Stamp", State="Enabled")], [(P, "Block"), (P, "Stamp")]),
+              ([journal("Legal", "legal@vault.example"), journal("Off", "legal@vault.example", False, C), journal("Other", "other@vault.example", True, C)], [(P, "Legal")]),
+              ([remote("Adatum", "adatum.example"), remote("Default", "*", C)], [(P, "Adatum")])],
+    clean={"there too": [rule("disclaimer"), rule("Disclaimer", C), journal("Legal", "legal@vault.example"), journal("x", "Legal@vault.example", True, C), remote("a", "Adatum.example"), remote("b", "adatum.example", C)],
+           "off": [rule("Block", State="Disabled"), journal("Legal", "legal@vault.example", False)],
+           "Setup's and the wizard's": [remote("Default", "*"), remote("Hybrid Domain", "contoso.mail.onmicrosoft.com")]},
+    unjudged=[([rule("x", State=MISSING)], [(P, "x")]), ([journal("x", MISSING)], [(P, "x")]), ([journal("x", "legal@vault.example", MISSING)], [(P, "x")]),
+              ([journal("x", "legal@vault.example"), journal("y", MISSING, True, C)], [(P, "x")]), ([journal("x", "legal@vault.example"), journal("y", "legal@vault.example", MISSING, C)], [(P, "x")]),
+              ([remote("x", MISSING)], [(P, "x")]), ([remote("x", "adatum.example"), remote("y", MISSING, C)], [(P, "x")])])
+
 # ---- the tests ----
 
 # ---- attribute writeback ----

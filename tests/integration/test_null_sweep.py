@@ -281,7 +281,7 @@ EXCEPTIONS = {
             "journal.target *:Recipient", "journal.target *:Scope", "edge.subscription *:Fqdn", "edge.subscription *:Site",
             "edge.subscription *:SourceTransportServers", "sync.rejected *:mail", "sync.rejected *:userPrincipalName", "tools.in-use *:Members",
             "sharing.partner *:TargetApplicationUri", "sharing.known *:AccessMethod", "sharing.known *:Enabled", "sharing.known *:OrganizationName",
-            "forest.organization *:OrganizationName", "forest.object *:OrganizationName", "forest.other *:OrganizationName"},
+            "forest.organization *:OrganizationName", "forest.object *:OrganizationName", "forest.other *:OrganizationName", "parity.rule *:Priority"},
     "any move request is a violation, whatever its status": {"migration.move-request *:Status", "migration.move-request *:MoveStatus"},
     "only for the command that is offered": {
         "mailbox.on-premises *:DomainName", "mailbox.on-premises *:EndpointType", "mailbox.on-premises *:RemoteServer",
