@@ -114,7 +114,7 @@ static void depth_and_aliases(void **state) {
   (void)state;
   struct uh_err err;
   struct uh_str text = {0};
-  for (int i = 0; i < 100000; i++) uh_str_addc(&text, '[');
+  for (int i = 0; i < 5000; i++) uh_str_addc(&text, '['); /* libyaml takes quadratic time */
   assert_null(parse(UH_WAIVER, uh_str_text(&text), &err));
   uh_str_clear(&text);
   assert_null(parse(UH_WAIVER, "waivers: &a [*a]\n", &err));
