@@ -77,3 +77,17 @@ def test_disk_that_has_room_again(enough, labs, unhybrid, tmp_path):
         done = unhybrid.run(*arguments)
         assert done.returncode == 1, done.stderr
         assert_nothing_torn(disk)
+
+
+def test_journal(tmp_path):
+    """A full disk refuses new records cleanly; why the run stopped is still written, into the room held in reserve."""
+    driver = os.path.join(os.environ.get("BUILD_DIR") or "build", "tests", "integration", "drivers", "journal_fill")
+    for kib in (640, 1024, 2048):
+        with small_disk(str(tmp_path / f"disk{kib}"), kib) as disk:
+            done = subprocess.run([driver, disk, "100000"], check=False, capture_output=True, text=True)
+            words = dict(part.rsplit(" ", 1) for part in done.stdout.splitlines()[0].split(", "))
+            acknowledged = int(words["acknowledged"])
+            assert acknowledged > 10 and words["error"] == "73", done.stdout
+            assert (words["more"], words["stopped"], words["broken"]) == ("0", "1", "0"), done.stdout
+            assert int(words["head"]) == acknowledged + 1
+            assert done.stdout.splitlines()[1].split() == ["stopped", "read", str(acknowledged + 1)]
