@@ -135,10 +135,11 @@ static bool run_with(enum storage_fault fault, long call, int64_t *ret_acknowled
 }
 
 static void power(long share) {
+  long seeds = SEEDS * share / 100 > 0 ? SEEDS * share / 100 : 1;
   for (long call = 1;; call++) {
     int64_t acknowledged;
     if (!run_with(STORAGE_POWER, call, &acknowledged)) break;
-    for (long seed = 1; seed <= SEEDS * share / 100; seed++) {
+    for (long seed = 1; seed <= seeds; seed++) {
       (void)run_with(STORAGE_POWER, call, &acknowledged);
       storage_restart((uint64_t)(call * 1000 + seed));
       if (seed == 1 && call * share % 100 < share) nested(acknowledged, (uint64_t)call, NESTED);
@@ -162,13 +163,13 @@ static void faults(long share) {
 /* One bit changed anywhere in the file: refused, or nothing of any record has changed. A file cut short: the same. */
 static void damage(long share) {
   int64_t acknowledged;
-  size_t size = 0;
+  size_t size = 0, stride = share == 100 ? 1 : 331 / (size_t)share + 1;
   (void)run_with(STORAGE_FINE, 0, &acknowledged);
   struct storage_state *whole = storage_save();
   if (!storage_bytes("case/journal.db", &size)) exit(1);
   for (size_t at = 0; at < size; at++)
     for (int bit = 0; bit < 8; bit++) {
-      if (share < 100 && (at * 8 + (size_t)bit) % 17) continue;
+      if ((at * 8 + (size_t)bit) % stride) continue;
       storage_load(whole);
       storage_bytes("case/journal.db", &size)[at] ^= (unsigned char)(1 << bit);
       struct uh_err err = UH_ERR_INIT;

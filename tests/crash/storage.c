@@ -63,7 +63,7 @@ static void set_size(struct content *c, size_t size) {
 }
 static void put(struct content *c, const void *data, size_t n, size_t at) {
   if (at + n > c->size) set_size(c, at + n);
-  memcpy(c->data + at, data, n);
+  if (n) memcpy(c->data + at, data, n);
 }
 static void copy(struct content *to, const struct content *from) {
   to->size = 0;
