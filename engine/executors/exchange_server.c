@@ -57,7 +57,7 @@ static int sign_in(struct uh_exchange_server *s, struct uh_err *err) {
                                              .keytab = x->keytab,
                                              .redirect_hosts = x->redirect_hosts.v,
                                              .n_redirect_hosts = x->redirect_hosts.n},
-                                   .operation_ms = OPERATION_MS};
+                                   .operation_ms = s->options.operation_ms ? s->options.operation_ms : OPERATION_MS};
   return uh_wsman_open(&wsman, &s->wsman, err);
 }
 

@@ -27,7 +27,8 @@ struct uh_exchange_server_options {
   const char *UH_NULLABLE domain_controller; /* pinned in every change */
   bool (*UH_NULLABLE cancelled)(void *user);
   void *cancel_user;
-  int64_t limit_ms; /* of one cmdlet; 0: wire/psrp.h's */
+  int64_t limit_ms;     /* of one cmdlet; 0: wire/psrp.h's */
+  int64_t operation_ms; /* of one Receive, after which a write can be stopped; 0: 4 s */
   /* Each object that a cmdlet puts out. May be NULL. */
   void (*UH_NULLABLE output)(void *user, const struct uh_clixml_value *object);
   void (*UH_NULLABLE warning)(void *user, const char *message);

@@ -10,7 +10,7 @@
 #define RESOURCE "http://schemas.microsoft.com/powershell/Microsoft.Exchange"
 #define TERMINATE "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/signal/Terminate"
 #define STOP "powershell/signal/crtl_c" /* spelt so by client and server of Windows */
-#define ENVELOPE_TEXT 4096u             /* of a request without its data */
+#define ENVELOPE_TEXT ((size_t)4096)    /* of a request without its data */
 #define UUID_TEXT (5 + UH_GUID_TEXT)
 #define SLICE_MS 250
 #define FRAGMENT_HEADER ((size_t)21)

@@ -11,12 +11,12 @@
  */
 #include "wire/wsman_auth.h"
 
-#define UH_WSMAN_OPERATION_MS 20000     /* so long the server may keep a Receive that has nothing to tell */
-#define UH_WSMAN_GRACE_MS 30000         /* and so long we wait beyond */
-#define UH_WSMAN_ENVELOPE_FIRST 153600u /* WSMan 2.0's bound */
-#define UH_WSMAN_ENVELOPE 512000u       /* of WSMan 3.0, which speaks protocol 2.2 and later */
-#define UH_WSMAN_RECEIVE_TRIES 3        /* of one unanswered Receive */
-#define UH_WSMAN_QUOTA_PAUSE_MS 2000    /* the first; doubled each time */
+#define UH_WSMAN_OPERATION_MS 20000              /* so long the server may keep a Receive that has nothing to tell */
+#define UH_WSMAN_GRACE_MS 30000                  /* and so long we wait beyond */
+#define UH_WSMAN_ENVELOPE_FIRST ((size_t)153600) /* WSMan 2.0's bound */
+#define UH_WSMAN_ENVELOPE ((size_t)512000)       /* of WSMan 3.0, which speaks protocol 2.2 and later */
+#define UH_WSMAN_RECEIVE_TRIES 3                 /* of one unanswered Receive */
+#define UH_WSMAN_QUOTA_PAUSE_MS 2000             /* the first; doubled each time */
 #define UH_WSMAN_QUOTA_PAUSE_MAX_MS 60000
 #define UH_WSMAN_HOPS_MAX 5 /* redirects in a row */
 

@@ -463,6 +463,22 @@ def test_a_lost_answer_is_never_repeated(exchange, fault):
     assert exchange.control("shells") == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_write_is_stopped_in_order(exchange, number):
+    """The answer that is under way is waited for, then the cmdlet is stopped; where it stood is not known."""
+    exchange.control("faults", [{"match": {"cmdlet": "Remove-HybridConfiguration"}, "fault": "sleep", "args": {"seconds": 40}}])
+    running = exchange.start("--write", "--operation-ms", 500, exchange.configuration(), "Remove-HybridConfiguration", "-")
+    process.wait_for(lambda: commands(exchange, "Remove-HybridConfiguration"), 10, "the write runs")
+    running.send_signal(number)
+    stopped = time.time()
+    out, _ = running.communicate(timeout=SECONDS)
+    said = [json.loads(line) for line in out.splitlines()]
+    assert running.returncode == INTERRUPTED and outcome(said) == "unknown" and "look at the object" in error(said)["remedy"], said
+    assert "powershell/signal/crtl_c" in [entry.get("code") for entry in exchange.log(kind="request", verb="Signal")]
+    deleted = exchange.log(kind="request", verb="Delete")
+    assert len(deleted) == 1 and deleted[0]["time"] - stopped < 3 and exchange.control("shells") == []
+
+
 def test_an_account_that_may_not(exchange):
     admin = exchange.lab.exchange_section("admin")["user"]
     exchange.control("roles", {admin: {"without": ["Remove-HybridConfiguration"]}})

@@ -203,7 +203,20 @@ static void refuses_what_is_no_reply(void **state) {
                           "<e:Envelope xmlns:e='http://www.w3.org/2003/05/soap-envelope'><e:Body/></e:Envelope>",
                           NULL, what),
                    -1);
-  assert_string_equal(what, "the reply is not well-formed XML, or holds a document type");
+  assert_string_equal(what, "the reply is not well-formed XML in UTF-8, or holds a document type");
+  /* UTF-8 was asked for, and is what comes, whatever the text says of itself. */
+  assert_int_equal(unread("<?xml version='1.0' encoding='UTF-16'?><e:Envelope "
+                          "xmlns:e='http://www.w3.org/2003/05/soap-envelope'><e:Body/></e:Envelope>",
+                          NULL, what),
+                   0);
+  assert_int_equal(
+      unread("<e:Envelope xmlns:e='http://www.w3.org/2003/05/soap-envelope'><e:Body>\xff</e:Body></e:Envelope>", NULL,
+             what),
+      -1);
+  assert_int_equal(
+      unread("\xef\xbb\xbf<e:Envelope xmlns:e='http://www.w3.org/2003/05/soap-envelope'><e:Body/></e:Envelope>", NULL,
+             what),
+      0);
   /* Prefixes mean nothing, namespaces all. */
   assert_int_equal(unread("<s:Envelope xmlns:s='urn:other'><s:Body/></s:Envelope>", NULL, what), -1);
 }
@@ -285,6 +298,9 @@ static void reads_exchanges_tokens(void **state) {
       &f);
   assert_false(f.too_many);
   assert_int_equal(err.cls, UH_ERR_DENIED);
+  err = fault_err("x", "2150859161",
+                  "<f:At>https://ex03.contoso.com/PowerShell/</f:At>https://ex02.contoso.com/PowerShell/", &f);
+  assert_string_equal(f.redirect, "https://ex03.contoso.com/PowerShell/");
   err = fault_err("x", "2150859161", "go to https://ex02.contoso.com/PowerShell/, please", &f);
   assert_string_equal(f.redirect, "https://ex02.contoso.com/PowerShell/");
   assert_non_null(strstr(err.what, "https://ex02.contoso.com/PowerShell/"));

@@ -236,6 +236,7 @@ static int writing(const struct uh_exchange_config *x, const struct options *o, 
                                                .domain_controller = o->dc,
                                                .cancelled = cancelled,
                                                .limit_ms = o->limit_ms,
+                                               .operation_ms = o->operation_ms,
                                                .output = on_object,
                                                .warning = on_warning};
   UH_CLEANUP(uh_exchange_server_closep) struct uh_exchange_server *server = NULL;
