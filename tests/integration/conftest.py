@@ -15,7 +15,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, TOP)
 
 from fixtures.lab import process  # noqa: E402
-from fixtures.lab.lab import Lab  # noqa: E402
+from fixtures.lab.lab import Lab, state_facts  # noqa: E402
 
 process.BOUND = True  # a killed test run leaves nothing running
 
@@ -51,11 +51,7 @@ class Program:
     def attest(self, configuration, case, facts):
         """States each fact of an organisation's attestations.yaml on the evidence of the case's newest observation, into the
         file that the configuration names."""
-        for fact in facts:
-            more = [option for name in ("object", "note") if name in fact for option in ("--" + name, fact[name])]
-            done = self.run("-c", configuration, "-C", case, "attest", "add", fact["fact"], fact["value"], *more, "--approver", "Joan Clarke",
-                            "--days", "90")
-            assert done.returncode == 0, done.stderr
+        return list(state_facts(self.path, configuration, facts, case))
 
 
 @pytest.fixture(scope="session")
