@@ -12,9 +12,10 @@
 #include "case/config.h"
 #include "rules/statement_text.h"
 
+enum { DEPTH_MAX = 16 };
+
 /* ---- the keys of an entry ---- */
 
-enum { DEPTH_MAX = 500 };
 enum key { K_SUBJECT, K_OBJECT, K_TEXT, K_NOTE, K_APPROVER, K_FROM, K_UNTIL, K_EVIDENCE, K_MAX };
 struct key_name {
   const char *name; /* NULL: entries of this kind have none */
@@ -275,40 +276,43 @@ static int parse(yaml_parser_t *parser, struct uh_statements *s, struct uh_state
   return rc == 0 && any ? only_one(parser, s->path, err) : rc;
 }
 
-/* The line where brackets nest deeper than any statement could, 0 where none does. libyaml takes time that grows with
- * the square of the depth, so it is not asked. Brackets inside quotes count too: nobody writes so many of them. */
-static unsigned too_deep(const char *text, size_t n) {
-  unsigned line = 1, depth = 0;
-  for (size_t i = 0; i < n; i++) {
-    if (text[i] == '\n') line++;
-    if (text[i] == '[' || text[i] == '{') depth++;
-    if ((text[i] == ']' || text[i] == '}') && depth) depth--;
-    if (depth > DEPTH_MAX) return line;
+/* libyaml takes quadratic time for deep nesting, and an entry has none: looked at first, event by event. */
+static int look_at_depth(yaml_parser_t *parser, const char *path, struct uh_err *err) {
+  unsigned depth = 0;
+  for (bool more = true; more;) {
+    yaml_event_t event;
+    if (!yaml_parser_parse(parser, &event)) return fail_yaml(parser, path, err);
+    depth += event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT;
+    depth -= event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
+    more = event.type != YAML_STREAM_END_EVENT;
+    size_t line = event.start_mark.line + 1;
+    yaml_event_delete(&event);
+    if (depth <= DEPTH_MAX) continue;
+    (void)uh_fail(err, UH_ERR_CONFIG, "lists and sections stand deeper in each other than any key needs");
+    uh_err_where(err, "%s:%zu", path, line);
+    return -1;
   }
   return 0;
 }
 
-static int fail_deep(const char *path, unsigned line, struct uh_err *err) {
-  (void)uh_fail(err, UH_ERR_CONFIG, "brackets are nested deeper than %d", DEPTH_MAX);
-  uh_err_where(err, "%s:%u", path, line);
-  return -1;
+static int with_parser(const char *text, size_t n, struct uh_statements *s, struct uh_statement_place *place,
+                       struct uh_err *err) {
+  yaml_parser_t parser;
+  if (!yaml_parser_initialize(&parser)) return uh_fail_nomem(err);
+  yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+  yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
+  int rc = place ? parse(&parser, s, place, err) : look_at_depth(&parser, s->path, err);
+  yaml_parser_delete(&parser);
+  return rc;
 }
 
 int uh_statements_parse_place(enum uh_statement_kind kind, const char *path, const char *text, size_t n,
                               struct uh_statements **ret, struct uh_statement_place *ret_place, struct uh_err *err) {
   UH_CLEANUP(uh_statements_freep) struct uh_statements *s = calloc(1, sizeof *s);
   struct uh_statement_place place = {0};
-  yaml_parser_t parser;
   if (!s || !(s->path = strdup(path))) return uh_fail_nomem(err);
-  unsigned deep = too_deep(text, n);
-  if (deep) return fail_deep(path, deep, err);
   s->kind = kind;
-  if (!yaml_parser_initialize(&parser)) return uh_fail_nomem(err);
-  yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-  yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
-  int rc = parse(&parser, s, &place, err);
-  yaml_parser_delete(&parser);
-  if (rc < 0) return -1;
+  if (with_parser(text, n, s, NULL, err) < 0 || with_parser(text, n, s, &place, err) < 0) return -1;
   *ret_place = place;
   *ret = UH_TAKE(s);
   return 0;
