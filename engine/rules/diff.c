@@ -332,7 +332,7 @@ int uh_diff(const char *old_facts, const char *new_facts, const struct uh_judge_
             struct uh_err *err) {
   const char *const paths[2] = {old_facts, new_facts};
   UH_CLEANUP(uh_diff_freep) struct uh_diff *d = NULL;
-  if (look_at(paths[0], err) < 0 || look_at(paths[1], err) < 0 || open_diff(paths, &d, err) < 0 ||
+  if (look_at(paths[0], err) < 0 || look_at(paths[1], err) < 0 || open_diff(paths, &d, err) < 0 || !d ||
       judge_both(d, paths, how, err) < 0)
     return -1;
   for (int i = 0; i < 2; i++)
