@@ -117,7 +117,7 @@ static const struct uh_rule organization[] = {
   "    count(CASE WHEN NOT claim.mine THEN 1 END) AS by_others,"                                                    \
   "    count(claim.kind) AS claims,"                                                                                \
   "    max(CASE WHEN NOT claim.mine THEN claim.organization END) AS other"                                          \
-  "   FROM thing LEFT JOIN claim ON claim.kind = thing.kind"                                                        \
+  "   FROM thing LEFT JOIN claim ON claim.kind = thing.kind AND claim.target <> ''"                                 \
   "     AND claim.target IN (lower(thing.name), lower(thing.identity), lower(thing.guid))"                          \
   "   GROUP BY thing.fact),"                                                                                        \
   " led AS ("                                                                                                       \
