@@ -119,19 +119,16 @@ static void fn_digest(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   sqlite3_result_int64(ctx, (sqlite3_int64)sum);
 }
 
-/* ---- the run ---- */
-
-static void pairs_clear(struct pairs *p) {
-  sqlite3_finalize(p->insert);
-  /* The functions hold pointers into this. */
-  sqlite3_create_function(p->db, "uh_digest", 4, SQLITE_UTF8, NULL, NULL, NULL, NULL);
-  sqlite3_create_function(p->db, "uh_open", 1, SQLITE_UTF8, NULL, NULL, NULL, NULL);
-  sqlite3_create_function(p->db, "uh_may_be_open", 2, SQLITE_UTF8, NULL, NULL, NULL, NULL);
-  uh_str_clear(&p->key);
-  free(p->open.v);
-  free(p->next.v);
-  free(p->addresses);
+/* uh_external(id): the GUID of "User_2e4c6a8d-..." as of "2e4c6a8d-..", NULL where there is none. */
+static void fn_external(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  (void)argc;
+  const char *text = (const char *)sqlite3_value_text(argv[0]);
+  const char *bar = text ? strchr(text, '_') : NULL;
+  uint8_t guid[UH_GUID_SIZE];
+  if (text && uh_guid_parse(bar ? bar + 1 : text, guid)) sqlite3_result_blob(ctx, guid, sizeof guid, SQLITE_TRANSIENT);
 }
+
+/* ---- the run ---- */
 
 static int fail(struct pairs *p, struct uh_err *err) {
   return uh_fail(err, UH_ERR_INTERNAL, UH_PAIRS_VIEW ": %s", sqlite3_errmsg(p->db));
@@ -202,7 +199,7 @@ static int fill_filter(struct pairs *p, struct uh_err *err) {
 
 /* ---- one key ---- */
 
-#define EXTERNAL_DIRECTORY "guid_blob(substr(external_id, instr(external_id, '_') + 1))"
+#define EXTERNAL "uh_external(external_id)"
 #define DIRECTORY_DIGEST "uh_digest(addresses, mail, custom_attributes, recipient_type_details)"
 #define EXCHANGE_DIGEST \
   "uh_digest(addresses, windows_address, custom_attributes, " UH_SQL_REMOTE_TYPE("recipient_type_details") ")"
@@ -210,8 +207,7 @@ static int fill_filter(struct pairs *p, struct uh_err *err) {
 static const struct stage {
   const char *name, *directory_from, *directory_key, *exchange_key;
 } stages[] = {
-    {"ExternalDirectoryObjectId", "directory_recipient WHERE external_id <> ''", EXTERNAL_DIRECTORY,
-     "guid_blob(external_id)"},
+    {"ExternalDirectoryObjectId", "directory_recipient WHERE external_id <> ''", EXTERNAL, EXTERNAL},
     {"ImmutableId", "directory_recipient WHERE true", "iif(length(consistency_guid) = 16, consistency_guid, guid)",
      "immutable_guid(immutable_id)"},
     {"ExchangeGuid", "directory_recipient WHERE mailbox_guid <> x''", "mailbox_guid", "exchange_guid"},
@@ -227,13 +223,13 @@ enum { STAGES = sizeof stages / sizeof *stages };
 static char *directory_sql(const struct stage *s) {
   return sqlite3_mprintf("SELECT %s AS pair_key, directory_recipient.fact, " DIRECTORY_DIGEST
                          ", %s FROM %s ORDER BY pair_key",
-                         s->directory_key, s == stages ? "NULL" : EXTERNAL_DIRECTORY, s->directory_from);
+                         s->directory_key, s == stages ? "NULL" : EXTERNAL, s->directory_from);
 }
 static char *exchange_sql(const struct stage *s) {
   return sqlite3_mprintf("SELECT %s AS pair_key, fact, " EXCHANGE_DIGEST
                          ", %s, is_cloud_managed FROM exchange_recipient WHERE " UH_SQL_CLOUD_MAILBOX
                          " AND uh_open(fact) ORDER BY pair_key",
-                         s->exchange_key, s == stages ? "NULL" : "guid_blob(external_id)");
+                         s->exchange_key, s == stages ? "NULL" : EXTERNAL);
 }
 
 struct cursor {
@@ -417,6 +413,27 @@ static int find_pairs(struct pairs *p, struct uh_err *err) {
   return p->any_open ? put_rest(p, err) : 0;
 }
 
+static const struct {
+  const char *name;
+  int args;
+  void (*fn)(sqlite3_context *, int, sqlite3_value **);
+} functions[] = {{"uh_digest", 4, fn_digest},
+                 {"uh_external", 1, fn_external},
+                 {"uh_open", 1, fn_open},
+                 {"uh_may_be_open", 2, fn_may_be_open}};
+enum { FUNCTIONS = sizeof functions / sizeof *functions };
+
+static void pairs_clear(struct pairs *p) {
+  sqlite3_finalize(p->insert);
+  /* They hold pointers into this. */
+  for (size_t i = 0; i < FUNCTIONS; i++)
+    sqlite3_create_function(p->db, functions[i].name, functions[i].args, SQLITE_UTF8, NULL, NULL, NULL, NULL);
+  uh_str_clear(&p->key);
+  free(p->open.v);
+  free(p->next.v);
+  free(p->addresses);
+}
+
 static int prepare(struct pairs *p, struct uh_err *err) {
   static const char sql[] = "CREATE TEMP TABLE " UH_SHARED UH_PAIRS_VIEW
                             "(exchange INTEGER, directory INTEGER, matches INTEGER, found_by TEXT);"
@@ -425,11 +442,12 @@ static int prepare(struct pairs *p, struct uh_err *err) {
   static const char insert[] = "INSERT INTO temp." UH_SHARED UH_PAIRS_VIEW " VALUES(?, ?, ?, ?)";
   if (getrandom(&p->seed, sizeof p->seed, GRND_NONBLOCK) != (ssize_t)sizeof p->seed) p->seed = (uint64_t)(uintptr_t)p;
   if (sqlite3_exec(p->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
-      sqlite3_prepare_v2(p->db, insert, -1, &p->insert, NULL) != SQLITE_OK ||
-      sqlite3_create_function(p->db, "uh_digest", 4, SQLITE_UTF8, p, fn_digest, NULL, NULL) != SQLITE_OK ||
-      sqlite3_create_function(p->db, "uh_open", 1, SQLITE_UTF8, p, fn_open, NULL, NULL) != SQLITE_OK ||
-      sqlite3_create_function(p->db, "uh_may_be_open", 2, SQLITE_UTF8, p, fn_may_be_open, NULL, NULL) != SQLITE_OK)
+      sqlite3_prepare_v2(p->db, insert, -1, &p->insert, NULL) != SQLITE_OK)
     return fail(p, err);
+  for (size_t i = 0; i < FUNCTIONS; i++)
+    if (sqlite3_create_function(p->db, functions[i].name, functions[i].args, SQLITE_UTF8, p, functions[i].fn, NULL,
+                                NULL) != SQLITE_OK)
+      return fail(p, err);
   return 0;
 }
 

@@ -338,6 +338,11 @@ static void a_check_may_not_apply(void **state) {
   s = judge(CHECK(.rules = nothing_rules, .applies = "SELECT 0", .applies_needs = "cloud:Recipient"),
             &(struct world){.mailbox_set = "complete"});
   assert_string_equal(s.status, "unknown");
+  /* What it would have looked at plays no part then, unless it cannot be told that it does not apply. */
+  s = judge(CHECK(.rules = nothing_rules, .applies = "SELECT 0"), &(struct world){.recipient_set = "complete"});
+  assert_string_equal(s.status, "not-applicable");
+  s = judge(CHECK(.rules = nothing_rules, .applies = "SELECT 1"), &(struct world){.recipient_set = "complete"});
+  assert_string_equal(s.status, "unknown");
   s = judge(CHECK(.rules = nothing_rules, .applies = "SELECT NULL"), &(struct world){.mailbox_set = "complete"});
   assert_string_equal(s.status, "unknown");
 }
