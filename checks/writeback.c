@@ -282,14 +282,16 @@ static const struct uh_rule attributes[] = {{"on-premises", BOTH, attributes_sql
 /* clang-format on */
 
 #define APPLIES .applies = UH_SQL_WRITEBACK_APPLIES
-#define READERS                                                                                                       \
-  {                                                                                                                   \
-    .fact = "writeback.applications-read-directory",                                                                  \
-    .question = "Do applications on premises read Exchange's attributes (mail, proxyAddresses, extensionAttribute1 "  \
-                "to 15, the recipient type) from Active Directory?",                                                  \
-    .how = "Ask those who run them: printers with LDAP address books, identity management, signatures, telephone "    \
-           "systems, mail gateways. Domain controllers can log who searches (event 1644).",                           \
-    .values = "yes|no"                                                                                                \
+#define READERS                                                                                                 \
+  {                                                                                                             \
+    .fact = "writeback.applications-read-directory",                                                            \
+    .question =                                                                                                 \
+        "Do applications on premises read Exchange's attributes (mail, proxyAddresses, extensionAttribute1 "    \
+        "to 15, the recipient type) from Active Directory?",                                                    \
+    .how =                                                                                                      \
+        "Ask those who run them: printers with LDAP address books, identity management, signatures, telephone " \
+        "systems, mail gateways. Domain controllers can log who searches (event 1644).",                        \
+    .values = "yes|no"                                                                                          \
   }
 static const struct uh_attestable readers[] = {READERS, {0}};
 static const struct uh_attestable agent_or_readers[] = {
@@ -303,7 +305,7 @@ static const struct uh_attestable agent_or_readers[] = {
 
 #define GUIDE "https://learn.microsoft.com/exchange/hybrid-deployment/enable-exchange-attributes-cloud-management"
 #define CLOUD_SYNC "https://learn.microsoft.com/entra/identity/hybrid/cloud-sync/what-is-cloud-sync"
-#define WHEN                                                                                                        \
+#define WHEN                                                                                                           \
   " It applies where such a job exists, or where it is stated that applications read Active Directory; where that is " \
   "denied and no job exists, it does not."
 static const struct uh_check checks[] = {
@@ -373,8 +375,9 @@ static const struct uh_check checks[] = {
      .remedy = "Ask Microsoft whether the limit of your tenant is higher (writeback.limit in the configuration), or "
                "read the attributes from Microsoft Graph instead of Active Directory.",
      .reference = GUIDE,
-     .explain = "Mailboxes with IsExchangeCloudManaged against writeback.limit: 600,000 unless configured, as published "
-                "in August 2026 (200,000 in the preview before)." WHEN},
+     .explain =
+         "Mailboxes with IsExchangeCloudManaged against writeback.limit: 600,000 unless configured, as published "
+         "in August 2026 (200,000 in the preview before)." WHEN},
     {.id = "writeback.object",
      .title = "Every cloud-managed mailbox is one object in Active Directory",
      .severity = UH_WARNING,
@@ -397,15 +400,17 @@ static const struct uh_check checks[] = {
      .rules = attributes,
      APPLIES,
      .attests = readers,
-     .remedy = "Let a cycle or two pass (up to 40 minutes) and audit again. What stays different: look up the object in "
-               "the provisioning logs, and provision it on demand. Exchange Online is right; do not change the values "
-               "in Active Directory by hand.",
+     .remedy =
+         "Let a cycle or two pass (up to 40 minutes) and audit again. What stays different: look up the object in "
+         "the provisioning logs, and provision it on demand. Exchange Online is right; do not change the values "
+         "in Active Directory by hand.",
      .reference = GUIDE,
-     .explain = "proxyAddresses, mail (WindowsEmailAddress), extensionAttribute1 to 15 (CustomAttribute1 to 15) and "
-                "msExchRecipientTypeDetails. Addresses are compared as sets, by what an address means and not by its "
-                "letters' case; the primary one has to be the same. Not compared: addresses of other types (X500, SIP, "
-                "SPO) and of the tenant's own onmicrosoft.com domains, of which each side has some of its own; "
-                "msExchExtensionCustomAttribute1 to 5 and the display type; the recipient type where the cloud's has no "
-                "counterpart on premises. What was not obtained on either side is unknown." WHEN},
+     .explain =
+         "proxyAddresses, mail (WindowsEmailAddress), extensionAttribute1 to 15 (CustomAttribute1 to 15) and "
+         "msExchRecipientTypeDetails. Addresses are compared as sets, by what an address means and not by its "
+         "letters' case; the primary one has to be the same. Not compared: addresses of other types (X500, SIP, "
+         "SPO) and of the tenant's own onmicrosoft.com domains, of which each side has some of its own; "
+         "msExchExtensionCustomAttribute1 to 5 and the display type; the recipient type where the cloud's has no "
+         "counterpart on premises. What was not obtained on either side is unknown." WHEN},
     {0}};
 UH_CHECK_MODULE(writeback, checks);
