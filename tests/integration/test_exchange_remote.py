@@ -22,6 +22,7 @@ from recording_proxy import RecordingProxy
 DRIVERS = os.path.join(os.environ.get("BUILD_DIR") or os.path.join(TOP, "build"), "tests", "integration", "drivers")
 RUN = os.path.join(DRIVERS, "exchange_run")
 SECONDS = 60
+AT_ONCE = 5     # on a machine with other things to do; the cmdlet itself would take 40
 DENIED, UNAVAILABLE, CONFIG, INTERRUPTED, DATA = 77, 69, 78, 130, 65
 PARTNER = "Partner Adatum"
 
@@ -272,7 +273,7 @@ def test_cmdlet_has_a_deadline(exchange):
 def test_connection_lost_between_requests(exchange):
     """Idle connections are closed by servers: nothing had been sent, so a new one is signed in, and the shell goes on."""
     with RecordingProxy(exchange.info["port"]) as proxy:
-        running = exchange.start("--pause-ms", 1000, exchange.configuration(port=proxy.port), "Get-AcceptedDomain", "+", "Get-SendConnector")
+        running = exchange.start("--pause-ms", 2000, exchange.configuration(port=proxy.port), "Get-AcceptedDomain", "+", "Get-SendConnector")
         process.wait_for(lambda: exchange.verbs().count("Signal") == 1, 10, "the first cmdlet is over")
         time.sleep(0.2)  # its answer arrives
         proxy.cut()
@@ -379,7 +380,7 @@ def test_interrupt_deletes_at_once(exchange, number):
     out, _ = running.communicate(timeout=SECONDS)
     assert running.returncode == INTERRUPTED, out
     deleted = exchange.log(kind="request", verb="Delete")
-    assert len(deleted) == 1 and deleted[0]["time"] - stopped < 2
+    assert len(deleted) == 1 and deleted[0]["time"] - stopped < AT_ONCE
     assert exchange.control("shells") == []
 
 
@@ -476,7 +477,7 @@ def test_interrupted_write_is_stopped_in_order(exchange, number):
     assert running.returncode == INTERRUPTED and outcome(said) == "unknown" and "look at the object" in error(said)["remedy"], said
     assert "powershell/signal/crtl_c" in [entry.get("code") for entry in exchange.log(kind="request", verb="Signal")]
     deleted = exchange.log(kind="request", verb="Delete")
-    assert len(deleted) == 1 and deleted[0]["time"] - stopped < 3 and exchange.control("shells") == []
+    assert len(deleted) == 1 and deleted[0]["time"] - stopped < AT_ONCE and exchange.control("shells") == []
 
 
 def test_an_account_that_may_not(exchange):
