@@ -8,7 +8,8 @@ import gssapi
 import pytest
 
 from exchange_client import Fault, Refused, Session
-from test_exchange_simulator import running, server  # noqa: F401 (fixtures)
+from fixtures.lab import process
+from test_exchange_simulator import WAIT_SECONDS, running, server  # noqa: F401 (fixtures)
 
 BROKEN = (ConnectionError, http.client.HTTPException, TimeoutError)
 
@@ -61,8 +62,7 @@ def test_an_unanswered_write_was_carried_out(server):  # noqa: F811
         with pytest.raises(BROKEN):
             session.run("Remove-RemoteDomain", {"Identity": "Lost answer", "Confirm": False})
     with server.session() as session:
-        while session.run("Get-RemoteDomain", {"Identity": "Lost answer"}).output:
-            pass
+        process.wait_for(lambda: not session.run("Get-RemoteDomain", {"Identity": "Lost answer"}).output, WAIT_SECONDS, "it is removed")
     assert len(server.log(cmdlet="Remove-RemoteDomain", executed="true")) == 1
 
 
