@@ -134,7 +134,17 @@ int uh_graph_on_object(void *user, const char *json, size_t n, struct uh_err *er
   return result;
 }
 
+/* Documented for signed-in people only: most applications may never read it. No check concludes from it, so a refusal
+ * is told and makes nothing incomplete; a check that needs the set finds it not observed. */
+static bool is_aside(const char *kind) {
+  return strcmp(kind, "GraphDirectorySynchronization") == 0;
+}
+
 void uh_graph_report(struct uh_graph_reader *r, bool complete, bool any, enum uh_answer answer, const char *why) {
+  if (!complete && answer == UH_REFUSED && is_aside(r->kind)) {
+    uh_observe_notice(r->source->observe, "how the directory is synchronised is not shown: %s", why);
+    return;
+  }
   uh_observe_set(r->source->observe, SIDE, r->kind, "",
                  complete            ? "complete"
                  : any && r->written ? "partial"

@@ -505,12 +505,23 @@ def test_a_right_that_the_account_lacks(tenant):
 
 def test_graph_refuses_a_permission(tenant):
     org = organization()
+    org["apps"][0]["roles"].remove("Domain.Read.All")
+    t = tenant(org=org)
+    facts = t.observe("cloud:GraphDomain", "cloud:GraphOrganization")
+    state, answer, why = facts.set("GraphDomain")
+    assert (state, answer) == ("failed", 1 + 1)
+    assert "Domain.Read.All" in why
+    assert facts.state("GraphOrganization") == "complete"
+
+
+def test_what_no_application_may_read(tenant):
+    """The synchronisation's settings are for signed-in people: refused to an application, they are a notice and no gap."""
+    org = organization()
     org["apps"][0]["roles"].remove("OnPremDirectorySynchronization.Read.All")
     t = tenant(org=org)
     facts = t.observe("cloud:GraphDirectorySynchronization", "cloud:GraphDomain")
-    state, answer, why = facts.set("GraphDirectorySynchronization")
-    assert (state, answer) == ("failed", 1 + 1)
-    assert "OnPremDirectorySynchronization.Read.All" in why
+    assert "GraphDirectorySynchronization" not in facts.states()
+    assert any("OnPremDirectorySynchronization.Read.All" in text for (text,) in facts.db.execute("SELECT text FROM t_notice"))
     assert facts.state("GraphDomain") == "complete"
 
 
