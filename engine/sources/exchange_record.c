@@ -82,12 +82,17 @@ const char *uh_record_select(const char *noun) {
   return n ? n->select : NULL;
 }
 
+/* Properties by length and first letter: each name of each object is looked up. */
+static unsigned slot_of(const char *name, size_t n) {
+  return ((unsigned)n * 8 ^ ((unsigned char)name[0] & 0x1fu)) & 0xffu;
+}
+
 struct uh_record_writer {
+  uint8_t slot[256], next[PROPERTIES]; /* by slot_of: one more than the property's number, and the next one's */
   struct uh_rows *rows;
   bool recipient;
   char side[16], source[32], kind[KIND_MAX], listing[KIND_MAX];
   int64_t count;
-  int hint;        /* the property after the last one found: records list theirs in the same order */
   uint64_t filled; /* columns that have a value */
   bool in_list;
   const struct property *list_property;
@@ -107,6 +112,11 @@ int uh_record_writer_open(struct uh_observe *observe, const char *side, const ch
   struct uh_record_writer *w = calloc(1, sizeof *w);
   if (!w) return uh_fail_nomem(err);
   w->recipient = uh_record_is_recipient(noun);
+  for (int i = 0; i < PROPERTIES; i++) {
+    uint8_t *slot = &w->slot[slot_of(properties[i].name, strlen(properties[i].name))];
+    w->next[i] = *slot;
+    *slot = (uint8_t)(i + 1);
+  }
   (void)snprintf(w->side, sizeof w->side, "%s", side);
   (void)snprintf(w->source, sizeof w->source, "%s", source);
   (void)snprintf(w->kind, sizeof w->kind, "%s", noun);
@@ -138,7 +148,6 @@ int64_t uh_record_count(const struct uh_record_writer *w) {
 }
 
 void uh_record_begin(struct uh_record_writer *w) {
-  w->hint = 0;
   w->filled = 0;
   w->in_list = false;
   w->guid_strong = false;
@@ -157,13 +166,10 @@ void uh_record_drop(struct uh_record_writer *w) {
   uh_rows_drop(w->rows);
 }
 
-static const struct property *find_property(struct uh_record_writer *w, const char *name) {
-  for (int i = 0; i < PROPERTIES; i++) {
-    int at = (w->hint + i) % PROPERTIES;
-    /* Names of different first letters are told apart without a call. */
-    if (((properties[at].name[0] ^ name[0]) & 0x5f) != 0 || strcasecmp(properties[at].name, name) != 0) continue;
-    w->hint = (at + 1) % PROPERTIES;
-    return &properties[at];
+static const struct property *find_property(const struct uh_record_writer *w, const char *name, size_t n) {
+  for (unsigned i = n ? w->slot[slot_of(name, n)] : 0; i > 0; i = w->next[i - 1]) {
+    const struct property *p = &properties[i - 1];
+    if (strncasecmp(p->name, name, n) == 0 && !p->name[n]) return p;
   }
   return NULL;
 }
@@ -238,13 +244,18 @@ static void text_column(struct uh_record_writer *w, const struct property *p, co
 }
 
 /* CustomAttribute1 to 15 share a column. 0 to 14, or -1: the property is none of them. */
+#define CUSTOM "CustomAttribute"
 static int custom_index(const char *property) {
-  static const char name[] = "CustomAttribute";
-  if (strncasecmp(property, name, sizeof name - 1) != 0) return -1;
-  const char *digits = property + sizeof name - 1;
+  if (strncasecmp(property, CUSTOM, sizeof CUSTOM - 1) != 0) return -1;
+  const char *digits = property + sizeof CUSTOM - 1;
   char *end;
   long number = *digits >= '1' && *digits <= '9' ? strtol(digits, &end, 10) : 0;
   return number >= 1 && number <= UH_CUSTOM_ATTRIBUTES && !*end ? (int)number - 1 : -1;
+}
+
+bool uh_record_wants(const struct uh_record_writer *w, const char *property, size_t n) {
+  if (!w->recipient || find_property(w, property, n)) return true;
+  return n > sizeof CUSTOM - 1 && strncasecmp(property, CUSTOM, sizeof CUSTOM - 1) == 0;
 }
 
 static bool take_custom(struct uh_record_writer *w, const char *property, enum uh_answer answer, const char *text,
@@ -317,7 +328,7 @@ static void note_identity(struct uh_record_writer *w, const char *property, cons
 void uh_record_text(struct uh_record_writer *w, const char *property, const char *text, size_t n) {
   if (w->recipient) {
     if (take_custom(w, property, UH_VALUE, text, n)) return;
-    const struct property *p = find_property(w, property);
+    const struct property *p = find_property(w, property, strlen(property));
     if (p) text_column(w, p, text, n);
     return;
   }
@@ -328,7 +339,7 @@ void uh_record_text(struct uh_record_writer *w, const char *property, const char
 
 void uh_record_int(struct uh_record_writer *w, const char *property, int64_t value) {
   if (w->recipient) {
-    const struct property *p = find_property(w, property);
+    const struct property *p = find_property(w, property, strlen(property));
     if (!p || !takes(w, p)) return;
     char text[24];
     int n = snprintf(text, sizeof text, "%lld", (long long)value);
@@ -346,7 +357,7 @@ void uh_record_int(struct uh_record_writer *w, const char *property, int64_t val
 
 void uh_record_bool(struct uh_record_writer *w, const char *property, bool value) {
   if (w->recipient) {
-    const struct property *p = find_property(w, property);
+    const struct property *p = find_property(w, property, strlen(property));
     if (p) text_column(w, p, value ? "true" : "false", value ? 4 : 5);
     return;
   }
@@ -357,7 +368,7 @@ void uh_record_bool(struct uh_record_writer *w, const char *property, bool value
 void uh_record_none(struct uh_record_writer *w, const char *property) {
   if (w->recipient) {
     if (take_custom(w, property, UH_NONE, NULL, 0)) return;
-    const struct property *p = find_property(w, property);
+    const struct property *p = find_property(w, property, strlen(property));
     if (p) answer_column(w, p, UH_NONE);
     return;
   }
@@ -372,7 +383,7 @@ void uh_record_answer(struct uh_record_writer *w, const char *property, enum uh_
   }
   if (w->recipient) {
     if (take_custom(w, property, a, NULL, 0)) return;
-    const struct property *p = find_property(w, property);
+    const struct property *p = find_property(w, property, strlen(property));
     if (p) answer_column(w, p, a);
     return;
   }
@@ -387,7 +398,7 @@ void uh_record_list_begin(struct uh_record_writer *w, const char *property) {
   uh_str_addc(&w->list, '[');
   w->list_property = NULL;
   if (w->recipient)
-    w->list_property = find_property(w, property);
+    w->list_property = find_property(w, property, strlen(property));
   else
     json_name(w, property);
 }
@@ -423,7 +434,7 @@ void uh_record_list_end(struct uh_record_writer *w) {
 
 void uh_record_json(struct uh_record_writer *w, const char *property, const char *json) {
   if (w->recipient) {
-    const struct property *p = find_property(w, property);
+    const struct property *p = find_property(w, property, strlen(property));
     if (p && column_of(p)->type == 'T' && !is_list_column(p)) text_column(w, p, json, strlen(json));
     return;
   }

@@ -22,6 +22,9 @@ int uh_record_writer_close(struct uh_record_writer *UH_NULLABLE writer,
  */
 const char *UH_NULLABLE uh_record_select(const char *noun);
 bool uh_record_is_recipient(const char *noun);
+/* Whether a property becomes part of a fact: of a recipient few do, of a configuration object all. The name has n
+ * bytes. */
+bool uh_record_wants(const struct uh_record_writer *w, const char *property, size_t n);
 
 void uh_record_begin(struct uh_record_writer *w);
 void uh_record_text(struct uh_record_writer *w, const char *property, const char *text, size_t n);

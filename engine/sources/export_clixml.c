@@ -194,7 +194,8 @@ static int put_object(struct export_clixml *x, const struct uh_clixml_value *obj
   }
   uh_record_begin(f->writer);
   while ((v = uh_clixml_next_property(object, &walk, &name)))
-    if (!export_is_secret(name) && !export_is_noise(name)) put_property(x, name, v);
+    if (uh_record_wants(f->writer, name, strlen(name)) && !export_is_secret(name) && !export_is_noise(name))
+      put_property(x, name, v);
   return export_record_end(f, err);
 }
 
@@ -233,10 +234,15 @@ int export_clixml_begin(struct export_file *f, struct export_clixml **ret, struc
   return 0;
 }
 
+static bool wanted(void *user, const char *name, size_t n) {
+  return uh_record_wants(((struct export_clixml *)user)->file->writer, name, n);
+}
+
 int export_clixml_open(struct export_file *f, struct export_clixml **ret, struct uh_err *err) {
   UH_CLEANUP(export_clixml_freep) struct export_clixml *x = NULL;
   if (export_clixml_begin(f, &x, err) < 0) return -1;
   if (uh_clixml_open(on_object, x, &x->reader, err) < 0) return -1;
+  if (uh_record_is_recipient(f->name->noun)) uh_clixml_choose(x->reader, wanted, x);
   *ret = UH_TAKE(x);
   return 0;
 }

@@ -31,7 +31,7 @@ enum mode {
 struct frame {
   enum mode mode;
   uint8_t tag;
-  bool stray;                        /* attached nowhere: a property without name */
+  bool top;                          /* of a top-level object */
   struct uh_clixml_value *node;      /* the value that this element is, or belongs to */
   struct uh_clixml_value **tail;     /* where the next child goes */
   struct uh_clixml_value *key, *val; /* of an entry */
@@ -40,6 +40,8 @@ struct frame {
 struct uh_clixml {
   uh_clixml_object_fn object;
   void *user;
+  bool (*wanted)(void *user, const char *name, size_t n); /* NULL: everything */
+  void *wanted_user;
   xmlParserCtxtPtr xml;
   struct uh_err err;
   struct frame stack[UH_CLIXML_MAX_DEPTH];
@@ -158,16 +160,16 @@ static struct attributes attributes_of(int n, const xmlChar **a) {
     const char *name = (const char *)a[0], *value = (const char *)a[3];
     size_t len = (size_t)(a[4] - a[3]);
     if (a[1]) continue; /* xml:space and the like */
-    if (strcmp(name, "N") == 0) {
+    if (name[0] == 'N' && !name[1]) {
       out.name = value;
       out.name_n = len;
-    } else if (strcmp(name, "RefId") == 0) {
+    } else if (name[0] == 'R' && strcmp(name, "RefId") == 0) {
       out.id = value;
       out.id_n = len;
-    } else if (strcmp(name, "S") == 0) {
+    } else if (name[0] == 'S' && !name[1]) {
       out.stream = value;
       out.stream_n = len;
-    } else if (strcmp(name, "Version") == 0) {
+    } else if (name[0] == 'V' && strcmp(name, "Version") == 0) {
       out.version = value;
       out.version_n = len;
     }
@@ -254,10 +256,17 @@ static void attach(struct frame *parent, struct uh_clixml_value *v, const struct
   }
 }
 
+/* A property that nobody reads. An object may be referred to, so it is kept. */
+static bool is_unwanted(const struct uh_clixml *r, const struct frame *parent, enum tag tag,
+                        const struct attributes *a) {
+  if (!r->wanted || !parent->top || tag == TAG_Obj) return false;
+  return !r->wanted(r->wanted_user, a->name, a->name_n);
+}
+
 static void start_value(struct uh_clixml *r, enum tag tag, const struct attributes *a) {
   struct frame *parent = r->depth ? &r->stack[r->depth - 1] : NULL;
   bool members = parent && parent->mode == MODE_MEMBERS;
-  if ((members && !a->name) || is_dropped(tag, a) || tag == TAG_PR) {
+  if ((members && (!a->name || is_unwanted(r, parent, tag, a))) || is_dropped(tag, a) || tag == TAG_PR) {
     /* Nothing can ask for a property without name; SerializationData is never looked into. */
     (void)push(r, MODE_NOTHING, tag, NULL);
     r->dropped = 1;
@@ -271,7 +280,7 @@ static void start_value(struct uh_clixml *r, enum tag tag, const struct attribut
     (void)snprintf(r->stream, sizeof r->stream, "%.*s", (int)(a->stream_n < 32 ? a->stream_n : 32),
                    a->stream ? a->stream : "");
   if (tag == TAG_Obj) {
-    (void)push(r, MODE_OBJECT, tag, v);
+    push(r, MODE_OBJECT, tag, v)->top = !parent || parent->mode == MODE_OBJS;
     register_object(r, as_object(v), a);
   } else if (tag == TAG_Ref) {
     (void)push(r, MODE_NOTHING, tag, v);
@@ -309,7 +318,13 @@ static void start_in_object(struct uh_clixml *r, struct frame *f, enum tag tag, 
     case TAG_ToString: (void)push(r, MODE_TEXT, tag, f->node); return;
     case TAG_Props:
     case TAG_MS:
+      if (r->wanted && !f->top && f->node->text) {
+        (void)push(r, MODE_NOTHING, tag, NULL);
+        r->dropped = 1;
+        return;
+      }
       in = push(r, MODE_MEMBERS, tag, f->node);
+      in->top = f->top;
       in->tail = tag == TAG_Props ? &o->props : &o->ms;
       while (*in->tail) in->tail = &(*in->tail)->next;
       return;
@@ -523,6 +538,11 @@ static void on_error(void *user, xmlErrorPtr error) {
 /* ---- opening, feeding ---- */
 
 static pthread_once_t xml_once = PTHREAD_ONCE_INIT;
+
+void uh_clixml_choose(struct uh_clixml *r, bool (*wanted)(void *user, const char *name, size_t n), void *user) {
+  r->wanted = wanted;
+  r->wanted_user = user;
+}
 
 int uh_clixml_open(uh_clixml_object_fn object, void *user, struct uh_clixml **ret_reader, struct uh_err *err) {
   UH_CLEANUP(uh_clixml_freep) struct uh_clixml *r = calloc(1, sizeof *r);

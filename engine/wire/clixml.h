@@ -30,6 +30,10 @@ typedef int (*uh_clixml_object_fn)(void *user, const struct uh_clixml_value *obj
                                    struct uh_err *err);
 
 int uh_clixml_open(uh_clixml_object_fn object, void *user, struct uh_clixml **ret_reader, struct uh_err *err);
+/* For who reads only some properties: wanted() is asked by name (n bytes, as in the file) for each property of a
+ * top-level object. Of the others a plain value is not kept; and of a value in a value that has a text, text and
+ * elements are kept, its members are not. A Ref to what stood in such members is lost: not obtained. */
+void uh_clixml_choose(struct uh_clixml *reader, bool (*wanted)(void *user, const char *name, size_t n), void *user);
 /* Bytes of the document, in pieces of any size: UTF-8 or UTF-16, with or without byte order mark, with or without a
  * first line "#< CLIXML". -1: malformed (UH_ERR_DATA; err.what names line and column), or what the callback said.
  * Objects before the damage have been given to the callback. */

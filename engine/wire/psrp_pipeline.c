@@ -199,8 +199,7 @@ static int round_trip(struct pipeline *pl, struct uh_err *err) {
   int64_t began = psrp_clock_ms();
   pl->pool->requests++;
   if (t->ops->receive(t->self, &call, pl->remote, on_bytes, pl, &done, err) < 0) return -1;
-  if (pl->state && pl->stream.n)
-    return psrp_late("the command ended in the middle of an object", err);
+  if (pl->state && pl->stream.n) return psrp_late("the command ended in the middle of an object", err);
   if (done && !pl->state) return psrp_late("the server ended the command without saying how it went", err);
   if (pl->stream.at == before && !pl->state) psrp_pace(began);
   return 0;
