@@ -13,6 +13,7 @@
 struct export_clixml {
   struct export_file *file;
   struct uh_clixml *reader;
+  bool recipient; /* only known properties of it are kept, and none of them is secret */
   struct uh_str json;
 };
 
@@ -194,7 +195,8 @@ static int put_object(struct export_clixml *x, const struct uh_clixml_value *obj
   }
   uh_record_begin(f->writer);
   while ((v = uh_clixml_next_property(object, &walk, &name)))
-    if (uh_record_wants(f->writer, name, strlen(name)) && !export_is_secret(name) && !export_is_noise(name))
+    if (x->recipient ? uh_record_wants(f->writer, name, strlen(name))
+                     : !export_is_secret(name) && !export_is_noise(name))
       put_property(x, name, v);
   return export_record_end(f, err);
 }
@@ -230,6 +232,7 @@ int export_clixml_begin(struct export_file *f, struct export_clixml **ret, struc
   struct export_clixml *x = calloc(1, sizeof *x);
   if (!x) return uh_fail_nomem(err);
   x->file = f;
+  x->recipient = uh_record_is_recipient(f->name->noun);
   *ret = x;
   return 0;
 }
@@ -242,7 +245,7 @@ int export_clixml_open(struct export_file *f, struct export_clixml **ret, struct
   UH_CLEANUP(export_clixml_freep) struct export_clixml *x = NULL;
   if (export_clixml_begin(f, &x, err) < 0) return -1;
   if (uh_clixml_open(on_object, x, &x->reader, err) < 0) return -1;
-  if (uh_record_is_recipient(f->name->noun)) uh_clixml_choose(x->reader, wanted, x);
+  if (x->recipient) uh_clixml_choose(x->reader, wanted, x);
   *ret = UH_TAKE(x);
   return 0;
 }

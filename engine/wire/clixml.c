@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader: libxml2's SAX2 push parser below, trees of one top-level object above. */
+/* The reader: the scanner of XML below, trees of one top-level object above. */
 #include "wire/clixml.h"
 
-#include <libxml/parser.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +9,7 @@
 #include <strings.h>
 
 #include "wire/clixml_private.h"
+#include "wire/xml_scan.h"
 
 #define NAMESPACE "http://schemas.microsoft.com/powershell/2004/04"
 #define FEED_BYTES ((size_t)64 * 1024)
@@ -42,12 +41,12 @@ struct uh_clixml {
   void *user;
   bool (*wanted)(void *user, const char *name, size_t n); /* NULL: everything */
   void *wanted_user;
-  xmlParserCtxtPtr xml;
+  struct uh_xml *xml;
   struct uh_err err;
   struct frame stack[UH_CLIXML_MAX_DEPTH];
-  char stream[33];         /* of the top-level value being read */
-  unsigned depth, dropped; /* open elements; those of them that stand in something not kept */
-  bool root_seen, finished;
+  char stream[33]; /* of the top-level value being read */
+  unsigned depth;  /* open elements */
+  bool finished;
   int64_t count;
   struct arena arena, shared; /* of recent objects; of types and small copies */
   struct ids objects, types;
@@ -63,11 +62,7 @@ struct uh_clixml {
   size_t head_n;
   struct uh_utf16 utf16;
   char *wide_buf;
-  /* tag names as libxml2 interned them */
-  struct {
-    const xmlChar *name;
-    uint8_t tag;
-  } tags[64];
+  uint8_t tags[256], tags_next[TAG_MAX]; /* by tag_slot */
 };
 
 /* ---- failing ---- */
@@ -79,9 +74,10 @@ static void UH_PRINTF(2, 3) reject(struct uh_clixml *r, const char *fmt, ...) {
   (void)vsnprintf(what, sizeof what, fmt, ap);
   va_end(ap);
   if (r->err.cls != UH_ERR_NONE) return;
-  int column = r->xml->input ? r->xml->input->col : 0;
-  uh_fail(&r->err, UH_ERR_DATA, "line %lld, column %d: %s", (long long)uh_clixml_line(r), column, what);
-  xmlStopParser(r->xml);
+  int64_t line, column;
+  uh_xml_place(r->xml, &line, &column);
+  uh_fail(&r->err, UH_ERR_DATA, "line %lld, column %lld: %s", (long long)line, (long long)column, what);
+  uh_xml_stop(r->xml);
 }
 
 static void reject_memory(struct uh_clixml *r, bool shared) {
@@ -90,7 +86,7 @@ static void reject_memory(struct uh_clixml *r, bool shared) {
     reject(r, shared ? "more than %d MiB of type names" : "an object takes more than %d MiB", (int)(a->limit >> 20));
   else
     uh_fail_nomem(&r->err);
-  if (r->xml) xmlStopParser(r->xml);
+  uh_xml_stop(r->xml);
 }
 
 /* ---- tags ---- */
@@ -137,15 +133,23 @@ static const char *const tag_names[TAG_MAX] = {[TAG_S] = "S",
                                                [TAG_DCT] = "DCT",
                                                [TAG_En] = "En"};
 
-static enum tag tag_of(struct uh_clixml *r, const xmlChar *name) {
-  size_t at = ((uintptr_t)name >> 1) % (sizeof r->tags / sizeof *r->tags);
-  if (r->tags[at].name == name) return r->tags[at].tag;
-  enum tag tag = TAG_UNKNOWN;
-  for (unsigned i = 1; i < TAG_MAX; i++)
-    if (tag_names[i] && strcmp(tag_names[i], (const char *)name) == 0) tag = (enum tag)i;
-  r->tags[at].name = name;
-  r->tags[at].tag = (uint8_t)tag;
-  return tag;
+static unsigned tag_slot(const char *name, size_t n) {
+  return ((unsigned)n * 32 + (unsigned char)name[0] + (unsigned char)name[n - 1] * 5u) & 0xffu;
+}
+
+static void index_tags(struct uh_clixml *r) {
+  for (unsigned i = 1; i < TAG_MAX; i++) {
+    if (!tag_names[i]) continue;
+    uint8_t *slot = &r->tags[tag_slot(tag_names[i], strlen(tag_names[i]))];
+    r->tags_next[i] = *slot;
+    *slot = (uint8_t)i;
+  }
+}
+
+static enum tag tag_of(const struct uh_clixml *r, const char *name, size_t n) {
+  for (unsigned i = n ? r->tags[tag_slot(name, n)] : 0; i; i = r->tags_next[i])
+    if (strncmp(tag_names[i], name, n) == 0 && !tag_names[i][n]) return (enum tag)i;
+  return TAG_UNKNOWN;
 }
 
 struct attributes {
@@ -153,25 +157,25 @@ struct attributes {
   size_t name_n, id_n, stream_n, version_n;
 };
 
-/* SAX2 attributes: local name, prefix, URI, value, end. */
-static struct attributes attributes_of(int n, const xmlChar **a) {
+static bool is_attribute(const struct uh_xml_attribute *a, const char *name, size_t n) {
+  return a->name_n == n && memcmp(a->name, name, n) == 0;
+}
+
+static struct attributes attributes_of(const struct uh_xml_attribute *a, unsigned n) {
   struct attributes out = {0};
-  for (int i = 0; i < n; i++, a += 5) {
-    const char *name = (const char *)a[0], *value = (const char *)a[3];
-    size_t len = (size_t)(a[4] - a[3]);
-    if (a[1]) continue; /* xml:space and the like */
-    if (name[0] == 'N' && !name[1]) {
-      out.name = value;
-      out.name_n = len;
-    } else if (name[0] == 'R' && strcmp(name, "RefId") == 0) {
-      out.id = value;
-      out.id_n = len;
-    } else if (name[0] == 'S' && !name[1]) {
-      out.stream = value;
-      out.stream_n = len;
-    } else if (name[0] == 'V' && strcmp(name, "Version") == 0) {
-      out.version = value;
-      out.version_n = len;
+  for (const struct uh_xml_attribute *end = a + n; a < end; a++) {
+    if (is_attribute(a, "N", 1)) {
+      out.name = a->value;
+      out.name_n = a->value_n;
+    } else if (is_attribute(a, "RefId", 5)) {
+      out.id = a->value;
+      out.id_n = a->value_n;
+    } else if (is_attribute(a, "S", 1)) {
+      out.stream = a->value;
+      out.stream_n = a->value_n;
+    } else if (is_attribute(a, "Version", 7)) {
+      out.version = a->value;
+      out.version_n = a->value_n;
     }
   }
   return out;
@@ -269,7 +273,7 @@ static void start_value(struct uh_clixml *r, enum tag tag, const struct attribut
   if ((members && (!a->name || is_unwanted(r, parent, tag, a))) || is_dropped(tag, a) || tag == TAG_PR) {
     /* Nothing can ask for a property without name; SerializationData is never looked into. */
     (void)push(r, MODE_NOTHING, tag, NULL);
-    r->dropped = 1;
+    uh_xml_skip(r->xml);
     return;
   }
   struct uh_clixml_value *v = make_value(r, tag, a, members);
@@ -320,7 +324,7 @@ static void start_in_object(struct uh_clixml *r, struct frame *f, enum tag tag, 
     case TAG_MS:
       if (r->wanted && !f->top && f->node->text) {
         (void)push(r, MODE_NOTHING, tag, NULL);
-        r->dropped = 1;
+        uh_xml_skip(r->xml);
         return;
       }
       in = push(r, MODE_MEMBERS, tag, f->node);
@@ -336,7 +340,7 @@ static void start_in_object(struct uh_clixml *r, struct frame *f, enum tag tag, 
       in = push(r, tag == TAG_DCT ? MODE_DICTIONARY : MODE_LIST, tag, f->node);
       if (o->v.container) { /* a second one: the first counts */
         in->mode = MODE_NOTHING;
-        r->dropped = 1;
+        uh_xml_skip(r->xml);
         return;
       }
       o->v.container = (uint8_t)tag;
@@ -350,14 +354,22 @@ static void start_in_object(struct uh_clixml *r, struct frame *f, enum tag tag, 
     reject(r, "<%s> does not belong in <Obj>", tag_names[tag] ? tag_names[tag] : "?");
 }
 
-static void start_root(struct uh_clixml *r, enum tag tag, const char *name, const xmlChar *uri,
-                       const struct attributes *a) {
-  if (uri && strcmp((const char *)uri, NAMESPACE) != 0) tag = TAG_UNKNOWN;
-  r->root_seen = true;
+/* The namespace that the root element is in, by its own declarations: "xmlns", or "xmlns:p" where it is <p:Objs>. */
+static bool is_foreign(const char *name, size_t prefix_n, const struct uh_xml_attribute *a, unsigned n) {
+  for (unsigned i = 0; i < n; i++) {
+    bool declares = prefix_n ? a[i].name_n == 6 + prefix_n && memcmp(a[i].name, "xmlns:", 6) == 0 &&
+                                   memcmp(a[i].name + 6, name, prefix_n) == 0
+                             : is_attribute(&a[i], "xmlns", 5);
+    if (declares) return a[i].value_n != sizeof NAMESPACE - 1 || memcmp(a[i].value, NAMESPACE, a[i].value_n) != 0;
+  }
+  return false;
+}
+
+static void start_root(struct uh_clixml *r, enum tag tag, const char *name, size_t n, const struct attributes *a) {
   if (tag > TAG_UNKNOWN && tag < TAG_VALUES) {
     start_value(r, tag, a);
   } else if (tag != TAG_Objs) {
-    reject(r, "not CLIXML: the root element is <%.40s>", name);
+    reject(r, "not CLIXML: the root element is <%.*s>", (int)(n < 40 ? n : 40), name);
   } else if (a->version && (a->version_n < 2 || memcmp(a->version, "1.", 2) != 0)) {
     reject(r, "CLIXML of version %.*s is not known", (int)(a->version_n < 20 ? a->version_n : 20), a->version);
   } else {
@@ -365,7 +377,7 @@ static void start_root(struct uh_clixml *r, enum tag tag, const char *name, cons
   }
 }
 
-static void start_child(struct uh_clixml *r, enum tag tag, const char *name, const struct attributes *a) {
+static void start_child(struct uh_clixml *r, enum tag tag, const char *name, size_t n, const struct attributes *a) {
   struct frame *f = &r->stack[r->depth - 1];
   bool value = tag > TAG_UNKNOWN && tag < TAG_VALUES;
   switch (f->mode) {
@@ -373,7 +385,7 @@ static void start_child(struct uh_clixml *r, enum tag tag, const char *name, con
     case MODE_MEMBERS:
       if (tag == TAG_MS) { /* a set of names of properties */
         (void)push(r, MODE_NOTHING, tag, NULL);
-        r->dropped = 1;
+        uh_xml_skip(r->xml);
         return;
       }
       break;
@@ -400,28 +412,21 @@ static void start_child(struct uh_clixml *r, enum tag tag, const char *name, con
   if (value)
     start_value(r, tag, a);
   else
-    reject(r, "<%.40s> does not belong in <%s>", name, tag_names[f->tag]);
+    reject(r, "<%.*s> does not belong in <%s>", (int)(n < 40 ? n : 40), name, tag_names[f->tag]);
 }
 
-static void on_start(void *user, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int namespaces_n,
-                     const xmlChar **namespaces, int attributes_n, int defaulted_n, const xmlChar **attributes) {
+static void on_start(void *user, const char *name, size_t n, const struct uh_xml_attribute *attributes,
+                     unsigned attributes_n) {
   struct uh_clixml *r = user;
-  (void)prefix, (void)namespaces_n, (void)namespaces, (void)defaulted_n;
   if (r->err.cls != UH_ERR_NONE) return;
-  if (r->depth + r->dropped >= UH_CLIXML_MAX_DEPTH) {
-    reject(r, "more than %d elements stand in each other", UH_CLIXML_MAX_DEPTH);
-    return;
-  }
-  if (r->dropped) {
-    r->dropped++;
-    return;
-  }
-  struct attributes a = attributes_of(attributes_n, attributes);
-  enum tag tag = tag_of(r, name);
-  if (r->depth == 0)
-    start_root(r, tag, (const char *)name, uri, &a);
+  const char *colon = memchr(name, ':', n);
+  size_t prefix_n = colon ? (size_t)(colon - name) : 0, skip = colon ? prefix_n + 1 : 0;
+  struct attributes a = attributes_of(attributes, attributes_n);
+  enum tag tag = tag_of(r, name + skip, n - skip);
+  if (r->depth > 0)
+    start_child(r, tag, name + skip, n - skip, &a);
   else
-    start_child(r, tag, (const char *)name, &a);
+    start_root(r, is_foreign(name, prefix_n, attributes, attributes_n) ? TAG_UNKNOWN : tag, name + skip, n - skip, &a);
 }
 
 /* ---- ends ---- */
@@ -472,20 +477,14 @@ static void deliver(struct uh_clixml *r, const struct uh_clixml_value *v) {
   if (r->object(r->user, object, r->stream, &r->err) < 0) {
     if (r->err.cls == UH_ERR_NONE)
       uh_fail(&r->err, UH_ERR_INTERNAL, "the reader of an object stopped without a reason");
-    xmlStopParser(r->xml);
+    uh_xml_stop(r->xml);
   }
   arena_object(&r->arena, UH_CLIXML_REMEMBER);
 }
 
-static void on_end(void *user, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri) {
+static void on_end(void *user) {
   struct uh_clixml *r = user;
-  (void)name, (void)prefix, (void)uri;
   if (r->err.cls != UH_ERR_NONE || r->depth == 0) return;
-  if (r->dropped > 1) {
-    r->dropped--;
-    return;
-  }
-  r->dropped = 0;
   struct frame f = r->stack[--r->depth];
   if (f.mode == MODE_TEXT) end_text(r, &f);
   if (f.mode == MODE_ENTRY) end_entry(r, &f);
@@ -494,10 +493,9 @@ static void on_end(void *user, const xmlChar *name, const xmlChar *prefix, const
   if (value && (r->depth == 0 || (r->depth == 1 && r->stack[0].mode == MODE_OBJS))) deliver(r, f.node);
 }
 
-static void on_text(void *user, const xmlChar *s, int n) {
+static void on_text(void *user, const char *s, size_t len) {
   struct uh_clixml *r = user;
   if (r->err.cls != UH_ERR_NONE || r->depth == 0 || r->stack[r->depth - 1].mode != MODE_TEXT) return;
-  size_t len = (size_t)n;
   if (len > UH_CLIXML_MAX_TEXT - r->text.n) {
     reject(r, "a text is longer than %zu MiB", UH_CLIXML_MAX_TEXT >> 20);
     return;
@@ -507,7 +505,7 @@ static void on_text(void *user, const xmlChar *s, int n) {
     char *grown = realloc(r->text.s, cap);
     if (!grown) {
       uh_fail_nomem(&r->err);
-      xmlStopParser(r->xml);
+      uh_xml_stop(r->xml);
       return;
     }
     r->text.s = grown;
@@ -517,27 +515,7 @@ static void on_text(void *user, const xmlChar *s, int n) {
   r->text.n += len;
 }
 
-/* ---- what CLIXML never holds ---- */
-
-static void on_doctype(void *user, const xmlChar *name, const xmlChar *external, const xmlChar *where) {
-  (void)name, (void)external, (void)where;
-  reject(user, "a DOCTYPE does not belong in CLIXML and is refused");
-}
-static void on_entity(void *user, const xmlChar *name, int type, const xmlChar *public, const xmlChar *where,
-                      xmlChar *content) {
-  (void)name, (void)type, (void)public, (void)where, (void)content;
-  reject(user, "an entity declaration does not belong in CLIXML and is refused");
-}
-static void on_reference(void *user, const xmlChar *name) {
-  reject(user, "the entity &%.40s; is not known", (const char *)name);
-}
-static void on_error(void *user, xmlErrorPtr error) {
-  (void)user, (void)error;
-} /* asked for when parsing fails */
-
 /* ---- opening, feeding ---- */
-
-static pthread_once_t xml_once = PTHREAD_ONCE_INIT;
 
 void uh_clixml_choose(struct uh_clixml *r, bool (*wanted)(void *user, const char *name, size_t n), void *user) {
   r->wanted = wanted;
@@ -547,27 +525,15 @@ void uh_clixml_choose(struct uh_clixml *r, bool (*wanted)(void *user, const char
 int uh_clixml_open(uh_clixml_object_fn object, void *user, struct uh_clixml **ret_reader, struct uh_err *err) {
   UH_CLEANUP(uh_clixml_freep) struct uh_clixml *r = calloc(1, sizeof *r);
   if (!r) return uh_fail_nomem(err);
-  (void)pthread_once(&xml_once, xmlInitParser); /* two export directories are read at the same time */
-  xmlSAXHandler sax = {.initialized = XML_SAX2_MAGIC,
-                       .startElementNs = on_start,
-                       .endElementNs = on_end,
-                       .characters = on_text,
-                       .cdataBlock = on_text,
-                       .internalSubset = on_doctype,
-                       .externalSubset = on_doctype,
-                       .entityDecl = on_entity,
-                       .reference = on_reference,
-                       .serror = on_error};
   r->err = UH_ERR_INIT;
   r->object = object;
   r->user = user;
   arena_init(&r->arena, UH_CLIXML_MAX_OBJECT);
   arena_init(&r->shared, UH_CLIXML_MAX_SHARED);
-  r->xml = xmlCreatePushParserCtxt(&sax, r, NULL, 0, NULL);
+  index_tags(r);
+  static const struct uh_xml_handler handler = {.start = on_start, .end = on_end, .text = on_text};
+  r->xml = uh_xml_open(&handler, r, UH_CLIXML_MAX_DEPTH);
   if (!r->xml) return uh_fail_nomem(err);
-  /* Our own decoding has made UTF-8 of it, whatever a declaration says. */
-  if (xmlCtxtUseOptions(r->xml, XML_PARSE_NONET | XML_PARSE_IGNORE_ENC) != 0)
-    return uh_fail(err, UH_ERR_INTERNAL, "libxml2 does not know an option");
   *ret_reader = UH_TAKE(r);
   return 0;
 }
@@ -578,27 +544,13 @@ static int give_error(struct uh_clixml *r, struct uh_err *err) {
 }
 
 static int parse(struct uh_clixml *r, const char *s, size_t n, bool last) {
-  do {
-    size_t part = n > FEED_BYTES ? FEED_BYTES : n;
-    int code = xmlParseChunk(r->xml, s, (int)part, last && part == n);
-    if (r->err.cls != UH_ERR_NONE) return -1;
-    const xmlError *said = xmlCtxtGetLastError(r->xml);
-    if (code != XML_ERR_OK && !r->xml->wellFormed) {
-      const char *text = said && said->message ? said->message : "malformed";
-      if (code == XML_ERR_NO_MEMORY)
-        uh_fail_nomem(&r->err);
-      else if (last && part == n && !r->root_seen && n == 0)
-        reject(r, "there is nothing in it");
-      else if (last && (r->depth || !r->root_seen))
-        reject(r, "cut off here: %.*s", (int)strcspn(text, "\n"), text);
-      else
-        reject(r, "not well-formed: %.*s", (int)strcspn(text, "\n"), text);
-      return -1;
-    }
-    s += part;
-    n -= part;
-  } while (n > 0);
-  return 0;
+  int rc = n ? uh_xml_feed(r->xml, s, n) : 0;
+  if (rc == 0 && last) rc = uh_xml_finish(r->xml);
+  if (rc == 0 || r->err.cls != UH_ERR_NONE) return rc;
+  const char *said = uh_xml_error(r->xml);
+  if (!said) return uh_fail_nomem(&r->err);
+  reject(r, "%s: %s", uh_xml_is_cut(r->xml) ? "cut off here" : "not well-formed", said);
+  return -1;
 }
 
 static int decode(struct uh_clixml *r, const uint8_t *s, size_t n) {
@@ -666,12 +618,14 @@ int64_t uh_clixml_count(const struct uh_clixml *r) {
   return r->count;
 }
 int64_t uh_clixml_line(const struct uh_clixml *r) {
-  return r->xml->input ? r->xml->input->line : 0;
+  int64_t line, column;
+  uh_xml_place(r->xml, &line, &column);
+  return line;
 }
 
 struct uh_clixml *uh_clixml_free(struct uh_clixml *r) {
   if (!r) return NULL;
-  xmlFreeParserCtxt(r->xml);
+  uh_xml_free(r->xml);
   arena_clear(&r->arena);
   arena_clear(&r->shared);
   ids_clear(&r->objects);

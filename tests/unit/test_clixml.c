@@ -620,12 +620,62 @@ static void test_callback_stops(void **state) {
   assert_int_equal(seen.n, 2);
 }
 
+/* ---- choosing ---- */
+
+static bool is_wanted(void *user, const char *name, size_t n) {
+  ++*(int *)user;
+  return n > 0 && name[0] == 'W';
+}
+
+static int look_at_chosen(void *user, const struct uh_clixml_value *o, const char *stream, struct uh_err *err) {
+  (void)user, (void)stream, (void)err;
+  const struct uh_clixml_value *at = NULL;
+  property_is(o, "Wanted", "1");
+  assert_null(uh_clixml_property(o, "Other"));
+  assert_null(uh_clixml_property(o, "Null"));
+  assert_null(uh_clixml_property(o, "Again"));
+  /* What may be referred to is there, with its text, and without its members. */
+  property_is(o, "WReferred", "big");
+  property_is(o, "Big", "big");
+  assert_null(uh_clixml_property(uh_clixml_property(o, "Big"), "Wide"));
+  has_text(uh_clixml_next(uh_clixml_property(o, "WList"), &at, NULL), "one");
+  assert_null(uh_clixml_property(at, "W"));
+  /* Without a text the members are all that there is. */
+  property_is(uh_clixml_property(o, "WBare"), "x", "2");
+  return 0;
+}
+
+static void test_chosen(void **state) {
+  static const char doc[] = DOC(
+      "<Obj RefId=\"0\"><Props><S N=\"Other\">no</S><Nil N=\"Null\" /><S N=\"Wanted\">1</S>"
+      "<Obj N=\"Big\" RefId=\"5\"><ToString>big</ToString><Props><S N=\"Wide\">3</S><Obj N=\"In\" RefId=\"6\">"
+      "<Props><B N=\"b\">true</B></Props></Obj></Props></Obj><Ref N=\"WReferred\" RefId=\"5\"/>"
+      "<Ref N=\"Again\" RefId=\"5\"/><Obj N=\"WList\" RefId=\"7\"><LST><Obj RefId=\"8\"><ToString>one</ToString><Props>"
+      "<S N=\"W\">4</S></Props></Obj></LST></Obj><Obj N=\"WBare\" RefId=\"9\"><Props><S N=\"x\">2</S></Props></Obj>"
+      "</Props></Obj>");
+  (void)state;
+  for (size_t piece = 1; piece < sizeof doc; piece = piece * 2 + 1) {
+    struct uh_clixml *r = NULL;
+    struct uh_err err = UH_ERR_INIT;
+    int asked = 0;
+    assert_int_equal(uh_clixml_open(look_at_chosen, NULL, &r, &err), 0);
+    uh_clixml_choose(r, is_wanted, &asked);
+    for (size_t at = 0; at < sizeof doc - 1; at += piece)
+      assert_int_equal(uh_clixml_feed(r, doc + at, sizeof doc - 1 - at < piece ? sizeof doc - 1 - at : piece, &err), 0);
+    assert_int_equal(uh_clixml_finish(r, &err), 0);
+    assert_int_equal(uh_clixml_count(r), 1);
+    assert_int_equal(asked, 5);
+    (void)uh_clixml_free(r);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_primitives),     cmocka_unit_test(test_shapes),     cmocka_unit_test(test_members),
       cmocka_unit_test(test_top_level),      cmocka_unit_test(test_references), cmocka_unit_test(test_far_references),
       cmocka_unit_test(test_cut_references), cmocka_unit_test(test_escapes),    cmocka_unit_test(test_encodings),
-      cmocka_unit_test(test_damage),         cmocka_unit_test(test_limits),     cmocka_unit_test(test_callback_stops),
+      cmocka_unit_test(test_damage),         cmocka_unit_test(test_chosen),     cmocka_unit_test(test_limits),
+      cmocka_unit_test(test_callback_stops),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
