@@ -98,7 +98,13 @@ int uh_wsman_open(const struct uh_wsman_options *o, struct uh_wsman **ret, struc
 
 /* ---- one request ---- */
 
-/* The server may take operation_ms; the connection waits a little longer, but never past the call's deadline. */
+/* A Receive comes back when there is nothing to tell; the rest may take what PowerShell's own client grants. */
+static int64_t patience(const struct uh_wsman *w, enum uh_wsman_verb verb) {
+  if (verb == UH_WSMAN_RECEIVE) return w->operation_ms;
+  return verb == UH_WSMAN_SIGNAL || verb == UH_WSMAN_DELETE ? UH_WSMAN_CLOSE_MS : UH_WSMAN_OPEN_MS;
+}
+
+/* The server may take that long; the connection waits a little longer, but never past the call's deadline. */
 static int exchange(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsman_ask *ask,
                     struct uh_wsman_answer **ret, struct uh_err *err) {
   struct uh_str soap = {0};
@@ -116,7 +122,8 @@ static int exchange(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsm
   ask->resource = w->resource;
   ask->shell = w->shell;
   ask->max_envelope = w->max_envelope;
-  ask->timeout_ms = left < w->operation_ms ? left : w->operation_ms;
+  ask->timeout_ms = patience(w, ask->verb);
+  if (left < ask->timeout_ms) ask->timeout_ms = left;
   struct uh_psrp_call patient = *call;
   if (left > ask->timeout_ms + UH_WSMAN_GRACE_MS) patient.deadline_ms = now_ms() + ask->timeout_ms + UH_WSMAN_GRACE_MS;
   int r = uh_wsman_make_envelope(ask, &soap, err);
@@ -184,7 +191,7 @@ static int create_once(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_
   const struct uh_wsman_fault *f = r == 0 ? uh_wsman_answer_fault(a) : NULL;
   (void)snprintf(ret_redirect, UH_WSMAN_URL_MAX, "%s", f ? f->redirect : uh_wsman_login_redirect(w->login));
   if (r < 0) return ret_redirect[0] ? REDIRECTED : -1;
-  if (f) w->exists = false;
+  if (f) w->exists = f->code == UH_WSMAN_TIMED_OUT; /* it may come into being yet */
   if (f && f->code >= UH_WSMAN_OTHER_PROTOCOL && f->code <= UH_WSMAN_OTHER_PROTOCOL + 2) return OTHER_VERSION;
   if (!uh_wsman_answers(a, UH_WSMAN_CREATE)) {
     (void)fault_error(w, a, "Create", err);

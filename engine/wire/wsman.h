@@ -12,6 +12,8 @@
 #include "wire/wsman_auth.h"
 
 #define UH_WSMAN_OPERATION_MS 20000              /* so long the server may keep a Receive that has nothing to tell */
+#define UH_WSMAN_OPEN_MS 180000                  /* Create, Command, Send */
+#define UH_WSMAN_CLOSE_MS 60000                  /* Signal, Delete */
 #define UH_WSMAN_GRACE_MS 30000                  /* and so long we wait beyond */
 #define UH_WSMAN_ENVELOPE_FIRST ((size_t)153600) /* WSMan 2.0's bound */
 #define UH_WSMAN_ENVELOPE ((size_t)512000)       /* of WSMan 3.0, which speaks protocol 2.2 and later */

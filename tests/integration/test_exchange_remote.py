@@ -261,6 +261,14 @@ def test_slow_cmdlet_is_polled(exchange):
     assert len([entry for entry in exchange.log(kind="request", verb="Receive") if entry.get("code") == 2150858793]) >= 3
 
 
+def test_opening_that_times_out(exchange):
+    """The session may come into being all the same: it is deleted."""
+    exchange.control("faults", [{"match": {"verb": "Create"}, "fault": "timeout"}])
+    status, said = exchange.run(exchange.configuration(), "Get-AcceptedDomain")
+    assert status == UNAVAILABLE and error(said)["answer"] == "timeout", said
+    assert exchange.verbs() == ["Create", "Delete"]
+
+
 def test_cmdlet_has_a_deadline(exchange):
     exchange.control("faults", [{"match": {"cmdlet": "Get-AcceptedDomain"}, "fault": "sleep", "args": {"seconds": 50}}])
     began = time.monotonic()
