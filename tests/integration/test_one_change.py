@@ -50,7 +50,8 @@ class Fabrikam:
 
     def _configure(self, settings, statements):
         configuration = self.lab.configuration()
-        configuration["mail_flow"].update(settings)
+        for section, values in settings.items():
+            configuration.setdefault(section, {}).update(values)
         configuration["attestations"] = statements
         certificates.write_private(self.lab.path("stated.yaml"), yaml.safe_dump(configuration))
 
@@ -110,8 +111,9 @@ def blocks(report, new):
 
 
 def test_fabrikam_is_ready(fabrikam):
-    unexamined = {id_ for id_ in unknown(fabrikam.report) if id_.startswith("requirement.")}    # blockers that this version does not know
-    assert unknown(fabrikam.report) == unexamined
+    open_ = {id_ for id_ in unknown(fabrikam.report) if severity(fabrikam.report, id_) == "blocker"}
+    unexamined = {id_ for id_ in open_ if id_.startswith("requirement.")}    # what no check of this version knows of
+    assert open_ == unexamined
     assert (fabrikam.report["verdict"], fabrikam.status) == (("undetermined", 2) if unexamined else ("ready", 0))
 
 
@@ -124,8 +126,10 @@ def test_one_violation(fabrikam, case):
     assert wanted in new
     assert new - came_along(new, case) == {wanted}
     assert findings(fabrikam.report) <= findings(report)
-    assert unknown(report) == unknown(fabrikam.report)
-    assert (report["verdict"], status) == (("blocked", 1) if blocks(report, new) else (fabrikam.report["verdict"], fabrikam.status))
+    assert unknown(report) == unknown(fabrikam.report) | set(case.get("unknown", ()))
+    better = "unknown" not in case and not blocks(report, new)
+    assert (report["verdict"], status) == ((fabrikam.report["verdict"], fabrikam.status) if better else
+                                           ("blocked", 1) if blocks(report, new) else ("undetermined", 2))
 
 
 @pytest.mark.parametrize("case", CHANGES["decoys"], ids=title)
