@@ -344,6 +344,7 @@ void uh_record_int(struct uh_record_writer *w, const char *property, int64_t val
     char text[24];
     int n = snprintf(text, sizeof text, "%lld", (long long)value);
     if (column_of(p)->type == 'I') {
+      if (value != 0 && value != 1) return; /* a yes or no that is neither was not obtained */
       uh_rows_int(w->rows, p->column, value);
       w->filled |= 1ull << p->column;
     } else {

@@ -15,6 +15,7 @@ import yaml
 
 from conftest import TOP
 from fixtures.lab.change import control
+from test_checks import DRIVERS
 
 ORG = os.path.join(TOP, "fixtures", "orgs", "northwind")
 QUOTES = "'\u2018\u2019\u201a\u201b"     # each ends a single-quoted string of PowerShell, two of them stand for one
@@ -158,6 +159,25 @@ def test_no_name_leaves_its_quotes(audited, names):
                  "`n`whoami`@northwind.example", "-confirm@northwind.example", "Rule'\"`; $(x)", "In'; Remove-Mailbox * #", "=cmd|'/C calc'!A0"):
         assert name in strings_seen, name
     assert any(GUID.match(text) for text in strings_seen), "names that cannot be written are named by GUID"
+
+
+# ---- damaged objects
+
+def test_no_damaged_object_vanishes(unhybrid, audited):
+    """What is missing, of a wrong kind or leads nowhere is found, or cannot be judged; and twins are two."""
+    facts = next(os.path.join(audited[1], name) for name in sorted(os.listdir(audited[1])) if name.endswith(".db"))
+    out = subprocess.run([DRIVERS / "facts_judge", facts], capture_output=True, check=True, timeout=60).stdout
+    checks = {line["id"]: line for line in map(json.loads, out.splitlines()) if "id" in line}
+    found = {(id_, finding["object"]) for id_, line in checks.items() for finding in line["findings"]}
+    unjudged = {(id_, one["object"]) for id_, line in checks.items() for one in line["unjudged"]}
+    assert {("mailbox.on-premises", "No mail"), ("mailbox.hidden-reference", "dangling@northwind.example"), ("routing.address", "notarget@northwind.example"),
+            ("routing.address", "wrongtarget@northwind.example"), ("mailbox.hold", "dated@northwind.example"),
+            ("mailbox.on-premises", "sales\ufffdx@northwind.example"), ("soa.mailbox", "impossible@northwind.example")} <= found
+    assert {("soa.mailbox", "wrong@northwind.example"), ("soa.mailbox", "missing@northwind.example"), ("routing.outbound-connector", "Dangling")} <= unjudged
+    assert checks["sync.recent"]["status"] == "unknown", "a date without a zone is no time"
+    on_premises = checks["mailbox.on-premises"]["findings"]
+    assert len({finding["key"] for finding in on_premises}) == len(on_premises)
+    assert {"andr\u00e9@northwind.example", "andre\u0301@northwind.example", "twin@northwind.example", "twin.two@northwind.example"} <= {f["object"] for f in on_premises}
 
 
 # ---- the same everywhere
