@@ -55,11 +55,12 @@ static const char version_sql[] =
 static const struct uh_rule version[] = {{"cloud", "cloud:GraphOrganization", version_sql}, {0}};
 
 /* Cycles come every 30 minutes; Microsoft's portal warns after three hours. Against the time of the observation. */
+#define WITH_ZONE(time) "iif(" time " GLOB '*Z' OR " time " GLOB '*[+-][0-9][0-9]:[0-9][0-9]', " time ", NULL)"
 static const char recent_sql[] =
     "WITH organization AS ("
     "  SELECT *, " ENABLED " AS enabled, prop(json, 'onPremisesLastSyncDateTime') AS last,"
     "    (SELECT coalesce(nullif(ended_at, 0), started_at) FROM observation)"
-    "      - CAST(strftime('%s', prop(json, 'onPremisesLastSyncDateTime')) AS INTEGER) AS age"
+    "      - CAST(strftime('%s', " WITH_ZONE("prop(json, 'onPremisesLastSyncDateTime')") ") AS INTEGER) AS age"
     "   FROM object"
     "   WHERE side = 'cloud' AND kind = 'GraphOrganization')"
     " SELECT CASE"
@@ -69,7 +70,8 @@ static const char recent_sql[] =
     ORGANIZATION
     "  CASE last WHEN '' THEN 'The directory was never synchronised.'"
     "    ELSE 'The directory was last synchronised ' || (age / 3600) || ' hours before the audit.' END AS message,"
-    "  CASE WHEN age < -300 THEN json_object('onPremisesLastSyncDateTime: it lies in the future', NULL)"
+    "  CASE WHEN age IS NULL AND last <> '' THEN json_object('onPremisesLastSyncDateTime: ' || last || ' is no time with a zone', NULL)"
+    "    WHEN age < -300 THEN json_object('onPremisesLastSyncDateTime: it lies in the future', NULL)"
     "    ELSE json_object("
     "      'onPremisesLastSyncDateTime', last,"
     "      'onPremisesSyncEnabled', bool_json(enabled)) END AS evidence,"

@@ -984,7 +984,8 @@ SPECS["sync.recent"] = Spec(
     violated=[([synced(last="2027-01-15T04:58:59Z")], CONTOSO), ([synced(last="2024-02-29T00:00:00Z")], CONTOSO), ([synced(last=None)], CONTOSO)],
     clean={"half an hour ago": [synced()], "three hours ago": [synced(last="2027-01-15T04:59:30Z")], "not synchronised": [synced(None, None)],
            "no longer synchronised": [synced(False, "2024-02-29T00:00:00Z")]},
-    unjudged=[([synced(last=MISSING)], CONTOSO), ([synced(MISSING)], CONTOSO), ([synced(last="2027-01-15T08:30:00Z")], CONTOSO), ([synced(last="yesterday")], CONTOSO)])
+    unjudged=[([synced(last=MISSING)], CONTOSO), ([synced(MISSING)], CONTOSO), ([synced(last="2027-01-15T08:30:00Z")], CONTOSO), ([synced(last="yesterday")], CONTOSO),
+              ([synced(last="2027-01-15T07:40:00")], CONTOSO)])
 
 
 def refusal(resolved=False):
