@@ -46,4 +46,39 @@ struct uh_writer uh_exchange_server_writer(struct uh_exchange_server *server);
 /* What a change must be before anybody is asked: a cmdlet that a cleanup may run, its parameters in their types, the
  * object's GUID where there is an object (UH_ERR_INTERNAL: the caller is wrong). */
 int uh_exchange_server_check(const struct uh_change *change, struct uh_err *err);
+
+/* ---- the cloud ---- */
+
+struct uh_config;
+struct uh_operator_cloud; /* operator.credentials; one for both executors, so that a person signs in once. One thread */
+struct uh_operator_cloud_options {
+  const struct uh_config *config; /* must outlive what is opened */
+  bool (*UH_NULLABLE cancelled)(void *user);
+  void *cancel_user;
+};
+/* Nobody is asked. */
+int uh_operator_cloud_open(const struct uh_operator_cloud_options *options, struct uh_operator_cloud **ret_cloud,
+                           struct uh_err *err);
+struct uh_operator_cloud *uh_operator_cloud_free(struct uh_operator_cloud *UH_NULLABLE cloud);
+void uh_operator_cloud_freep(struct uh_operator_cloud **cloud);
+
+/*
+ * Exchange Online, over its admin API. A dehydrated organisation is told of (result.dehydrated): the command that
+ * customises it is never run here. UNVERIFIED against a real tenant: see wire/exchange_online.h and the list of
+ * cmdlets.
+ */
+struct uh_exchange_online_options {
+  struct uh_operator_cloud *cloud;
+  void (*UH_NULLABLE output)(void *user, const char *json, size_t n); /* each object that a cmdlet puts out */
+  void (*UH_NULLABLE warning)(void *user, const char *text);
+  void *user;
+};
+struct uh_exchange_online;
+/* Nobody is asked before the first change. */
+int uh_exchange_online_open(const struct uh_exchange_online_options *options, struct uh_exchange_online **ret_online,
+                            struct uh_err *err);
+struct uh_exchange_online *uh_exchange_online_free(struct uh_exchange_online *UH_NULLABLE online);
+void uh_exchange_online_freep(struct uh_exchange_online **online);
+struct uh_writer uh_exchange_online_writer(struct uh_exchange_online *online);
+int uh_exchange_online_check(const struct uh_change *change, struct uh_err *err); /* as uh_exchange_server_check */
 #endif

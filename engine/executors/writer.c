@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "executors/executors.h"
+#include "executors/change_check.h"
 
 #include <inttypes.h>
 
@@ -12,7 +12,7 @@ static void add_text(struct uh_str *out, const char *text) {
   uh_json_string(out, text, strlen(text));
 }
 
-static void add_value(struct uh_str *out, const struct uh_argument *a) {
+void uh_argument_json(struct uh_str *out, const struct uh_argument *a) {
   char guid[UH_GUID_TEXT];
   switch (a->type) {
     case UH_VALUE_NULL: uh_str_add(out, "null"); break;
@@ -50,7 +50,7 @@ static int record(void *user, const struct uh_change *change, struct uh_change_r
     if (a != change->arguments) uh_str_addc(&r->lines, ',');
     add_text(&r->lines, a->name);
     uh_str_addc(&r->lines, ':');
-    add_value(&r->lines, a);
+    uh_argument_json(&r->lines, a);
   }
   uh_str_add(&r->lines, "}}\n");
   if (r->lines.failed) return uh_fail_nomem(err);

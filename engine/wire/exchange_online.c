@@ -6,12 +6,12 @@
 
 #include <unhybrid/text.h>
 
+#include "wire/exchange_online_client.h"
 #include "wire/json_stream.h"
 
 #define ERROR_BODY_MAX ((size_t)1024 * 1024)
 #define MODULE_FILE_MAX ((size_t)8 * 1024 * 1024)
 #define REDIRECTS_MAX 3
-#define ANCHOR "APP:SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}@"
 
 /* One chain of pages; a split listing has its parts as children. */
 struct listing {
@@ -32,20 +32,6 @@ struct listing {
   bool token_renewed, no_split, any, warned_more, cut, no_prefer;
   int64_t pages;
   struct uh_exo_result result;
-};
-
-struct uh_exo {
-  struct uh_exo_options options;
-  struct uh_http *http;
-  char base[UH_HTTP_ORIGIN_MAX];
-  char front[UH_HTTP_ORIGIN_MAX];
-  char *resource;
-  char tenant[UH_GUID_TEXT], session[UH_GUID_TEXT];
-  char *cmdlets; /* ",get-mailbox,...,", NULL: not known */
-  struct listing *queue, *queue_end;
-  unsigned in_flight;
-  bool fatal;
-  struct uh_err fatal_err;
 };
 
 static void start_some(struct uh_exo *exo);
@@ -125,7 +111,7 @@ static int read_module_file(struct uh_exo *exo, struct uh_err *err) {
   for (unsigned hop = 0; hop <= REDIRECTS_MAX; hop++) {
     char url[UH_HTTP_ORIGIN_MAX + 160], anchor[128];
     (void)snprintf(url, sizeof url, "%s/adminapi/v1.0/%s/EXOModuleFile?Version=3.9.2", exo->base, exo->tenant);
-    (void)snprintf(anchor, sizeof anchor, "X-AnchorMailbox: " ANCHOR "%s", exo->tenant);
+    (void)snprintf(anchor, sizeof anchor, "X-AnchorMailbox: " UH_EXO_ANCHOR "%s", exo->tenant);
     const char *const headers[] = {"Accept: application/json", "CommandName: *", anchor, NULL};
     struct uh_str body UH_CLEANUP(uh_str_clear) = {0};
     struct uh_http_reply reply UH_CLEANUP(uh_http_reply_clear) = {.err = UH_ERR_INIT};
@@ -622,7 +608,7 @@ static void ask_page(struct listing *l) {
     uh_str_add(&url, "?$select=");
     uh_str_add(&url, l->select);
   }
-  (void)snprintf(anchor, sizeof anchor, "X-AnchorMailbox: " ANCHOR "%s", exo->tenant);
+  (void)snprintf(anchor, sizeof anchor, "X-AnchorMailbox: " UH_EXO_ANCHOR "%s", exo->tenant);
   (void)snprintf(prefer, sizeof prefer, "Prefer: odata.maxpagesize=%u", exo->options.page);
   (void)snprintf(session, sizeof session, "connection-id: %s", exo->session);
   const char *const headers[] = {"Content-Type: application/json; charset=utf-8",

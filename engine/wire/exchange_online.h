@@ -94,6 +94,39 @@ struct uh_exo_query {
 int uh_exo_list(struct uh_exo *exo, const struct uh_exo_query *query, struct uh_err *err);
 int uh_exo_run(struct uh_exo *exo, struct uh_err *err);
 
+/* ---- one cmdlet that writes ---- */
+
+/*
+ * Sent once (wire/http_write.h says when again). A reply of status 200 is done only where it neither asks for a
+ * confirmation, nor reports errors, nor warns that nothing was changed. UNVERIFIED against a real tenant: the shape of
+ * @adminapi.errors, the text of the confirmation, whether a throttled reply (429) can come after a cmdlet has begun;
+ * one that names an exception of a cmdlet therefore counts as unknown.
+ */
+#define UH_EXO_WRITE_BODY_MAX ((size_t)8 * 1024 * 1024)
+enum uh_exo_write_outcome {
+  UH_EXO_WRITE_NOT_SENT = 0, /* or turned away at the door: nothing was carried out */
+  UH_EXO_WRITE_DONE,
+  UH_EXO_WRITE_FAILED, /* the service says that it is not done, or not all of it */
+  UH_EXO_WRITE_UNKNOWN,
+};
+struct uh_exo_written {
+  enum uh_exo_write_outcome outcome;
+  struct uh_exo_problem problem; /* cls FINE where no whole reply came; request_id always where one came */
+  int64_t objects, errors, warnings;
+  unsigned attempts;
+  char server[128];
+};
+struct uh_exo_change {
+  const char *cmdlet;
+  const char *parameters; /* a JSON object's members without its braces */
+  void *user;
+  void (*UH_NULLABLE output)(void *user, const char *json, size_t n); /* each object that the cmdlet puts out */
+  void (*UH_NULLABLE warning)(void *user, const char *text);
+};
+/* 0: done. -1: every other outcome, err says why. */
+int uh_exo_write(struct uh_exo *exo, const struct uh_exo_change *change, struct uh_exo_written *ret_written,
+                 struct uh_err *err);
+
 /* For tests: the part's filter (i of n characters; i == n is the complement) below a prefix. */
 void uh_exo_part_filter(struct uh_str *out, const char *property, const char *prefix, const char *characters, size_t i);
 /* A host that a redirect may lead to: the same, or below it, over https; port 446 means the usual one. */

@@ -6,19 +6,11 @@
 
 #include <unhybrid/text.h>
 
+#include "wire/graph_client.h"
 #include "wire/json_stream.h"
 
 #define ERROR_BODY_MAX ((size_t)1024 * 1024)
 #define BATCH_BODY_MAX ((size_t)64 * 1024 * 1024)
-
-struct uh_graph {
-  struct uh_graph_options options;
-  struct uh_http *http;
-  char base[UH_HTTP_ORIGIN_MAX];
-  char *resource;
-  bool fatal, silent;
-  struct uh_err fatal_err;
-};
 
 struct listing {
   struct uh_graph *graph;

@@ -72,4 +72,30 @@ struct uh_graph_item {
 };
 int uh_graph_batch(struct uh_graph *graph, struct uh_graph_item *items, size_t n, struct uh_err *err);
 void uh_graph_items_clear(struct uh_graph_item *items, size_t n);
+
+/* ---- one request that writes: sent once (wire/http_write.h says when again) ---- */
+
+#define UH_GRAPH_WRITE_BODY_MAX ((size_t)8 * 1024 * 1024)
+enum uh_graph_write_outcome {
+  UH_GRAPH_WRITE_NOT_SENT = 0, /* or turned away at the door: nothing was carried out */
+  UH_GRAPH_WRITE_DONE,
+  UH_GRAPH_WRITE_FAILED, /* the service says no */
+  UH_GRAPH_WRITE_UNKNOWN,
+};
+struct uh_graph_written {
+  enum uh_graph_write_outcome outcome;
+  enum uh_graph_class cls; /* of the reply; FINE where none came */
+  long status;             /* 0: no whole reply */
+  char code[64], message[256], request_id[64];
+  unsigned attempts;
+};
+struct uh_graph_request {
+  const char *method;               /* PATCH, DELETE, POST */
+  const char *path;                 /* "applications/ID" below v1.0 */
+  const char *UH_NULLABLE body;     /* JSON */
+  const char *UH_NULLABLE if_match; /* the ETag that the service gave, as it gave it */
+};
+/* 0: done. -1: every other outcome, err says why. */
+int uh_graph_write(struct uh_graph *graph, const struct uh_graph_request *request, struct uh_graph_written *ret_written,
+                   struct uh_err *err);
 #endif

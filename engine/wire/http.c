@@ -361,6 +361,8 @@ static void set_options(struct call *call) {
   (void)curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   if (http->ca_file) (void)curl_easy_setopt(e, CURLOPT_CAINFO, http->ca_file);
   if (q->local_plain) (void)curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
+  /* On a connection that was used before, libcurl repeats a request that got no byte of an answer, by itself. */
+  if (q->intent == UH_HTTP_WRITE) (void)curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
   (void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
   (void)curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                          http->options.connect_ms ? http->options.connect_ms : UH_HTTP_CONNECT_MS);

@@ -78,6 +78,48 @@ static void refuses(void **state) {
   }
 }
 
+static void refuses_in_the_cloud(void **state) {
+  (void)state;
+  static const char *const domains[] = {"contoso.com"};
+  static const struct {
+    const char *cmdlet;
+    const uint8_t *guid;
+    struct uh_argument arguments[6];
+    const char *why; /* NULL: fine */
+  } cases[] = {
+      {"Remove-InboundConnector", guid, {{0}}, NULL},
+      {"Set-AcceptedDomain", guid, {TEXT("DomainType", "Authoritative")}, NULL},
+      {"Set-OrganizationConfig",
+       NULL,
+       {TEXT("PublicFoldersEnabled", "Local"), CLEAR("RemotePublicFolderMailboxes")},
+       NULL},
+      {"New-OrganizationRelationship",
+       NULL,
+       {TEXT("Name", "x"), {.name = "DomainNames", .type = UH_VALUE_TEXTS, .texts = {domains, 1}}},
+       NULL},
+      {"New-OrganizationRelationship", NULL, {TEXT("Name", "x")}, "-DomainNames is not sent: it is missing"},
+      {"New-OrganizationRelationship",
+       NULL,
+       {TEXT("Name", "x"), {.name = "DomainNames", .type = UH_VALUE_TEXTS, .texts = {domains, 0}}},
+       "-DomainNames is not sent: it is missing"},
+      {"Remove-AcceptedDomain", guid, {{0}}, "no cmdlet that a cleanup may run"},
+      {"Enable-OrganizationCustomization", NULL, {{0}}, "no cmdlet that a cleanup may run"},
+      {"Remove-SendConnector", guid, {{0}}, "no cmdlet that a cleanup may run"}, /* on premises only */
+      {"Remove-OutboundConnector", NULL, {{0}}, "GUID is missing"},
+      {"Set-OrganizationConfig", guid, {{0}}, "takes no GUID"},
+      {"Remove-OutboundConnector", guid, {BOOL("Confirm", true)}, "only the writer says it"},
+      {"Set-MigrationEndpoint", guid, {TEXT("Credentials", "x")}, "no such parameter"},
+      {"Set-OutboundConnector", guid, {TEXT("Enabled", "false")}, "another type"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct uh_err err = UH_ERR_INIT;
+    struct uh_change change = {.cmdlet = cases[i].cmdlet, .guid = cases[i].guid, .arguments = cases[i].arguments};
+    int r = uh_exchange_online_check(&change, &err);
+    if (r != (cases[i].why ? -1 : 0) || (cases[i].why && !strstr(err.what, cases[i].why)))
+      fail_msg("%zu %s: %d %s", i, cases[i].cmdlet, r, err.what);
+  }
+}
+
 static void records(void **state) {
   (void)state;
   static const char *const hosts[] = {"a", "b\"\n"};
@@ -126,9 +168,8 @@ static void needs_an_operator(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(refuses),
-      cmocka_unit_test(records),
-      cmocka_unit_test(outcomes_have_names),
+      cmocka_unit_test(refuses),           cmocka_unit_test(refuses_in_the_cloud),
+      cmocka_unit_test(records),           cmocka_unit_test(outcomes_have_names),
       cmocka_unit_test(needs_an_operator),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,7 @@ struct uh_change_result {
   char message[1024];
   bool refused;                /* the account may not: a management role is missing */
   bool not_found;              /* the object is not there */
+  bool dehydrated;             /* Exchange Online: the organisation must be customised first */
   char server[128];            /* that carried it out, where it says */
   char request_id[64];         /* the service's own */
   char domain_controller[256]; /* that was pinned; "" */

@@ -13,11 +13,10 @@
 #include <string.h>
 
 #include "case/config.h"
+#include "changes.h"
 #include "executors/executors.h"
 #include "wire/psrp.h"
 #include "wire/wsman.h"
-
-#define WORDS 40
 
 static volatile sig_atomic_t stop;
 static void on_signal(int sig) {
@@ -34,56 +33,6 @@ struct options {
   const char *dc;
   bool write, dry;
 };
-
-static void quoted(const char *name, const char *text) {
-  struct uh_str s = {0};
-  uh_json_string(&s, text, strlen(text));
-  (void)printf(",\"%s\":%s", name, s.s);
-  uh_str_clear(&s);
-}
-
-static int give_error(const struct uh_err *err) {
-  (void)printf("{\"error\":true,\"class\":%d,\"exit\":%d", (int)err->cls, uh_err_exit_code(err->cls));
-  quoted("what", err->what);
-  quoted("where", err->where);
-  quoted("remedy", err->remedy);
-  quoted("answer", uh_answer_name(err->answer));
-  quoted("request_id", err->request_id);
-  (void)printf("}\n");
-  (void)fflush(stdout);
-  return uh_err_exit_code(err->cls);
-}
-
-/* ---- values ---- */
-
-struct value {
-  enum uh_value_type type;
-  bool yes;
-  int64_t number;
-  char *text;
-  const char *list[WORDS];
-  size_t n;
-};
-static void parse_value(char *text, struct value *v) {
-  *v = (struct value){.type = UH_VALUE_TEXT, .text = text};
-  if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0) {
-    v->type = UH_VALUE_BOOL;
-    v->yes = *text == 't';
-  } else if (strcmp(text, "null") == 0) {
-    v->type = UH_VALUE_NULL;
-  } else if (*text == '#') {
-    v->type = UH_VALUE_NUMBER;
-    v->number = strtoll(text + 1, NULL, 10);
-  } else if (*text == '[') {
-    v->type = UH_VALUE_TEXTS;
-    text[strlen(text) - 1] = '\0';
-    for (char *p = text + 1; p && *p && v->n < WORDS;) {
-      v->list[v->n++] = p;
-      p = strchr(p, ',');
-      if (p) *p++ = '\0';
-    }
-  }
-}
 
 /* ---- reading ---- */
 
@@ -192,21 +141,6 @@ static void on_warning(void *user, const char *message) {
   (void)printf("}\n");
 }
 
-static void give_result(const struct uh_change_result *r) {
-  (void)printf("{\"outcome\":\"%s\",\"objects\":%" PRId64 ",\"errors\":%" PRId64 ",\"warnings\":%" PRId64
-               ",\"refused\":%s,\"not_found\":%s",
-               uh_change_outcome_name(r->outcome), r->objects, r->errors, r->warnings, r->refused ? "true" : "false",
-               r->not_found ? "true" : "false");
-  quoted("identity", r->identity);
-  quoted("category", r->category);
-  quoted("reason", r->reason);
-  quoted("message", r->message);
-  quoted("server", r->server);
-  quoted("request_id", r->request_id);
-  quoted("domain_controller", r->domain_controller);
-  (void)printf("}\n");
-}
-
 static int writing(const struct uh_exchange_config *x, const struct options *o, char **words, int n) {
   struct uh_argument arguments[WORDS + 1] = {{0}};
   struct value values[WORDS];
@@ -216,20 +150,7 @@ static int writing(const struct uh_exchange_config *x, const struct options *o, 
   struct uh_recorder recorder = {.check = uh_exchange_server_check};
   if (n < 2) return 64;
   bool none = strcmp(words[1], "-") == 0, is_guid = !none && uh_guid_parse(words[1], guid);
-  for (int i = 2; i < n; i++) {
-    char *equals = strchr(words[i], '=');
-    if (!equals) return 64;
-    *equals = '\0';
-    struct uh_argument *a = &arguments[i - 2];
-    struct value *v = &values[i - 2];
-    parse_value(equals + 1, v);
-    a->name = words[i];
-    a->type = v->type;
-    if (v->type == UH_VALUE_BOOL) a->yes = v->yes;
-    if (v->type == UH_VALUE_NUMBER) a->number = v->number;
-    if (v->type == UH_VALUE_TEXT) a->text = v->text;
-    if (v->type == UH_VALUE_TEXTS) a->texts.v = v->list, a->texts.n = v->n;
-  }
+  if (!parse_arguments(words + 2, n - 2, values, arguments)) return 64;
   struct uh_change change = {
       .cmdlet = words[0], .guid = is_guid ? guid : NULL, .name = words[1], .arguments = arguments};
   struct uh_exchange_server_options options = {.exchange = x,
