@@ -243,7 +243,7 @@ static bool wanted(void *user, const char *name, size_t n) {
 
 int export_clixml_open(struct export_file *f, struct export_clixml **ret, struct uh_err *err) {
   UH_CLEANUP(export_clixml_freep) struct export_clixml *x = NULL;
-  if (export_clixml_begin(f, &x, err) < 0) return -1;
+  if (export_clixml_begin(f, &x, err) < 0 || !x) return -1;
   if (uh_clixml_open(on_object, x, &x->reader, err) < 0) return -1;
   if (x->recipient) uh_clixml_choose(x->reader, wanted, x);
   *ret = UH_TAKE(x);

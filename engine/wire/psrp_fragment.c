@@ -91,8 +91,8 @@ static int UH_PRINTF(3, 4) bad(uint64_t at, struct uh_err *err, const char *fmt,
 
 static void forget(struct psrp_joiner *j, struct psrp_object *o) {
   struct psrp_object **link = &j->objects;
-  while (*link != o) link = &(*link)->next;
-  *link = o->next;
+  while (*link && *link != o) link = &(*link)->next;
+  if (*link) *link = o->next;
   j->held -= o->n;
   j->n--;
   free(o->data);
@@ -169,6 +169,7 @@ static int take(struct psrp_joiner *j, const struct fragment *f, psrp_message_fn
     return bad(f->at, err, "fragment %llu of object %llu, whose beginning did not come", (unsigned long long)f->id,
                (unsigned long long)f->object);
   if (starts && begin(j, f, &o, err) < 0) return -1;
+  if (!o) return -1; /* begin() made it */
   if (f->id != o->fragment)
     return bad(f->at, err, "fragment %llu of object %llu came where %llu was due", (unsigned long long)f->id,
                (unsigned long long)f->object, (unsigned long long)o->fragment);

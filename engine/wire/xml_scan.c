@@ -9,6 +9,7 @@
 #include "wire/utf16.h"
 
 #define JOIN_BYTES ((size_t)4096) /* taken at a time to complete a token that was cut */
+#define END_TAG_MAX ((size_t)512) /* a name and what may follow it */
 #define REFERENCE_MAX 16u         /* "&#x0010FFFF;" with room */
 
 enum inside { IN_CONTENT, IN_COMMENT, IN_INSTRUCTION, IN_CDATA };
@@ -400,8 +401,8 @@ static int start_tag(struct uh_xml *x, const char *s, size_t n, size_t *ret_n) {
 }
 
 static int end_tag(struct uh_xml *x, const char *s, size_t n, size_t *ret_n) {
-  const char *close = memchr(s, '>', n < UH_XML_NAME_MAX * 2 ? n : UH_XML_NAME_MAX * 2);
-  if (!close) return n < UH_XML_NAME_MAX * 2 ? WAIT : bad(x, "an end tag without end");
+  const char *close = memchr(s, '>', n < END_TAG_MAX ? n : END_TAG_MAX);
+  if (!close) return n < END_TAG_MAX ? WAIT : bad(x, "an end tag without end");
   if (x->depth == 0) return bad(x, "an end tag without its beginning");
   const struct name *top = &x->names[x->depth - 1];
   const char *name = s + 2, *end = close;
