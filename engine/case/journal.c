@@ -185,6 +185,7 @@ static int walk(struct uh_journal *j, int64_t from,
   int64_t seq = 0;
   int rc;
   UH_CLEANUP(stop_reading) struct stop_reading reading = {j->select};
+  (void)reading;
   while ((rc = sqlite3_step(j->select)) == SQLITE_ROW) {
     struct uh_record r;
     if (take_record(j, j->select, seq + 1, previous, &r, err) < 0) return -1;
