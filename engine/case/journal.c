@@ -254,7 +254,7 @@ static int look_at_schema(struct uh_journal *j, struct uh_err *err) {
 }
 
 static int look_at_version(struct uh_journal *j, struct uh_err *err) {
-  int64_t application, version;
+  int64_t application = 0, version = 0;
   if (number_of(j, "PRAGMA application_id", &application, err) < 0) return -1;
   if (application != APPLICATION_ID) return fail_damaged(j, err, "the file is no journal of unhybrid");
   if (number_of(j, "PRAGMA user_version", &version, err) < 0) return -1;
@@ -308,7 +308,7 @@ static int open_db(struct uh_journal *j, const struct uh_journal_options *o, str
 
 /* Empty, as a create that was cut off leaves it, counts as not there. */
 static int open_schema(struct uh_journal *j, const struct uh_journal_options *o, struct uh_err *err) {
-  int64_t pages;
+  int64_t pages = 0;
   if (number_of(j, "PRAGMA page_count", &pages, err) < 0) return -1;
   if (pages > 0) return look_at_version(j, err) < 0 ? -1 : look_at_schema(j, err);
   if (!o->create || o->read_only) return fail_at(j, UH_ERR_DATA, err, "there is no journal: no cleanup was begun here");
