@@ -14,7 +14,7 @@
 enum {
   APPLICATION_ID = 0x75686a6e, /* "uhjn" */
   VERSION = 1,
-  READ_WAIT_MS = 5000,
+  WAIT_MS = 5000,       /* a reader may meet a writer's commit, and a commit somebody who looks */
   RESERVE = 256 * 1024, /* bytes: room for SQLite's rollback journal and a few pages */
 };
 
@@ -185,11 +185,10 @@ static int walk(struct uh_journal *j, int64_t from,
   int64_t seq = 0;
   int rc;
   UH_CLEANUP(stop_reading) struct stop_reading reading = {j->select};
-  (void)reading;
-  while ((rc = sqlite3_step(j->select)) == SQLITE_ROW) {
+  while ((rc = sqlite3_step(reading.st)) == SQLITE_ROW) {
     struct uh_record r;
-    if (take_record(j, j->select, seq + 1, previous, &r, err) < 0) return -1;
-    memcpy(previous, sqlite3_column_blob(j->select, 7), UH_JOURNAL_HASH);
+    if (take_record(j, reading.st, seq + 1, previous, &r, err) < 0) return -1;
+    memcpy(previous, sqlite3_column_blob(reading.st, 7), UH_JOURNAL_HASH);
     seq = r.seq;
     if (each && seq >= from && each(user, &r, err) < 0) return -1;
   }
@@ -297,7 +296,7 @@ static int open_db(struct uh_journal *j, const struct uh_journal_options *o, str
   if (!j->db) return uh_fail_nomem(err);
   if (rc != SQLITE_OK) return fail_read(j, err);
   (void)sqlite3_extended_result_codes(j->db, 1);
-  (void)sqlite3_busy_timeout(j->db, o->read_only ? READ_WAIT_MS : 0); /* a reader may meet a writer's commit */
+  (void)sqlite3_busy_timeout(j->db, WAIT_MS);
   sqlite3_db_config(j->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
   sqlite3_db_config(j->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
   return run_sql(j,
@@ -357,7 +356,8 @@ static int look_at_record(const struct uh_record *r, struct uh_err *err) {
   return 0;
 }
 
-/* A full disk is a clean refusal: SQLite has rolled back. Any other failure may have left anything. */
+/* A full disk, a file that others hold: clean refusals, SQLite has rolled back. Any other failure may have left
+ * anything. */
 static int fail_write(struct uh_journal *j, struct uh_err *err) {
   int rc = sqlite3_extended_errcode(j->db);
   char text[300];
@@ -366,6 +366,11 @@ static int fail_write(struct uh_journal *j, struct uh_err *err) {
     j->full = true;
     (void)fail_at(j, UH_ERR_CANNOT_WRITE, err, text);
     uh_err_remedy(err, "make room, then run `unhybrid resume`");
+    return -1;
+  }
+  if ((rc & 0xff) == SQLITE_BUSY && sqlite3_get_autocommit(j->db)) {
+    (void)fail_at(j, UH_ERR_CANNOT_WRITE, err, "another program holds the journal, and nothing was written");
+    uh_err_remedy(err, "end what has %s open, then run `unhybrid resume`", j->path);
     return -1;
   }
   j->broken = true;

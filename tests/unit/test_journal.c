@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The journal on a real file system: what it takes, gives back, and refuses. Crashes are in tests/crash. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -214,10 +215,40 @@ static void test_too_large(void **state) {
   free(body);
 }
 
+/* Lets go a while after it was started. */
+static void *end_reading(void *db) {
+  const struct timespec while_ = {.tv_nsec = 200000000};
+  (void)nanosleep(&while_, NULL);
+  (void)sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+  return NULL;
+}
+
+/* Somebody looks at the journal while a run writes it: the run waits, and is not in doubt afterwards. */
+static void test_reader_in_the_way(void **state) {
+  struct uh_journal *journal = NULL;
+  struct uh_err err = UH_ERR_INIT;
+  char path[128], head[UH_JOURNAL_HASH_TEXT];
+  pthread_t thread;
+  sqlite3 *db = NULL;
+  (void)state;
+  fill();
+  assert_int_equal(open_as(false, false, &journal, &err), 0);
+  snprintf(path, sizeof path, "%s/journal.db", dir);
+  assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(db, "BEGIN; SELECT count(*) FROM record", NULL, NULL, NULL), SQLITE_OK);
+  assert_int_equal(pthread_create(&thread, NULL, end_reading, db), 0);
+  append(journal, UH_RECORD_APPLIED, "C-02/1", "{}", NULL, 0);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_false(uh_journal_broken(journal));
+  assert_int_equal(uh_journal_head(journal, head), 4);
+  sqlite3_close(db);
+  uh_journal_free(journal);
+}
+
 int main(void) {
 #define ON_DISK(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
-  const struct CMUnitTest tests[] = {ON_DISK(test_reads_back), ON_DISK(test_none),     ON_DISK(test_triggers),
-                                     ON_DISK(test_tampering),  ON_DISK(test_cut_tail), ON_DISK(test_no_file),
-                                     ON_DISK(test_too_large)};
+  const struct CMUnitTest tests[] = {
+      ON_DISK(test_reads_back), ON_DISK(test_none),    ON_DISK(test_triggers),  ON_DISK(test_tampering),
+      ON_DISK(test_cut_tail),   ON_DISK(test_no_file), ON_DISK(test_too_large), ON_DISK(test_reader_in_the_way)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
