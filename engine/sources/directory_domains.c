@@ -137,18 +137,18 @@ static int root_visible(struct part *p, bool *ret_visible, struct uh_err *err) {
 }
 
 /* A domain without recipients is an ordinary thing; one without krbtgt, the account that every domain has, is not. */
-static bool accounts_visible(struct part *p) {
+static int accounts_visible(struct part *p, bool *ret_visible, struct uh_err *err) {
   static const char *const attributes[] = {"objectClass", NULL};
   struct uh_ldap_outcome outcome;
-  bool visible = false;
+  *ret_visible = false;
   struct uh_ldap_search search = {.base = p->domain->nc,
                                   .scope = UH_LDAP_SUBTREE,
                                   .filter = "(&(objectClass=user)(sAMAccountName=krbtgt))",
                                   .attributes = attributes,
                                   .page_size = UH_LDAP_PAGE_SIZE,
                                   .entry = on_root,
-                                  .user = &visible};
-  return uh_ldap_search(p->ldap, &search, &outcome, NULL) == 0 && visible;
+                                  .user = ret_visible};
+  return uh_ldap_search(p->ldap, &search, &outcome, err);
 }
 
 static void report_recipients(struct part *p, int result, const struct uh_err *err) {
@@ -202,7 +202,9 @@ static int read_recipients(struct part *p, struct uh_err *err) {
   result = uh_ldap_search(p->ldap, &search, &outcome, err);
   if (uh_rows_close(UH_TAKE(p->reader.rows), err) < 0) result = -1;
   uh_observe_counted(p->d->observe, p->reader.written - p->counted, 0);
-  return result == 0 && p->reader.written == 0 && !accounts_visible(p) ? UH_LDAP_NO_OBJECT : result;
+  if (result != 0 || p->reader.written > 0) return result;
+  result = accounts_visible(p, &visible, err);
+  return result == 0 && !visible ? UH_LDAP_NO_OBJECT : result;
 }
 
 /* ---- computer accounts of the servers ---- */

@@ -405,6 +405,13 @@ def test_a_domain_without_recipients(observe, visible):
     assert visible or answer == REFUSED and "rights" in why
 
 
+def test_a_domain_without_recipients_that_breaks_off(observe):
+    """Whether there are accounts could not be asked: that is a server that did not answer, not a right that is missing."""
+    faults = [{"filter": "krbtgt", "reset": True}]
+    state, answer, objects, why = ask(observe, {"entries": small_forest(users=0), "faults": faults}).sets()[RECIPIENTS]
+    assert (state, answer, objects) == ("failed", TIMEOUT, 0) and "rights" not in why
+
+
 def test_a_hidden_object_version(observe):
     entries = small_forest()
     del entries[ORGANIZATION]["objectVersion"]
