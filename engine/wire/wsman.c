@@ -238,6 +238,9 @@ static int ws_open(void *self, struct uh_psrp_call *call, const uint8_t pool[UH_
   struct uh_wsman *w = self;
   struct uh_str data = {0};
   id_text(pool, w->shell);
+  w->last = (struct place){0}; /* a new shell counts anew, whatever became of the one before */
+  w->doubtful = false;
+  w->max_envelope = UH_WSMAN_ENVELOPE_FIRST;
   uh_base64_add(&data, creation, n);
   struct uh_wsman_ask ask = {.verb = UH_WSMAN_CREATE, .protocol = protocol, .data = uh_str_text(&data)};
   int r = ask.data ? create(w, call, &ask, err) : uh_fail_nomem(err);

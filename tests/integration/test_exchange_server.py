@@ -307,6 +307,18 @@ def test_session_lost(server):
     assert row["answer"] == TIMEOUT and row["objects"] <= 3 and (row["objects"] > 0) == (row["state"] == PARTIAL) and row["why"]
 
 
+def test_answers_lost(server):
+    """No answer to a Receive, however often it is asked again: the session is given up. The next one is sound."""
+    server.observe("on-premises:AcceptedDomain")
+    log = server.control("log")
+    begin = [entry.get("cmdlet") for entry in log].index("Get-AcceptedDomain")
+    server.fault("reset", verb="Receive", times=3, after=sum(entry.get("verb") == "Receive" for entry in log[:begin]))
+    seen = server.observe("on-premises:AcceptedDomain", "on-premises:MailContact", "on-premises:Mailbox")
+    assert seen.states() == {"AcceptedDomain": FAILED, "MailContact": COMPLETE, "Mailbox": COMPLETE}, seen.sets()
+    assert seen.sets()["AcceptedDomain"]["answer"] == TIMEOUT
+    assert server.cmdlets().count("Set-ADServerSettings") == 3, "one of the first observation, two of this one"
+
+
 def test_nothing_to_tell_yet(server):
     """A slow cmdlet: the server answers several Receives with its time-out."""
     server.fault("timeout", verb="Receive", times=4, after=3)
