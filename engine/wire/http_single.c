@@ -184,11 +184,13 @@ void uh_http_single_hang_up(struct uh_http_single *http) {
 /* The connection's certificate is told once, with the reply to its first request. */
 static void keep_certificate(struct uh_http_single *http) {
   struct curl_certinfo *info = NULL;
+  free(http->certificate);
+  http->certificate = NULL; /* that of the connection before: another server may stand behind the same name */
   if (curl_easy_getinfo(http->easy, CURLINFO_CERTINFO, &info) != CURLE_OK || !info || info->num_of_certs < 1) return;
   for (struct curl_slist *l = info->certinfo[0]; l; l = l->next) {
     if (strncmp(l->data, "Cert:", 5) != 0) continue;
-    free(http->certificate);
     http->certificate = strdup(l->data + 5);
+    return;
   }
 }
 

@@ -456,7 +456,7 @@ static bool not_taken(const struct uh_wsman_login *l, int r, const struct uh_htt
 
 int uh_wsman_login_post(struct uh_wsman_login *l, struct uh_psrp_call *call, const char *soap, size_t size,
                         struct uh_wsman_reply *ret_reply, struct uh_err *err) {
-  struct uh_http_single_reply reply = {0};
+  UH_CLEANUP(uh_http_single_reply_clear) struct uh_http_single_reply reply = {0};
   struct uh_err first = UH_ERR_INIT;
   int r = 0;
   l->redirect[0] = '\0';
@@ -472,6 +472,5 @@ int uh_wsman_login_post(struct uh_wsman_login *l, struct uh_psrp_call *call, con
   }
   if (r == 0) r = soap_of(l, &reply, sealing(l), ret_reply, &first);
   if (r < 0 && err && err->cls == UH_ERR_NONE) *err = first;
-  uh_http_single_reply_clear(&reply);
   return r;
 }
