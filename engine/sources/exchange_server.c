@@ -237,7 +237,7 @@ static int run_cmdlet(struct source *s, const struct call *call, const char *ser
     return -1;
   }
   report(&r, server ? server : "", &result, &broken);
-  if (strcmp(call->noun, "ExchangeServer") == 0) s->servers_known = broken.cls == UH_ERR_NONE;
+  if (strcmp(call->noun, "ExchangeServer") == 0) s->servers_known = broken.cls == UH_ERR_NONE && !r.file.lacking[0];
   return 0;
 }
 
