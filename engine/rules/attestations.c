@@ -158,13 +158,11 @@ static int judge_one(struct judge *j, const struct uh_statement *s, struct uh_wo
 static void settle_duplicates(const struct uh_statements *all, struct uh_worth *worth) {
   for (size_t i = 0; i < all->n; i++) {
     if (worth[i].state != UH_STATED_COUNTS) continue;
-    bool differ = false;
     for (size_t k = i + 1; k < all->n; k++) {
       if (worth[k].state != UH_STATED_COUNTS || strcmp(all->v[i].subject, all->v[k].subject) != 0 ||
           strcmp(all->v[i].object, all->v[k].object) != 0)
         continue;
       bool same = strcmp(all->v[i].text, all->v[k].text) == 0;
-      differ = differ || !same;
       uh_worth_say(&worth[k], UH_STATED_DUPLICATE, "line %u states %s", all->v[i].line,
                    same ? "the same" : "something else of the same fact");
       if (!same)
@@ -288,10 +286,12 @@ static int tell_objects(struct judge *j, int64_t index, const struct uh_attestab
               f->observed, OBJECTS_TOLD);
   int rc = uh_str_text(&sql) ? uh_judge_prepare(j, uh_str_text(&sql), &st, err) : uh_fail_nomem(err);
   uh_str_clear(&sql);
-  while (rc == 0 && sqlite3_step(st) == SQLITE_ROW) {
+  int step = SQLITE_DONE;
+  while (rc == 0 && (step = sqlite3_step(st)) == SQLITE_ROW) {
     const char *object = (const char *)sqlite3_column_text(st, 0);
     if (object && *object && !stated(j, f->fact, object)) rc = put_attestable(j, index, f, object, err);
   }
+  if (rc == 0 && step != SQLITE_DONE) rc = uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(j->db));
   sqlite3_finalize(st);
   return rc;
 }
