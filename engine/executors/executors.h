@@ -5,6 +5,7 @@
  * Who carries a change out: the writers that the public <unhybrid/writer.h> speaks of. This room alone reaches a
  * writing call of wire/.
  */
+#include <unhybrid/graph_writer.h>
 #include <unhybrid/writer.h>
 
 /* ---- a dry run ---- */
@@ -16,6 +17,7 @@ struct uh_recorder {
   size_t changes;
 };
 struct uh_writer uh_recorder_writer(struct uh_recorder *recorder);
+struct uh_graph_writer uh_recorder_graph_writer(struct uh_recorder *recorder); /* checks with uh_graph_check */
 void uh_recorder_clear(struct uh_recorder *recorder);
 
 /* ---- Exchange Server, over remote PowerShell ---- */
@@ -81,4 +83,21 @@ struct uh_exchange_online *uh_exchange_online_free(struct uh_exchange_online *UH
 void uh_exchange_online_freep(struct uh_exchange_online **online);
 struct uh_writer uh_exchange_online_writer(struct uh_exchange_online *online);
 int uh_exchange_online_check(const struct uh_change *change, struct uh_err *err); /* as uh_exchange_server_check */
+
+/*
+ * Graph. Each change reads its object right before, and is sent with If-Match where Graph gives an ETag. UNVERIFIED
+ * against a real tenant: whether it ever does for these objects (without, a change by a third hand within the same
+ * second can be lost: read back); whether an application may change Microsoft's own principal (a refusal is told);
+ * whether credentials that have ended can be sent back; whether an application's principal comes back with it.
+ */
+struct uh_graph_executor;
+int uh_graph_executor_open(struct uh_operator_cloud *cloud, struct uh_graph_executor **ret_executor,
+                           struct uh_err *err);
+struct uh_graph_executor *uh_graph_executor_free(struct uh_graph_executor *UH_NULLABLE executor);
+void uh_graph_executor_freep(struct uh_graph_executor **executor);
+struct uh_graph_writer uh_graph_executor_writer(struct uh_graph_executor *executor);
+/* One look at what became of a change: 1 it shows, 0 not, or not yet, -1 nobody knows. Until the directory has settled,
+ * looks can disagree. */
+int uh_graph_shows(struct uh_graph_executor *executor, const struct uh_graph_change *change, struct uh_err *err);
+int uh_graph_check(const struct uh_graph_change *change, struct uh_err *err); /* as uh_exchange_server_check */
 #endif

@@ -59,6 +59,43 @@ static int record(void *user, const struct uh_change *change, struct uh_change_r
   return 0;
 }
 
+static void add_guid(struct uh_str *out, const uint8_t *guid) {
+  char text[UH_GUID_TEXT];
+  add_text(out, uh_guid_text(guid, text));
+}
+
+static int record_graph(void *user, const struct uh_graph_change *c, struct uh_change_result *ret_result,
+                        struct uh_err *err) {
+  static const char *const reasons[] = {"ours", "expired", "named"};
+  struct uh_recorder *r = user;
+  *ret_result = (struct uh_change_result){0};
+  if (uh_graph_check(c, err) < 0) return -1;
+  uh_str_addf(&r->lines, "{\"graph\":\"%s\",\"kind\":\"%s\",\"id\":", uh_graph_action_name(c->action),
+              c->kind == UH_GRAPH_APPLICATION ? "application" : "servicePrincipal");
+  add_guid(&r->lines, c->id);
+  uh_str_add(&r->lines, ",\"name\":");
+  add_text(&r->lines, c->name ? c->name : "");
+  uh_str_add(&r->lines, ",\"keys\":{");
+  for (size_t i = 0; i < c->n_keys; i++) {
+    if (i) uh_str_addc(&r->lines, ',');
+    add_guid(&r->lines, c->keys[i].key_id);
+    uh_str_addf(&r->lines, ":\"%s\"", (unsigned)c->keys[i].reason < 3 ? reasons[c->keys[i].reason] : "");
+  }
+  uh_str_add(&r->lines, "},\"names\":[");
+  for (size_t i = 0; i < c->n_names; i++) {
+    if (i) uh_str_addc(&r->lines, ',');
+    add_text(&r->lines, c->names[i]);
+  }
+  uh_str_add(&r->lines, "]}\n");
+  if (r->lines.failed) return uh_fail_nomem(err);
+  r->changes++;
+  ret_result->outcome = UH_CHANGE_RECORDED;
+  return 0;
+}
+
+struct uh_graph_writer uh_recorder_graph_writer(struct uh_recorder *recorder) {
+  return (struct uh_graph_writer){record_graph, recorder};
+}
 struct uh_writer uh_recorder_writer(struct uh_recorder *recorder) {
   return (struct uh_writer){record, recorder};
 }

@@ -62,7 +62,8 @@ static void parse_value(char *text, struct value *v) {
   }
 }
 
-static bool parse_arguments(char **words, int n, struct value *values, struct uh_argument *arguments) {
+__attribute__((unused)) static bool parse_arguments(char **words, int n, struct value *values,
+                                                    struct uh_argument *arguments) {
   for (int i = 0; i < n; i++) {
     char *equals = strchr(words[i], '=');
     if (!equals) return false;
