@@ -127,7 +127,7 @@ static int hash_of(const uint8_t previous[UH_JOURNAL_HASH], const struct uh_reco
 }
 
 static void hash_text(const uint8_t hash[UH_JOURNAL_HASH], char ret[UH_JOURNAL_HASH_TEXT]) {
-  for (int i = 0; i < UH_JOURNAL_HASH; i++) (void)snprintf(ret + 2 * i, 3, "%02x", hash[i]);
+  for (size_t i = 0; i < UH_JOURNAL_HASH; i++) (void)snprintf(ret + 2 * i, 3, "%02x", hash[i]);
 }
 
 /* ---- reading ---- */
@@ -145,7 +145,7 @@ static bool is_hash(sqlite3_stmt *st, int column) {
 /* The row that stands in the statement; expected: its number. Strings live until the next step. */
 static int take_record(struct uh_journal *j, sqlite3_stmt *st, int64_t expected,
                        const uint8_t previous[UH_JOURNAL_HASH], struct uh_record *ret, struct uh_err *err) {
-  uint8_t hash[UH_JOURNAL_HASH];
+  uint8_t hash[UH_JOURNAL_HASH] = {0};
   struct uh_record r = {.seq = sqlite3_column_int64(st, 0), .at = sqlite3_column_int64(st, 1)};
   const char *type = (const char *)sqlite3_column_text(st, 2);
   r.action = (const char *)sqlite3_column_text(st, 3);
@@ -186,7 +186,7 @@ static int walk(struct uh_journal *j, int64_t from,
   int rc;
   UH_CLEANUP(stop_reading) struct stop_reading reading = {j->select};
   while ((rc = sqlite3_step(reading.st)) == SQLITE_ROW) {
-    struct uh_record r;
+    struct uh_record r = {0};
     if (take_record(j, reading.st, seq + 1, previous, &r, err) < 0) return -1;
     memcpy(previous, sqlite3_column_blob(reading.st, 7), UH_JOURNAL_HASH);
     seq = r.seq;
