@@ -15,6 +15,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "wire/clock.h"
+
 #define TIMEOUT_MS 500
 #define TRIES 5
 #define TIMEOUT_MS_MAX 60000
@@ -91,12 +93,6 @@ struct uh_dns {
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 static void library_init(void) {
   (void)ares_library_init(ARES_LIB_INIT_ALL);
-}
-
-static int64_t clock_ms(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* ---- lists ---- */
@@ -250,7 +246,7 @@ int uh_dns_open(const struct uh_dns_options *options, struct uh_dns **ret_dns, s
   dns->tries = options->tries ? options->tries : TRIES;
   dns->window = options->window ? options->window : UH_DNS_WINDOW;
   if (uh_dns_message_init(&dns->message, err)) return -1;
-  dns->now_ms = clock_ms();
+  dns->now_ms = uh_clock_ms();
   for (unsigned i = 0; i < options->n_servers; i++) {
     struct server *s = &dns->server[i];
     *s = (struct server){.dns = dns, .index = i, .window = dns->window, .epoch_ms = dns->now_ms};
@@ -387,7 +383,7 @@ static void finish_without(struct question *q, enum uh_dns_outcome outcome, cons
 static uint16_t next_id(struct uh_dns *dns) {
   if (!dns->n_ids) {
     if (getrandom(dns->ids, sizeof dns->ids, 0) != (ssize_t)sizeof dns->ids)
-      for (unsigned i = 0; i < IDS; i++) dns->ids[i] = (uint16_t)((uint64_t)clock_ms() * 31 + (uint64_t)i * 7919);
+      for (unsigned i = 0; i < IDS; i++) dns->ids[i] = (uint16_t)((uint64_t)uh_clock_ms() * 31 + (uint64_t)i * 7919);
     dns->n_ids = IDS;
   }
   return dns->ids[--dns->n_ids];
@@ -655,7 +651,7 @@ int uh_dns_run(struct uh_dns *dns, size_t below, bool (*stopped)(void *user), vo
   struct epoll_event events[EVENTS];
   int64_t asked_ms = 0;
   for (;;) {
-    dns->now_ms = clock_ms();
+    dns->now_ms = uh_clock_ms();
     pump(dns);
     if (stopped && dns->now_ms - asked_ms >= INT64_C(2) * TICK_MS) {
       asked_ms = dns->now_ms;
@@ -664,7 +660,7 @@ int uh_dns_run(struct uh_dns *dns, size_t below, bool (*stopped)(void *user), vo
     if (dns->pending < below) return 0;
     int n = epoll_wait(dns->epoll, events, EVENTS, TICK_MS);
     if (n < 0 && errno != EINTR) return uh_fail(err, UH_ERR_INTERNAL, "epoll: %s", strerror(errno));
-    dns->now_ms = clock_ms();
+    dns->now_ms = uh_clock_ms();
     for (int i = 0; i < n; i++) handle(dns, &events[i]);
     /* What has arrived is read before anything counts as late: a callback may have kept us waiting. */
     if (dns->now_ms - dns->tick_ms >= TICK_MS) tick(dns);

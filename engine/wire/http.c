@@ -8,6 +8,8 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#include "wire/clock.h"
+
 #define POLL_MS 250
 #define IDLE_MAX 8
 #define HEADER_LINES_MAX 64
@@ -51,12 +53,6 @@ void uh_http_begin(void) {
   (void)pthread_once(&curl_once, curl_begin);
 }
 
-static int64_t now_ms(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static uint32_t random_below(uint32_t limit) {
   uint32_t r = 0;
   if (!limit || getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r) return 0;
@@ -65,7 +61,8 @@ static uint32_t random_below(uint32_t limit) {
 
 void uh_http_new_guid(char ret_text[UH_GUID_TEXT]) {
   uint8_t g[UH_GUID_SIZE] = {0};
-  if (getrandom(g, sizeof g, 0) != (ssize_t)sizeof g) (void)snprintf((char *)g, sizeof g, "%lld", (long long)now_ms());
+  if (getrandom(g, sizeof g, 0) != (ssize_t)sizeof g)
+    (void)snprintf((char *)g, sizeof g, "%lld", (long long)uh_clock_ms());
   g[7] = (uint8_t)((g[7] & 0x0f) | 0x40); /* AD's byte order: the version stands in byte 7 */
   g[8] = (uint8_t)((g[8] & 0x3f) | 0x80);
   (void)uh_guid_text(g, ret_text);
@@ -519,7 +516,7 @@ static bool given_up(const struct call *call) {
 /* A connection that is refused costs seconds, not minutes; a service that only puts off is left at last. */
 static bool patience_ends(struct call *call, int64_t pause) {
   struct uh_http *http = call->http;
-  int64_t now = now_ms(), storm = http->options.storm_ms ? http->options.storm_ms : UH_HTTP_STORM_MS;
+  int64_t now = uh_clock_ms(), storm = http->options.storm_ms ? http->options.storm_ms : UH_HTTP_STORM_MS;
   if (call->reply.failure == UH_HTTP_UNREACHED) {
     if (!http->unreached_since) http->unreached_since = now;
     if (now + pause > http->unreached_since + UH_HTTP_UNREACHED_MS) return true;
@@ -583,7 +580,7 @@ static void arrived(struct call *call, CURLcode code) {
   }
   /* Bodies that do not decode, or decode to nonsense, are asked for without encoding. */
   if (call->reply.failure == UH_HTTP_ENCODING || call->reply.failure == UH_HTTP_BAD_BODY) call->no_encoding = true;
-  call->not_before = now_ms() + pause;
+  call->not_before = uh_clock_ms() + pause;
   land(call);
 }
 
@@ -615,7 +612,7 @@ int uh_http_run(struct uh_http *http, struct uh_err *err) {
     if (http->options.cancelled && http->options.cancelled(http->options.cancel_user)) stop_all(http);
     sweep(http);
     if (!http->calls) return 0;
-    int64_t now = now_ms(), wait = POLL_MS;
+    int64_t now = uh_clock_ms(), wait = POLL_MS;
     for (struct call *call = http->calls; call; call = call->next) {
       if (call->easy || call->over) continue;
       if (given_up(call))

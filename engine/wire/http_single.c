@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "wire/clock.h"
 #include "wire/http.h"
 
 #define POLL_MS 250
@@ -23,12 +24,6 @@ struct uh_http_single {
   bool too_large;
   char error[CURL_ERROR_SIZE];
 };
-
-static int64_t now_ms(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void uh_http_single_reply_clear(struct uh_http_single_reply *reply) {
   uh_str_clear(&reply->headers);
@@ -229,7 +224,7 @@ static int perform(struct uh_http_single *http, const struct uh_http_single_requ
     for (CURLMsg *m; (m = curl_multi_info_read(http->multi, &left));)
       if (m->msg == CURLMSG_DONE) return m->data.result == CURLE_OK ? 0 : transport_failed(http, m->data.result, err);
     if (q->cancelled && q->cancelled(q->cancel_user)) return ended(http, UH_ERR_INTERRUPTED, "stopped", err);
-    int64_t wait = q->deadline_ms - now_ms();
+    int64_t wait = q->deadline_ms - uh_clock_ms();
     if (wait <= 0) return ended(http, UH_ERR_UNAVAILABLE, "no answer in time", err);
     (void)curl_multi_poll(http->multi, NULL, 0, wait < POLL_MS ? (int)wait : POLL_MS, NULL);
   }

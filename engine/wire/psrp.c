@@ -10,15 +10,9 @@
 
 /* ---- helpers ---- */
 
-int64_t psrp_clock_ms(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void psrp_pace(int64_t began_ms) {
   const struct timespec pause = {.tv_nsec = PACE_MS * 1000000L};
-  if (psrp_clock_ms() - began_ms < PACE_MS) (void)nanosleep(&pause, NULL);
+  if (uh_clock_ms() - began_ms < PACE_MS) (void)nanosleep(&pause, NULL);
 }
 
 int psrp_new_guid(uint8_t guid[UH_GUID_SIZE], struct uh_err *err) {
@@ -239,16 +233,16 @@ int psrp_interrupted(struct uh_err *err) {
 
 static int open_pool(struct uh_psrp *p, struct uh_err *err) {
   const struct uh_psrp_transport *t = &p->o.transport;
-  struct uh_psrp_call call = {.deadline_ms = psrp_clock_ms() + psrp_or(p->o.open_ms, UH_PSRP_OPEN_MS),
+  struct uh_psrp_call call = {.deadline_ms = uh_clock_ms() + psrp_or(p->o.open_ms, UH_PSRP_OPEN_MS),
                               .cancelled = p->o.cancelled,
                               .cancel_user = p->o.cancel_user};
   if (create_shell(p, &call, err) < 0) return -1;
   while (!p->opened) {
     bool done = false;
     if (psrp_cancelled(p)) return psrp_interrupted(err);
-    if (psrp_clock_ms() >= call.deadline_ms) return psrp_late("the session did not open in time", err);
+    if (uh_clock_ms() >= call.deadline_ms) return psrp_late("the session did not open in time", err);
     uint64_t before = p->pool_stream.at;
-    int64_t began = psrp_clock_ms();
+    int64_t began = uh_clock_ms();
     p->requests++;
     if (t->ops->receive(t->self, &call, NULL, pool_bytes, p, &done, err) < 0) return -1;
     if (p->pool_stream.at == before) psrp_pace(began);
@@ -273,7 +267,7 @@ int uh_psrp_close(struct uh_psrp *p, struct uh_err *err) {
   if (!p) return 0;
   const struct uh_psrp_transport *t = &p->o.transport;
   /* Also after Ctrl-C: a shell left behind counts against the account. */
-  struct uh_psrp_call call = {.deadline_ms = psrp_clock_ms() + psrp_or(p->o.close_ms, UH_PSRP_CLOSE_MS)};
+  struct uh_psrp_call call = {.deadline_ms = uh_clock_ms() + psrp_or(p->o.close_ms, UH_PSRP_CLOSE_MS)};
   int rc = p->requests ? t->ops->close(t->self, &call, err) : 0;
   psrp_joiner_clear(&p->pool_stream);
   free(p);

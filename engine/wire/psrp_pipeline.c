@@ -136,7 +136,7 @@ static int send_message(struct pipeline *pl, uint32_t type, const struct uh_str 
   psrp_put_message(&bytes, ++pl->pool->object, room < UH_PSRP_FRAGMENT ? room : UH_PSRP_FRAGMENT, type, pl->pool->id,
                    pl->id, body->s, body->len);
   if (!uh_str_text(&bytes)) return uh_fail_nomem(err);
-  struct uh_psrp_call call = call_until(pl, psrp_clock_ms() + ROUND_MS);
+  struct uh_psrp_call call = call_until(pl, uh_clock_ms() + ROUND_MS);
   int rc = 0;
   for (size_t at = 0, n; rc == 0 && (n = psrp_fragment_length(bytes.s + at, bytes.len - at)) != 0; at += n) {
     pl->pool->requests++;
@@ -160,7 +160,7 @@ static int begin(struct pipeline *pl, struct uh_err *err) {
 
 static int signal_it(struct pipeline *pl, enum uh_psrp_signal signal, int64_t limit_ms, struct uh_err *err) {
   const struct uh_psrp_transport *t = &pl->pool->o.transport;
-  struct uh_psrp_call call = {.deadline_ms = psrp_clock_ms() + limit_ms};
+  struct uh_psrp_call call = {.deadline_ms = uh_clock_ms() + limit_ms};
   pl->pool->requests++;
   return t->ops->signal(t->self, &call, pl->remote, signal, err);
 }
@@ -179,24 +179,24 @@ static int refuse(struct pipeline *pl, struct uh_err *err) {
 static bool has_to_stop(struct pipeline *pl) {
   struct uh_err *why = &pl->failure;
   if (psrp_cancelled(pl->pool)) (void)psrp_interrupted(why);
-  if (psrp_clock_ms() >= pl->deadline_ms) (void)psrp_late("it took too long and was stopped", why);
+  if (uh_clock_ms() >= pl->deadline_ms) (void)psrp_late("it took too long and was stopped", why);
   return why->cls != UH_ERR_NONE || pl->result->prompt[0];
 }
 
 static int stop(struct pipeline *pl, struct uh_err *err) {
   int64_t limit = psrp_or(pl->pool->o.stop_ms, UH_PSRP_STOP_MS);
   pl->stopping = true;
-  pl->deadline_ms = psrp_clock_ms() + limit;
+  pl->deadline_ms = uh_clock_ms() + limit;
   return signal_it(pl, UH_PSRP_SIGNAL_STOP, limit, err);
 }
 
 static int round_trip(struct pipeline *pl, struct uh_err *err) {
   const struct uh_psrp_transport *t = &pl->pool->o.transport;
   /* A round that began before the deadline may end after it: what it brings would be lost. */
-  struct uh_psrp_call call = call_until(pl, pl->stopping ? pl->deadline_ms : psrp_clock_ms() + ROUND_MS);
+  struct uh_psrp_call call = call_until(pl, pl->stopping ? pl->deadline_ms : uh_clock_ms() + ROUND_MS);
   bool done = false;
   uint64_t before = pl->stream.at;
-  int64_t began = psrp_clock_ms();
+  int64_t began = uh_clock_ms();
   pl->pool->requests++;
   if (t->ops->receive(t->self, &call, pl->remote, on_bytes, pl, &done, err) < 0) return -1;
   if (pl->state && pl->stream.n) return psrp_late("the command ended in the middle of an object", err);
@@ -213,7 +213,7 @@ static int follow(struct pipeline *pl, struct uh_err *err) {
       if (pl->reads && pl->failure.cls == UH_ERR_INTERRUPTED) return -1;
       if (stop(pl, err) < 0) return -1;
     }
-    if (pl->stopping && psrp_clock_ms() >= pl->deadline_ms) return psrp_late("it could not be stopped in time", err);
+    if (pl->stopping && uh_clock_ms() >= pl->deadline_ms) return psrp_late("it could not be stopped in time", err);
     if (round_trip(pl, err) < 0) return -1;
   }
   return 0;
@@ -268,7 +268,7 @@ static int run(struct uh_psrp *pool, const struct uh_psrp_cmdlet *cmdlet, bool r
                         .result = result,
                         .reads = reads,
                         .stream.max = pool->pool_stream.max,
-                        .deadline_ms = psrp_clock_ms() + psrp_or(cmdlet->limit_ms, UH_PSRP_CMDLET_MS),
+                        .deadline_ms = uh_clock_ms() + psrp_or(cmdlet->limit_ms, UH_PSRP_CMDLET_MS),
                         .failure = UH_ERR_INIT};
   struct uh_err broken = UH_ERR_INIT;
   int rc = begin(&pl, &broken);

@@ -5,6 +5,7 @@
  * The layers of [MS-PSRP]: fragments (psrp_fragment.c) carry messages; messages of ours are made in psrp_message.c,
  * those of the server read in psrp_record.c; psrp.c keeps the states of the pool and of the running cmdlet.
  */
+#include "wire/clock.h"
 #include "wire/psrp.h"
 
 enum psrp_type {
@@ -123,7 +124,6 @@ int psrp_late(const char *what, struct uh_err *err); /* it did not come in time,
 int psrp_interrupted(struct uh_err *err);
 bool psrp_cancelled(const struct uh_psrp *p);
 int psrp_new_guid(uint8_t guid[UH_GUID_SIZE], struct uh_err *err);
-int64_t psrp_clock_ms(void);
 void psrp_pace(int64_t began_ms); /* a round that began then brought nothing */
 int64_t psrp_or(int64_t value, int64_t standard);
 #endif

@@ -4,6 +4,7 @@
 #include <ctype.h>
 
 #include "wire/base64.h"
+#include "wire/clock.h"
 #include "wire/http.h"
 #include "wire/wsman_soap.h"
 
@@ -30,12 +31,6 @@ struct uh_wsman {
   } last;        /* of the fragments that came */
   bool doubtful; /* a Receive was not answered: what comes next must follow on what came last */
 };
-
-static int64_t now_ms(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void new_uuid(char ret[UUID_TEXT]) {
   char guid[UH_GUID_TEXT];
@@ -109,7 +104,7 @@ static int exchange(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsm
                     struct uh_wsman_answer **ret, struct uh_err *err) {
   struct uh_str soap = {0};
   struct uh_wsman_reply reply = {0};
-  int64_t left = call->deadline_ms - now_ms();
+  int64_t left = call->deadline_ms - uh_clock_ms();
   if (left <= 0) {
     uh_fail(err, UH_ERR_UNAVAILABLE, "no time is left for this request");
     if (err && err->answer == UH_NOT_ASKED) err->answer = UH_TIMEOUT;
@@ -125,7 +120,8 @@ static int exchange(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsm
   ask->timeout_ms = patience(w, ask->verb);
   if (left < ask->timeout_ms) ask->timeout_ms = left;
   struct uh_psrp_call patient = *call;
-  if (left > ask->timeout_ms + UH_WSMAN_GRACE_MS) patient.deadline_ms = now_ms() + ask->timeout_ms + UH_WSMAN_GRACE_MS;
+  if (left > ask->timeout_ms + UH_WSMAN_GRACE_MS)
+    patient.deadline_ms = uh_clock_ms() + ask->timeout_ms + UH_WSMAN_GRACE_MS;
   int r = uh_wsman_make_envelope(ask, &soap, err);
   if (r == 0) r = uh_wsman_login_post(w->login, &patient, uh_str_text(&soap), soap.len, &reply, err);
   call->sent = call->sent || patient.sent;
@@ -171,7 +167,7 @@ static size_t ws_room(void *self) {
 }
 
 static int wait_ms(struct uh_psrp_call *call, int64_t ms, struct uh_err *err) {
-  for (int64_t until = now_ms() + ms; now_ms() < until;) {
+  for (int64_t until = uh_clock_ms() + ms; uh_clock_ms() < until;) {
     if (call->cancelled && call->cancelled(call->cancel_user)) return uh_fail(err, UH_ERR_INTERRUPTED, "stopped");
     struct timespec slice = {0, SLICE_MS * 1000000L};
     (void)nanosleep(&slice, NULL);
@@ -216,7 +212,7 @@ static int move(struct uh_wsman *w, const char *url, struct uh_err *err) {
 
 /* Until a shell stands: no session free now, another server in place of this one. */
 static int create(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsman_ask *ask, struct uh_err *err) {
-  int64_t pause = w->quota_pause_ms, until = w->quota_wait_ms ? now_ms() + w->quota_wait_ms : call->deadline_ms;
+  int64_t pause = w->quota_pause_ms, until = w->quota_wait_ms ? uh_clock_ms() + w->quota_wait_ms : call->deadline_ms;
   if (until > call->deadline_ms) until = call->deadline_ms;
   for (int hops = 0;;) {
     char redirect[UH_WSMAN_URL_MAX];
@@ -224,7 +220,7 @@ static int create(struct uh_wsman *w, struct uh_psrp_call *call, struct uh_wsman
     int r = create_once(w, call, ask, redirect, &last);
     if (r == CREATED || r == OTHER_VERSION) return r;
     bool again = r == REDIRECTED ? hops++ < UH_WSMAN_HOPS_MAX && move(w, redirect, &why) == 0
-                                 : r == TOO_MANY && now_ms() + pause < until && wait_ms(call, pause, &why) == 0;
+                                 : r == TOO_MANY && uh_clock_ms() + pause < until && wait_ms(call, pause, &why) == 0;
     if (!again) {
       if (err && err->cls == UH_ERR_NONE) *err = why.cls != UH_ERR_NONE ? why : last;
       return -1;
@@ -354,7 +350,7 @@ static int ws_receive(void *self, struct uh_psrp_call *call, const uint8_t *pipe
     last = UH_ERR_INIT;
     if (exchange(w, call, &ask, &a, &last) == 0) break;
     w->doubtful = true;
-    if (last.cls == UH_ERR_UNAVAILABLE && i + 1 < UH_WSMAN_RECEIVE_TRIES && now_ms() < call->deadline_ms) continue;
+    if (last.cls == UH_ERR_UNAVAILABLE && i + 1 < UH_WSMAN_RECEIVE_TRIES && uh_clock_ms() < call->deadline_ms) continue;
     if (err && err->cls == UH_ERR_NONE) *err = last;
     return -1;
   }
