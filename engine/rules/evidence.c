@@ -49,7 +49,7 @@ int uh_evidence_of_finding(const char *key, const char *json, char ret_evidence[
   json_t *tree = json_loads(json, JSON_ALLOW_NUL, NULL);
   char *sorted = tree ? json_dumps(tree, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
   int rc = uh_digest_new(&d, err);
-  if (rc == 0) {
+  if (rc == 0 && d) {
     uh_digest_add(d, "unhybrid waiver 1");
     uh_digest_add(d, key);
     uh_digest_add(d, sorted ? sorted : json);
