@@ -85,6 +85,65 @@ static const char outbound_sql[] =
     " FROM routed";
 static const struct uh_rule outbound[] = {{"cloud", "cloud:TransportRule,cloud:OutboundConnector", outbound_sql}, {0}};
 
+/* ---- routing.recipient-domain ---- */
+/*
+ * others: domains that the connector takes mail for and that are none of the tenant's: the wizard's own takes only the
+ * hybrid domains. theirs: an OnPremisesOrganization with another GUID names it, so it leads to another forest's server.
+ */
+#define OTHER_DOMAIN "coalesce(nullif(domain_key(value), ''), value) NOT IN (SELECT domain FROM own)"
+static const char recipient_domain_sql[] =
+    "WITH own AS MATERIALIZED ("
+    "  SELECT domain_key(" DOMAIN_TOLD ") AS domain"
+    "   FROM object"
+    "   WHERE side = 'cloud' AND kind = 'AcceptedDomain'),"
+    " ours(guid) AS MATERIALIZED ("
+    "  SELECT CASE WHEN count(DISTINCT lower(guid)) = 1 THEN max(lower(guid)) END"
+    "   FROM object"
+    "   WHERE side = 'on-premises' AND kind = 'OrganizationConfig' AND guid <> ''),"
+    " holder AS MATERIALIZED ("
+    "  SELECT lower(prop(json, 'OutboundConnector')) AS target,"
+    "    trim(lower(prop(json, 'OrganizationGuid')), '{}') <> ours.guid AS another"
+    "   FROM object, ours"
+    "   WHERE side = 'cloud' AND kind = 'OnPremisesOrganization'),"
+    " connector AS ("
+    "  SELECT *, prop_list(json, 'RecipientDomains') AS domains,"
+    "    prop_list(json, 'SmartHosts') AS hosts,"
+    "    " UH_SQL_TRUE("Enabled") " AND has_word(prop(json, 'ConnectorType'), 'OnPremises')"
+    "      AND NOT " UH_SQL_TRUE("TestMode") " AND NOT " UH_SQL_TRUE("IsTransportRuleScoped")
+    "      AND NOT " UH_SQL_TRUE("RouteAllMessagesViaOnPremises") " AS in_use"
+    "   FROM object"
+    "   WHERE side = 'cloud' AND kind = 'OutboundConnector'),"
+    " looked AS ("
+    "  SELECT *,"
+    "    (SELECT group_concat(value, ', ') FROM json_each(domains) WHERE " OTHER_DOMAIN ") AS others,"
+    "    EXISTS (SELECT 1 FROM json_each(domains) WHERE (" OTHER_DOMAIN ") IS NULL) AS doubt,"
+    "    CASE WHEN hosts IS NOT NULL THEN hosts <> '[]' AND NOT EXISTS ("
+    "      SELECT 1 FROM json_each(hosts) AS host WHERE NOT EXISTS ("
+    "       SELECT 1 FROM setting"
+    "        WHERE setting.name = 'mail_flow.gateways' AND lower(host.value) GLOB lower(setting.value))) END AS to_gateway,"
+    "    (SELECT max(CASE WHEN named AND another THEN 2 WHEN (named AND another) IS NULL THEN 1 ELSE 0 END)"
+    "      FROM (SELECT target IN (lower(connector.name), lower(connector.identity), lower(connector.guid)) AS named, another"
+    "             FROM holder)) AS theirs"
+    "   FROM connector)"
+    " SELECT CASE"
+    "   WHEN NOT in_use OR to_gateway OR theirs = 2 THEN 0"
+    "   WHEN domains IS NOT NULL AND others IS NULL AND NOT doubt THEN 0"
+    "   WHEN in_use AND others IS NOT NULL AND NOT to_gateway AND theirs IS NOT 1 THEN 1 END AS violated," UH_SQL_OBJECT_WHO
+    "  'outbound connector' AS kind,"
+    "  'Exchange Online sends mail for ' || others || ' through the on-premises server with this connector.' AS message,"
+    "  CASE"
+    "    WHEN in_use IS NULL THEN json_object("
+    "      'Enabled', prop_json(json, 'Enabled'), 'ConnectorType', prop_json(json, 'ConnectorType'),"
+    "      'TestMode', prop_json(json, 'TestMode'), 'IsTransportRuleScoped', prop_json(json, 'IsTransportRuleScoped'),"
+    "      'RouteAllMessagesViaOnPremises', prop_json(json, 'RouteAllMessagesViaOnPremises'))"
+    "    WHEN others IS NULL AND doubt THEN json_object('name of an accepted domain in Exchange Online', NULL)"
+    "    WHEN theirs = 1 THEN json_object('whether another organisation''s OnPremisesOrganization names it', NULL)"
+    "    ELSE json_object('RecipientDomains', json(domains), 'SmartHosts', json(hosts)) END AS evidence,"
+    "  '' AS command"
+    " FROM looked";
+static const struct uh_rule recipient_domain[] = {
+    {"cloud", "cloud:OutboundConnector", recipient_domain_sql}, {0}};
+
 /* ---- accepted domains ---- */
 #define DOMAIN_WHO                                             \
   "  CASE guid WHEN '' THEN name ELSE lower(guid) END AS key," \
@@ -332,6 +391,24 @@ static const struct uh_check checks[] = {
      .explain = "Transport rules in Exchange Online with RouteMessageOutboundConnector whose connector has the type "
                 "OnPremises. Disabled rules and connectors to partners are no finding. A rule whose connector was "
                 "not read cannot be judged."},
+    {.id = "routing.recipient-domain",
+     .title = "No outbound connector takes mail for other domains to the on-premises server",
+     .severity = UH_BLOCKER,
+     .purposes = UH_BEFORE,
+     .requirements = "P-14",
+     .rules = recipient_domain,
+     .absence_needs = "cloud:AcceptedDomain,cloud:OnPremisesOrganization",
+     .remedy = "Find out where the mail goes from the on-premises server, give Exchange Online a way of its own there "
+               "(a connector to that host, or MX), then take the domain off the connector in Exchange Online "
+               "PowerShell (Set-OutboundConnector -RecipientDomains).",
+     .reference = CONDITIONAL_ROUTING,
+     .explain = "Enabled outbound connectors of type OnPremises in Exchange Online with a recipient domain that is no "
+                "accepted domain there: a partner's, one of an application behind the server, or * for everything. "
+                "What the wizard makes takes the hybrid domains alone, whose mail stays in Exchange Online. No "
+                "finding: connectors in test mode, those of transport rules (routing.outbound-connector) and of "
+                "centralized mail transport (routing.centralized), those whose smart hosts are all in "
+                "mail_flow.gateways, and those that another organisation's OnPremisesOrganization names. Whether a "
+                "smart host that is no gateway is the server or something behind it is not seen."},
     {.id = "routing.accepted-domain",
      .title = "No accepted domain in Exchange Online relays to the on-premises server",
      .severity = UH_BLOCKER,

@@ -663,6 +663,43 @@ SPECS["routing.outbound-connector"] = Spec(
               ([rule("z", "Never read")], [(C, "z")]), ([rule("s", "To office", MISSING), outbound("To office")], [(C, "s")])])
 
 
+ORG_GUID = "10000000-0000-4000-8000-00000000000a"
+
+
+def other_forest(connector, **properties):
+    return [obj("OrganizationConfig", "First", guid=ORG_GUID),
+            cloud("OnPremisesOrganization", "Labs", {"OrganizationGuid": "20000000-0000-4000-8000-00000000000b", "OutboundConnector": connector, **properties})]
+
+
+def to_domains(*domains, **properties):
+    values = {"RecipientDomains": list(domains), "TestMode": False, "IsTransportRuleScoped": False}
+    return outbound("To office", **{**values, **properties})
+
+
+OWN = [cloud("AcceptedDomain", n, {"DomainName": n}) for n in ("contoso.com", "b\u00fccher.example")]
+SPECS["routing.recipient-domain"] = Spec(
+    ["cloud:OutboundConnector"], absence=["cloud:AcceptedDomain", "cloud:OnPremisesOrganization"],
+    violated=[([OWN, to_domains("contoso.com", "erp.local")], [(C, "To office")]), ([OWN, to_domains("*")], [(C, "To office")]),
+              ([OWN, to_domains("*.contoso.com")], [(C, "To office")]),
+              ([OWN, to_domains("erp.local", SmartHosts=["mx1.filter.example", "mail.contoso.com"]), setting("mail_flow.gateways", "*.filter.example")],
+               [(C, "To office")]),
+              # This organisation's own holder names it.
+              ([OWN, to_domains("erp.local"), other_forest("To office", OrganizationGuid="{" + ORG_GUID.upper() + "}")], [(C, "To office")])],
+    clean={"the wizard's": [OWN, to_domains("contoso.com", "xn--bcher-kva.example")], "off": [OWN, to_domains("*", Enabled=False)],
+           "partner": [OWN, to_domains("*", ConnectorType="Partner")], "test mode": [OWN, to_domains("erp.local", TestMode=True)],
+           "of a rule": [OWN, to_domains("erp.local", IsTransportRuleScoped=True)],
+           "centralized": [OWN, to_domains("*", RouteAllMessagesViaOnPremises=True)], "no domain": [OWN, to_domains()],
+           "a gateway": [OWN, to_domains("*", SmartHosts=["MX1.filter.example"]), setting("mail_flow.gateways", "*.filter.example")],
+           "another forest's": [OWN, to_domains("labs.example"), other_forest("TO OFFICE")]},
+    unjudged=[*(([OWN, to_domains("erp.local", **{name: MISSING})], [(C, "To office")])
+                for name in ("Enabled", "ConnectorType", "TestMode", "IsTransportRuleScoped", "RouteAllMessagesViaOnPremises", "SmartHosts")),
+              ([OWN, to_domains("x", RecipientDomains=MISSING)], [(C, "To office")]),
+              ([cloud("AcceptedDomain", "Main", {"DomainName": MISSING}), to_domains("contoso.com")], [(C, "To office")]),
+              ([OWN, to_domains("erp.local"), other_forest(MISSING)], [(C, "To office")]),
+              ([OWN, to_domains("erp.local"), other_forest("To office", OrganizationGuid=MISSING)], [(C, "To office")])])
+
+
+
 def domain(name, type_="Authoritative", side=C, label=None):
     return obj("AcceptedDomain", label or name, {"DomainName": name, "DomainType": type_}, side)
 
