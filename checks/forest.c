@@ -218,6 +218,68 @@ static const char other_object[] = THINGS
 static const struct uh_rule other[] = {{"cloud", ORGANIZATION_NEEDS, other_holder},
                                        {"cloud", OBJECT_NEEDS, other_object},
                                        {0}};
+/* ---- forest.tenant ---- */
+/*
+ * One organisation may use several tenants, and only one is looked at. elsewhere: remote mailboxes whose target address
+ * is below a tenant's name that is not this tenant's (none of these two was told: they stay in). there: mailboxes here.
+ * A stale address alone proves nothing: who has a mailbox here is here.
+ */
+#define TENANT_NAME "domain_key(iif(prop(json, 'DomainName') = '', name, prop(json, 'DomainName')))"
+static const char tenant_sql[] =
+    "WITH tenant AS MATERIALIZED ("
+    "  SELECT DISTINCT " TENANT_NAME " AS domain"
+    "   FROM object"
+    "   WHERE side = 'cloud' AND kind = 'AcceptedDomain'"
+    "     AND (" UH_SQL_TENANT_DOMAIN(TENANT_NAME) ") IS NOT FALSE),"
+    " elsewhere AS MATERIALIZED ("
+    "  SELECT guid, coalesce(nullif(mail, ''), nullif(name, ''), dn) AS who, mail, mailbox_guid, target_address,"
+    "    recipient_type_details, domain_of(target_address) AS domain"
+    "   FROM directory_recipient"
+    "   WHERE recipient_type_details & 9133247954944 IS NOT 0"
+    "     AND NOT (recipient_type_details IS NULL AND coalesce(" UH_SQL_NO_MAILBOX ", 0))"
+    "     AND (" UH_SQL_TENANT_DOMAIN("target_address") ") IS NOT FALSE"
+    "     AND NOT EXISTS (SELECT 1 FROM tenant WHERE target_address LIKE '%@' || domain)),"
+    " there AS MATERIALIZED ("
+    "  SELECT exchange_guid, address_key(primary_address) AS address"
+    "   FROM exchange_recipient"
+    "   WHERE side = 'cloud' AND kind = 'Mailbox' AND listing = '' AND EXISTS (SELECT 1 FROM elsewhere)),"
+    " judged AS ("
+    "  SELECT *, CASE WHEN mailbox_guid IN (x'', zeroblob(16)) THEN 0"
+    "      ELSE mailbox_guid IN (SELECT exchange_guid FROM there) END"
+    "    OR address_key(mail) IN (SELECT address FROM there WHERE address IS NOT '') AS here"
+    "   FROM elsewhere),"
+    " told AS ("
+    "  SELECT *, CASE WHEN here THEN 0"
+    "    WHEN here = 0 AND recipient_type_details IS NOT NULL AND domain NOT IN (SELECT domain FROM tenant) THEN 1 END AS away"
+    "   FROM judged)"
+    " SELECT 1 AS violated,"
+    "  domain AS key,"
+    "  NULL AS guid,"
+    "  'tenant' AS kind,"
+    "  domain AS object,"
+    "  count(*) || iif(count(*) = 1, ' remote mailbox leads', ' remote mailboxes lead') || ' to another tenant and'"
+    "    || iif(count(*) = 1, ' has', ' have') || ' no mailbox in this one, for instance ' || min(who) || '.' AS message,"
+    "  json_object('targetAddress', '@' || domain, 'remote mailboxes', count(*)) AS evidence,"
+    "  '' AS command"
+    " FROM told"
+    " WHERE away"
+    " GROUP BY domain"
+    " UNION ALL"
+    " SELECT NULL,"
+    "  guid_text(guid),"
+    "  guid_text(guid),"
+    "  'remote mailbox',"
+    "  who,"
+    "  '',"
+    "  CASE"
+    "    WHEN target_address IS NULL OR recipient_type_details IS NULL"
+    "      THEN json_object('targetAddress', target_address, 'msExchRecipientTypeDetails', recipient_type_details)"
+    "    WHEN here IS NULL THEN json_object('whether it has a mailbox in this tenant', NULL)"
+    "    ELSE json_object('name of an accepted domain in Exchange Online', NULL) END,"
+    "  ''"
+    " FROM told"
+    " WHERE away IS NULL";
+static const struct uh_rule tenant[] = {{"on-premises", "on-premises:Recipient", tenant_sql}, {0}};
 /* clang-format on */
 
 #define FORESTS "https://learn.microsoft.com/exchange/hybrid-deployment/hybrid-with-multiple-forests"
@@ -254,6 +316,21 @@ static const struct uh_check checks[] = {
                 "the organisation whose OnPremisesOrganization names it; else to that whose domains its hosts, "
                 "certificate or target domains are in. Claimed by two, or by nobody, it is a finding: the cleanup "
                 "would take away what another forest lives on, or leave what is forgotten."},
+    {.id = "forest.tenant",
+     .title = "No remote mailbox of this organisation is in another tenant",
+     .severity = UH_BLOCKER,
+     .purposes = UH_BEFORE,
+     .requirements = "P-27",
+     .rules = tenant,
+     .absence_needs = "cloud:AcceptedDomain,cloud:Mailbox",
+     .remedy = "One Exchange organisation can be hybrid with several tenants: audit each with a configuration of its "
+               "own, and remove the server when all are ready; then accept the finding with a waiver. Where the "
+               "mailbox is gone, clear the object (Disable-RemoteMailbox, Exchange Management Shell).",
+     .reference = FORESTS,
+     .explain = "Remote mailboxes in Active Directory whose targetAddress is below the onmicrosoft.com name (or its "
+                "counterpart in a sovereign cloud) of another tenant, and of which this tenant has no mailbox, by "
+                "mailbox GUID and primary address: who manages them is not seen here. One finding for each name. A "
+                "target address in a domain of one's own that another tenant has is not recognised."},
     {.id = "forest.other",
      .title = "What belongs to other organisations that use the tenant",
      .severity = UH_INFO,

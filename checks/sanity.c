@@ -317,6 +317,13 @@ static const char missing_sql[] =
     " WHERE NOT " STATED("sanity.recipients", "''")
     " HAVING count(*) > 0";
 
+/* Get-RemoteMailbox was read, and whom it listed. */
+#define LISTED_REMOTE                                                                                            \
+  "EXISTS (SELECT 1 FROM \"set\" WHERE source LIKE 'exchange-%' AND side = 'on-premises' AND name = 'RemoteMailbox'" \
+  " AND state = 'complete')"
+#define REMOTE_GUIDS                                                                                             \
+  "SELECT guid FROM exchange_recipient WHERE side = 'on-premises' AND kind = 'RemoteMailbox' AND length(guid) = 16"
+
 static const char *const recipient_probes[] = {
     /* Orphans are common; that most are missing is not. */
     "SELECT 'cloud:Mailbox', 'Active Directory has ' || remote || ' remote mailboxes and Exchange Online listed ' || listed"
@@ -339,9 +346,8 @@ static const char *const recipient_probes[] = {
     "Unlimited after Set-ADServerSettings -ViewEntireForest $true'"
     " FROM directory_recipient"
     " WHERE recipient_type_details & " REMOTE_BITS
-    "  AND EXISTS (SELECT 1 FROM \"set\" WHERE source LIKE 'exchange-%' AND side = 'on-premises' AND name = 'RemoteMailbox' AND state = 'complete')"
-    "  AND guid NOT IN (SELECT guid FROM exchange_recipient"
-    "   WHERE side = 'on-premises' AND kind = 'RemoteMailbox' AND length(guid) = 16)"
+    "  AND " LISTED_REMOTE
+    "  AND guid NOT IN (" REMOTE_GUIDS ")"
     "  AND NOT " STATED("sanity.recipients", "''")
     " HAVING count(*) > 0",
     NULL};
@@ -383,7 +389,11 @@ static const char accounted_sql[] =
     "   SELECT lower(substr(external_id, instr(external_id, '_') + 1)) FROM directory_recipient WHERE external_id <> '')"
     " UNION ALL"
     " SELECT guid_text(guid) FROM exchange_recipient"
-    " WHERE side = 'on-premises' AND length(guid) = 16 AND guid NOT IN (SELECT guid FROM directory_recipient)";
+    " WHERE side = 'on-premises' AND length(guid) = 16 AND guid NOT IN (SELECT guid FROM directory_recipient)"
+    " UNION ALL"
+    " SELECT guid_text(guid) FROM directory_recipient"
+    " WHERE recipient_type_details & " REMOTE_BITS " AND " LISTED_REMOTE
+    "  AND guid NOT IN (" REMOTE_GUIDS ")";
 /* clang-format on */
 
 static const struct uh_attestable recipient_facts[] = {

@@ -6,19 +6,21 @@
 /* One clause of SQL a line, which clang-format would join. */
 /* clang-format off */
 
-/* ---- mailboxes ---- */
+/* ---- mailboxes: what Exchange makes for itself is nobody's to manage ---- */
+#define TRANSFERABLE \
+  "lower(recipient_type_details) IN ('usermailbox', 'sharedmailbox', 'roommailbox', 'equipmentmailbox')"
 static const char mailbox_sql[] =
     "SELECT is_dir_synced = 1"
     "   AND is_cloud_managed = 0"
-    "   AND lower(recipient_type_details) IN ('usermailbox', 'sharedmailbox', 'roommailbox', 'equipmentmailbox')"
-    "   AS violated," UH_SQL_EXCHANGE_WHO
+    "   AND lower(recipient_type_details) NOT IN ('discoverymailbox', 'groupmailbox', 'publicfoldermailbox',"
+    "     'arbitrationmailbox', 'monitoringmailbox', 'auditlogmailbox', 'auxauditlogmailbox') AS violated," UH_SQL_EXCHANGE_WHO
     "  'mailbox' AS kind,"
     "  'The Exchange attributes of this synchronised mailbox are still managed on premises.' AS message,"
     "  json_object("
     "    'IsDirSynced', bool_json(is_dir_synced),"
     "    'IsExchangeCloudManaged', bool_json(is_cloud_managed),"
     "    'RecipientTypeDetails', recipient_type_details) AS evidence,"
-    "  'Set-Mailbox -Identity ' || " UH_SQL_EXCHANGE_ID " || ' -IsExchangeCloudManaged $true' AS command"
+    "  iif(" TRANSFERABLE ", 'Set-Mailbox -Identity ' || " UH_SQL_EXCHANGE_ID " || ' -IsExchangeCloudManaged $true', '') AS command"
     " FROM synced_recipient"
     " WHERE kind = 'Mailbox' AND listing = '' AND violated IS NOT FALSE";
 static const struct uh_rule mailbox[] = {{"cloud", "cloud:Mailbox", mailbox_sql}, {0}};
@@ -194,9 +196,10 @@ static const struct uh_check checks[] = {
                "then set IsExchangeCloudManaged in Exchange Online PowerShell and read it back: without the right "
                "role the command may do nothing and say nothing.",
      .reference = CLOUD_MANAGED,
-     .explain = "User, shared, room and equipment mailboxes in Exchange Online with IsDirSynced and without "
-                "IsExchangeCloudManaged. Cloud-only mailboxes and mailboxes of other types (discovery mailboxes for "
-                "instance) are no finding. Where the service did not give the property the mailbox cannot be judged."},
+     .explain = "Mailboxes in Exchange Online with IsDirSynced and without IsExchangeCloudManaged. The transfer is "
+                "documented for user, shared, room and equipment mailboxes; any other type (linked for instance) is a "
+                "finding without a command. Cloud-only mailboxes and those that Exchange makes for itself (discovery, "
+                "groups) are no finding. Where the service did not give the property the mailbox cannot be judged."},
     {.id = "soa.inactive",
      .title = "No deleted mailbox would come back managed on premises",
      .severity = UH_INFO,

@@ -390,7 +390,10 @@ SPECS["soa.mailbox"] = Spec(
     violated=[([ex(f"{t}@contoso.com", recipient_type_details=t, is_dir_synced=True, is_cloud_managed=False)
                 for t in ("UserMailbox", "SharedMailbox", "RoomMailbox", "EquipmentMailbox")],
                [(C, f"{t}@contoso.com") for t in ("UserMailbox", "SharedMailbox", "RoomMailbox", "EquipmentMailbox")]),
-              ([ex("case@contoso.com", recipient_type_details="usermailbox", is_dir_synced=True, is_cloud_managed=False)], [(C, "case@contoso.com")])],
+              ([ex("case@contoso.com", recipient_type_details="usermailbox", is_dir_synced=True, is_cloud_managed=False)], [(C, "case@contoso.com")]),
+              # The transfer covers four types; a synchronised mailbox of any other has nobody to manage it afterwards.
+              ([ex(f"{t}@contoso.com", recipient_type_details=t, is_dir_synced=True, is_cloud_managed=False) for t in ("LinkedMailbox", "NewKindMailbox")],
+               [(C, "LinkedMailbox@contoso.com"), (C, "NewKindMailbox@contoso.com")])],
     clean={"cloud-managed": [ex("m@contoso.com", is_dir_synced=True, is_cloud_managed=True)],
            "never synchronised": [ex("c@contoso.com", is_dir_synced=False, is_cloud_managed=False),
                                   ex("d@contoso.com", is_dir_synced=False, is_cloud_managed={"answer": "not-asked"})],
@@ -775,6 +778,32 @@ SPECS["routing.address"] = Spec(
            "no remote mailbox": [TENANT, ad("c@contoso.com", class_="contact", recipient_type_details=64, target_address="SMTP:c@adatum.example")]},
     unjudged=[([TENANT, ad("x@contoso.com", recipient_type_details=REMOTE, target_address=MISSING)], [(P, "x@contoso.com")]),
               ([TENANT, ad("y@contoso.com", recipient_type_details=MISSING, target_address="SMTP:y@contoso.com")], [(P, "y@contoso.com")])])
+
+def away(address, domain="contoso-b.mail.onmicrosoft.com", **values):
+    return ad(address, **{"recipient_type_details": REMOTE, "target_address": f"SMTP:{address.split('@')[0]}@{domain}", **values})
+
+
+BOX = "00000000-0000-4000-8000-0000000b0b0b"
+SPECS["forest.tenant"] = Spec(
+    [RECIPIENT], absence=["cloud:AcceptedDomain", "cloud:Mailbox"],
+    violated=[([TENANT, away("b@contoso.com"), away("c@contoso.com"), ex("a@contoso.com")], [(P, "contoso-b.mail.onmicrosoft.com")]),
+              ([TENANT, away("s@contoso.com", "Contoso-G.mail.onmicrosoft.us", recipient_type_details=1 << 35)], [(P, "contoso-g.mail.onmicrosoft.us")]),
+              ([TENANT, away("d@contoso.com", "contoso-d.onmicrosoft.com", mailbox_guid=BOX), ex("e@contoso.com", exchange_guid=guid())],
+               [(P, "contoso-d.onmicrosoft.com")]),
+              # In this tenant there is a mail user for it, and a mailbox that was deleted.
+              ([TENANT, away("f@contoso.com"), ex("f@contoso.com", "Recipient", recipient_type_details="MailUser"),
+                ex("f@contoso.com", listing="SoftDeletedMailbox")], [(P, "contoso-b.mail.onmicrosoft.com")])],
+    clean={"here": [TENANT, away("a@contoso.com", "contoso.mail.onmicrosoft.com")],
+           "here, an old target address": [TENANT, away("m@contoso.com"), ex("M@Contoso.com")],
+           "here by its GUID": [TENANT, away("m@contoso.com", mailbox_guid=BOX), ex("new@contoso.com", exchange_guid=BOX)],
+           "no remote mailbox": [TENANT, away("k@contoso.com", class_="contact", recipient_type_details=64), away("u@contoso.com", recipient_type_details=128)],
+           "no tenant's name": [TENANT, ad("x@contoso.com", recipient_type_details=REMOTE, target_address="SMTP:x@legacy.contoso.com")]},
+    unjudged=[([TENANT, away("x@contoso.com", target_address=MISSING)], [(P, "x@contoso.com")]),
+              ([TENANT, away("y@contoso.com", recipient_type_details=MISSING)], [(P, "y@contoso.com")]),
+              ([TENANT, away("z@contoso.com", mailbox_guid=MISSING), ex("o@contoso.com", exchange_guid=BOX)], [(P, "z@contoso.com")]),
+              ([TENANT, away("w@contoso.com"), ex("o@contoso.com", primary_address=MISSING)], [(P, "w@contoso.com")]),
+              ([TENANT, away("v@contoso.com", mailbox_guid=BOX), ex("o@contoso.com", exchange_guid=MISSING)], [(P, "v@contoso.com")]),
+              ([cloud("AcceptedDomain", "Main", {"DomainName": MISSING}), away("t@contoso.com")], [(P, "t@contoso.com")])])
 
 # ---- relay ----
 

@@ -235,6 +235,22 @@ def test_an_attestation_rests_on_values_not_on_their_order_and_on_the_tenant(cas
     assert case.report()["attestations"][0]["state"] == "lapsed"
 
 
+
+def test_who_is_accounted_for_does_not_cover_who_comes_later(case):
+    """sanity.recipients: three ways in which only one source shows somebody, and the statement rests on all of them."""
+    def remote(i):
+        return {"table": "directory_recipient", "row": {"domain": "DC=contoso,DC=com", "via": "dc", "guid": GUID % i, "dn": f"CN=Ada {i},DC=contoso,DC=com",
+                                                        "class": "user", "recipient_type_details": 2147483648}}
+
+    listed = {"table": "set", "row": {**a_set("on-premises:RemoteMailbox")["row"], "source": "exchange-server"}}
+    rows = [*BASE, a_set("on-premises:Recipient"), listed, remote(20)]
+    case.observe(rows)
+    ok(case.attest("sanity.recipients", "yes"))
+    assert case.report()["attestations"][0]["state"] == "counts"
+    case.observe([*rows, remote(21)])
+    assert case.report()["attestations"][0]["state"] == "lapsed"
+
+
 PLUGIN = """
 #include <unhybrid/check.h>
 #define ROWS(violated) "SELECT " violated " AS violated, name AS key, 'thing' AS kind, name AS object, 'seen' AS message,"\
