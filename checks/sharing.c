@@ -9,13 +9,17 @@
 
 /*
  * tenant: the tenant's own domains; one whose name nobody told is NULL and makes "not in it" unknown. related: every
- * organization relationship with what is known of its domains: others are those that are none of the tenant's.
+ * organization relationship with what is known of its domains: others are those that are none of the tenant's. forest: it
+ * names no tenant, and leads to another Exchange organisation whose domains the tenant has too.
  */
 #define TENANT                                                                                                      \
   "WITH tenant AS MATERIALIZED ("                                                                                   \
   "  SELECT DISTINCT domain_key(iif(prop(json, 'DomainName') = '', name, prop(json, 'DomainName'))) AS domain"      \
   "   FROM object"                                                                                                  \
   "   WHERE side = 'cloud' AND kind = 'AcceptedDomain')"
+#define APPLICATION "prop(json, 'TargetApplicationUri')"
+#define MICROSOFT(uri)                                                                              \
+  "(" uri " LIKE '%outlook.com' OR " uri " LIKE '%office365.us' OR " uri " LIKE '%partner.outlook.cn')"
 #define RELATED                                                                                                     \
   TENANT ","                                                                                                        \
   " related AS ("                                                                                                   \
@@ -24,13 +28,18 @@
   "    (SELECT group_concat(value, ', ') FROM json_each(prop_list(object.json, 'DomainNames'))"                     \
   "      WHERE domain_key(value) NOT IN (SELECT domain FROM tenant)) AS others,"                                    \
   "    EXISTS (SELECT 1 FROM json_each(prop_list(object.json, 'DomainNames'))"                                      \
-  "      WHERE (domain_key(value) NOT IN (SELECT domain FROM tenant)) IS NULL) AS doubt"                            \
+  "      WHERE (domain_key(value) NOT IN (SELECT domain FROM tenant)) IS NULL) AS doubt,"                           \
+  "    side = 'on-premises' AND prop_list(json, 'DomainNames') <> '[]'"                                             \
+  "      AND NOT EXISTS (SELECT 1 FROM json_each(prop_list(object.json, 'DomainNames'))"                            \
+  "        WHERE " UH_SQL_TENANT_DOMAIN("domain_key(value)") ")"                                                     \
+  "      AND " APPLICATION " <> '' AND NOT " MICROSOFT(APPLICATION) " AS forest"                                    \
   "   FROM object"                                                                                                  \
   "   WHERE kind = 'OrganizationRelationship')"
 #define DOUBT                                                                                                       \
   "CASE"                                                                                                            \
   " WHEN domains IS NULL THEN json_object('DomainNames', NULL)"                                                     \
   " WHEN enabled IS NULL THEN json_object('Enabled', NULL)"                                                         \
+  " WHEN others IS NULL AND forest IS NULL THEN json_object('TargetApplicationUri', NULL)"                          \
   " WHEN others IS NULL AND doubt THEN json_object('name of an accepted domain in Exchange Online', NULL) END"
 
 /* ---- sharing.partner ---- */
@@ -47,10 +56,11 @@ static const char partner_sql[] = RELATED
     "   WHERE side = 'on-premises')"
     " SELECT CASE"
     "   WHEN NOT enabled THEN 0"
-    "   WHEN others IS NOT NULL THEN enabled"
-    "   WHEN enabled AND domains IS NOT NULL AND NOT doubt THEN 0 END AS violated," UH_SQL_OBJECT_WHO
+    "   WHEN others IS NOT NULL OR forest THEN enabled"
+    "   WHEN enabled AND domains IS NOT NULL AND NOT doubt AND NOT forest THEN 0 END AS violated," UH_SQL_OBJECT_WHO
     "  'organization relationship' AS kind,"
-    "  'This organisation shares with ' || others || ' through its servers; in Exchange Online '"
+    "  'This organisation shares with ' || coalesce(others, (SELECT group_concat(value, ', ') FROM json_each(domains))"
+    "      || ' (' || " APPLICATION " || ')') || ' through its servers; in Exchange Online '"
     "    || coalesce('the relationship ' || there || ' is there for it.', 'no relationship with it was seen.')"
     "   AS message,"
     "  coalesce(" DOUBT ", json_object("
@@ -93,9 +103,9 @@ static const struct uh_rule policy[] = {{"on-premises", "on-premises:SharingPoli
 static const char known_local[] = RELATED
     ", classed AS ("
     "  SELECT *, CASE"
-    "    WHEN domains IS NULL OR (others IS NULL AND doubt) THEN NULL"
+    "    WHEN domains IS NULL OR (others IS NULL AND (doubt OR forest IS NULL)) THEN NULL"
     "    WHEN domains = '[]' THEN 'partner'"
-    "    WHEN others IS NULL THEN 'hybrid'"
+    "    WHEN others IS NULL THEN iif(forest, 'partner', 'hybrid')"
     "    WHEN NOT EXISTS (SELECT 1 FROM json_each(domains)"
     "      WHERE domain_key(value) NOT IN (SELECT domain FROM tenant) AND NOT " UH_SQL_TENANT_DOMAIN("domain_key(value)") ")"
     "      THEN 'cross-tenant'"
@@ -107,7 +117,8 @@ static const char known_local[] = RELATED
     "  CASE class"
     "    WHEN 'hybrid' THEN 'Hybrid, because all its domains are the tenant''s: the cleanup takes it away.'"
     "    WHEN 'cross-tenant' THEN 'With another tenant, whose domains it names (' || others || '): it goes with the server.'"
-    "    ELSE 'With a partner, because of its domains ' || coalesce(others, '(none)') || ': it goes with the server.' END"
+    "    ELSE 'With a partner, because ' || iif(forest, 'it leads to ' || " APPLICATION ","
+    "      'of its domains ' || coalesce(others, '(none)')) || ': it goes with the server.' END"
     "   AS message,"
     "  CASE WHEN class IS NULL THEN " DOUBT
     "    ELSE json_object("

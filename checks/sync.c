@@ -136,8 +136,10 @@ static const struct uh_check checks[] = {
      .reference = "https://learn.microsoft.com/entra/identity/hybrid/connect/reference-connect-version-history",
      .explain = "The version of Entra Connect Sync against 2.5.190.0. Graph shows it in its beta version only, and "
                 "to people who signed in; where it does not, somebody has to look at the synchronisation server and "
-                "state it. A tenant that is not synchronised has no engine. Of an organisation that synchronises "
-                "with Entra Cloud Sync alone nobody documents which version is needed: it cannot be judged."},
+                "state it. A tenant that is not synchronised has no engine. Of Entra "
+                "Cloud Sync nobody documents whether it is enough alone, and in which version: who has no Connect Sync "
+                "can state the agent's version, which is a finding then, and accept that with a waiver. Whether Graph "
+                "still shows a version after Connect Sync was replaced is not known."},
     {.id = "sync.rejected",
      .title = "The engine sends nothing that Exchange Online refuses",
      .severity = UH_BLOCKER,

@@ -1104,11 +1104,17 @@ SPECS["sharing.partner"] = Spec(
     ["on-premises:OrganizationRelationship"], absence=["cloud:AcceptedDomain"],
     violated=[([TENANTS, relationship("Adatum", ["adatum.example"]), relationship("Adatum in the cloud", ["ADATUM.example"], C)], [(P, "Adatum")]),
               ([TENANTS, relationship("Everybody", ["contoso.mail.onmicrosoft.com", "adatum.example"])], [(P, "Everybody")]),
-              ([TENANTS, relationship("Tailspin", "tailspin.mail.onmicrosoft.com", enabled=None)], [(P, "Tailspin")])],
-    clean={"hybrid": [TENANTS, relationship("On-premises to O365", ["Contoso.mail.onmicrosoft.com"])], "disabled": [TENANTS, relationship("Adatum", ["adatum.example"], enabled=False)],
+              ([TENANTS, relationship("Tailspin", "tailspin.mail.onmicrosoft.com", enabled=None)], [(P, "Tailspin")]),
+              # Another forest's server, although its domain is in the same tenant.
+              ([TENANTS, relationship("Labs", ["labs.example"], TargetApplicationUri="FYDIBOHF25SPDLT.labs.example")], [(P, "Labs")])],
+    clean={"old hybrid": [TENANTS, relationship("O365", ["contoso.com"], TargetApplicationUri="outlook.com"),
+                          relationship("Gov", ["contoso.com"], TargetApplicationUri="http://Outlook.office365.us")],
+           "nowhere": [TENANTS, relationship("O365", ["contoso.com"], TargetApplicationUri=None)],
+           "hybrid": [TENANTS, relationship("On-premises to O365", ["Contoso.mail.onmicrosoft.com"])], "disabled": [TENANTS, relationship("Adatum", ["adatum.example"], enabled=False)],
            "in the cloud": [TENANTS, relationship("Adatum", ["adatum.example"], C)], "with nobody": [TENANTS, relationship("Empty", [])]},
     unjudged=[([TENANTS, relationship("x", MISSING)], [(P, "x")]), ([TENANTS, relationship("x", ["adatum.example"], enabled=MISSING)], [(P, "x")]),
-              ([UNTOLD_DOMAIN, relationship("x", ["adatum.example"])], [(P, "x")])])
+              ([UNTOLD_DOMAIN, relationship("x", ["adatum.example"])], [(P, "x")]),
+              ([TENANTS, relationship("x", ["labs.example"], TargetApplicationUri=MISSING)], [(P, "x")])])
 SPECS["sharing.policy"] = Spec(
     ["on-premises:SharingPolicy"],
     violated=[([obj("SharingPolicy", "Adatum", {"Domains": ["adatum.example:CalendarSharingFreeBusySimple", "*:CalendarSharingFreeBusySimple"], "Enabled": True})], [(P, "Adatum")]),
@@ -1138,6 +1144,7 @@ SPECS["sharing.known"] = Spec(
     clean={"nobody": [TENANTS, OURSELVES, OURS, cloud("SharingPolicy", "Default", {"Domains": ["Anonymous:x"]})],
            "the tenant's address space": [TENANTS, obj("AvailabilityAddressSpace", "contoso.mail.onmicrosoft.com", {"ForestName": "contoso.mail.onmicrosoft.com"})]},
     unjudged=[([TENANTS, relationship("x", MISSING)], [(P, "x")]), ([UNTOLD_DOMAIN, relationship("x", ["adatum.example"])], [(P, "x")]),
+              ([TENANTS, relationship("x", ["labs.example"], TargetApplicationUri=MISSING)], [(P, "x")]),
               ([TENANTS, OURSELVES, OURS, relationship("x", MISSING, C)], [(C, "x")]), ([TENANTS, OURSELVES, relationship("x", ["contoso.com"], C, OAuthApplicationId=MISSING)], [(C, "x")]),
               ([TENANTS, OURSELVES, holder("y", OUR_GUID, OrganizationRelationship=MISSING), relationship("x", ["contoso.com"], C)], [(C, "x")]),
               ([TENANTS, holder("y", OUR_GUID, OrganizationRelationship="x"), relationship("x", ["contoso.com"], C)], [(C, "x")]),
@@ -1159,6 +1166,8 @@ def test_relationships_are_classified(tmp_path):
     assert result.findings[0]["evidence"]["class"] == "hybrid of another organization"
     result = judge(tmp_path, "sharing.known", [spec.sets(), TENANTS, OURSELVES, relationship("Moves", ["tailspin.example"], C, MailboxMoveEnabled=True)])
     assert result.findings[0]["evidence"]["class"] == "cross-tenant"
+    result = judge(tmp_path, "sharing.known", [spec.sets(), TENANTS, OURSELVES, relationship("Labs", ["labs.example"], TargetApplicationUri="FYDIBOHF25SPDLT.labs.example")])
+    assert result.findings[0]["evidence"]["class"] == "partner" and "FYDIBOHF25SPDLT.labs.example" in result.findings[0]["message"]
 
 
 HYBRID = obj("HybridConfiguration", "Hybrid Configuration", {"Features": 639})
@@ -1540,6 +1549,10 @@ def test_evidence_is_what_was_read(tmp_path):
             ex("b@contoso.com", is_dir_synced=True, is_cloud_managed={"answer": "refused"})]
     result = judge(tmp_path, "soa.mailbox", rows)
     assert result.findings[0]["evidence"] == {"IsDirSynced": True, "IsExchangeCloudManaged": False, "RecipientTypeDetails": "UserMailbox"}
+    # Who accepts a rule accepts where its connector leads.
+    rows = [a_set("cloud:TransportRule"), a_set("cloud:OutboundConnector"), cloud("TransportRule", "Copy", {"RouteMessageOutboundConnector": "To office", "State": "Enabled"}),
+            outbound("To office", SmartHosts=["mx.filter.example"])]
+    assert judge(tmp_path, "routing.outbound-connector", rows).findings[0]["evidence"]["SmartHosts"] == ["mx.filter.example"]
     assert result.line["unjudged"][0]["why"] == "not obtained: IsExchangeCloudManaged"
     result = judge(tmp_path, "dns.mx", [[a_set(n) for n in BOTH], mx(outcome="servfail")])
     assert result.line["unjudged"][0]["why"] == "not obtained: the MX records of contoso.com in the public view (servfail)"

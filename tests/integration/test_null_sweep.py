@@ -267,7 +267,7 @@ EXCEPTIONS = {
             "mailbox.discovery directory_recipient.class", "mailbox.system directory_recipient.class", "archive.on-premises directory_recipient.class",
             "public-folder.on-premises directory_recipient.class", "soa.default-early directory_recipient.class",
             "routing.relay-recipients directory_recipient.class", "routing.address directory_recipient.class",
-            "migration.move-request directory_recipient.class", "um.in-use directory_recipient.class"},
+            "migration.move-request directory_recipient.class", "um.in-use directory_recipient.class", "forest.tenant directory_recipient.class"},
     "the type stands in for the class where nobody told that one": {
         "public-folder.mail-enabled directory_recipient.recipient_type_details", "soa.dynamic-group directory_recipient.recipient_type_details"},
     SHOWN: {"mailbox.on-premises exchange_recipient.database_name", "mailbox.hidden-reference directory_recipient.account_control",
@@ -278,11 +278,11 @@ EXCEPTIONS = {
             "archive.provisioning-error *:mail", "archive.provisioning-error *:userPrincipalName",
             "public-folder.on-premises directory_recipient.home_mdb", "public-folder.on-premises exchange_recipient.database_name",
             "dns.dkim *:Status", "routing.centralized *:SmartHosts", "routing.accepted-domain *:DomainName", "routing.unverified-domain *:DomainType",
-            "routing.send-connector *:SmartHosts", "relay.receive-connector *:RemoteIPRanges", "relay.inbound-connector *:TlsSenderCertificateName",
+            "routing.send-connector *:SmartHosts", "routing.outbound-connector *:SmartHosts", "relay.receive-connector *:RemoteIPRanges", "relay.inbound-connector *:TlsSenderCertificateName",
             "migration.move-request directory_recipient.move_batch", "migration.move-request *:BatchName", "um.in-use *:Address", "um.in-use *:Extensions",
             "journal.target *:Recipient", "journal.target *:Scope", "edge.subscription *:Fqdn", "edge.subscription *:Site",
             "edge.subscription *:SourceTransportServers", "sync.rejected *:mail", "sync.rejected *:userPrincipalName", "tools.in-use *:Members",
-            "sharing.partner *:TargetApplicationUri", "sharing.known *:AccessMethod", "sharing.known *:Enabled", "sharing.known *:OrganizationName",
+            "sharing.known *:AccessMethod", "sharing.known *:Enabled", "sharing.known *:OrganizationName",
             "forest.organization *:OrganizationName", "forest.object *:OrganizationName", "forest.other *:OrganizationName", "parity.rule *:Priority"},
     "any move request is a violation, whatever its status": {"migration.move-request *:Status", "migration.move-request *:MoveStatus"},
     "only for the command that is offered": {
