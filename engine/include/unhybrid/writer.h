@@ -8,6 +8,9 @@
  *
  * A writer sends a change once, whatever happens. What became of it is one of the outcomes below, and "unknown" is one
  * of them: look at the object then, never send again.
+ *
+ * A writer belongs to one thread, and to whoever made it. What a change points to stays the caller's and is read during
+ * the call only.
  */
 #include <unhybrid/base.h>
 #include <unhybrid/text.h>
