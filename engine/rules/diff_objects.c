@@ -68,16 +68,16 @@ static int make_keys(struct uh_diff *d, const struct kind_of_row *k, struct uh_e
 
 /* ---- what was read ---- */
 
-/* Whether an observation read all of a set; part NULL: every part of it. */
-static bool set_complete(struct uh_diff *d, int after, const char *source, const char *side, const char *set,
-                         const char *part, struct uh_err *err) {
+/* 1 where an observation read all of a set, 0 where not; part NULL: every part of it. */
+static int set_complete(struct uh_diff *d, int after, const char *source, const char *side, const char *set,
+                        const char *part, struct uh_err *err) {
   sqlite3_stmt **st = &d->set_complete[after];
   if (!*st &&
       uh_diff_prepare(d, st, err,
                       "SELECT min(state = 'complete') FROM %s.t_set WHERE source = ?1 AND side = ?2 AND name = ?3"
                       " AND (?4 IS NULL OR part IN ('', ?4))",
                       after ? "after" : "before") < 0)
-    return false;
+    return -1;
   const char *const texts[] = {source, side, set, part};
   for (int i = 0; i < 4; i++) {
     if (texts[i])
@@ -85,9 +85,9 @@ static bool set_complete(struct uh_diff *d, int after, const char *source, const
     else
       sqlite3_bind_null(*st, i + 1);
   }
-  bool complete = sqlite3_step(*st) == SQLITE_ROW && sqlite3_column_int(*st, 0) == 1;
+  int rc = sqlite3_step(*st), complete = rc == SQLITE_ROW && sqlite3_column_int(*st, 0) == 1;
   sqlite3_reset(*st);
-  return complete;
+  return rc == SQLITE_ROW ? complete : uh_diff_fail(d, err);
 }
 
 /* ---- changes ---- */
@@ -124,7 +124,8 @@ static int only_in(struct uh_diff *d, const struct kind_of_row *k, int after, st
     return -1;
   while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
     struct row r = {text(st, 0), text(st, 1), text(st, 2), text(st, 3), text(st, 4)};
-    bool seen = set_complete(d, !after, r.source, r.side, text(st, 5), text(st, 6), err);
+    int seen = set_complete(d, !after, r.source, r.side, text(st, 5), text(st, 6), err);
+    if (seen < 0) return -1;
     enum uh_change change =
         after ? (seen ? UH_DIFF_NEW : UH_DIFF_NOT_SEEN_BEFORE) : (seen ? UH_DIFF_GONE : UH_DIFF_NOT_SEEN);
     result = put_change(d, change, &r, "{}", err);
