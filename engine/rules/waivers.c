@@ -125,8 +125,8 @@ static int apply(struct judge *j, const struct uh_statements *all, size_t i, int
     uh_worth_say(w, UH_STATED_DUPLICATE, "line %u accepts the same finding", before);
   } else {
     w->state = UH_STATED_COUNTS;
-    struct finding_key k;
-    (void)split_key(s->subject, &k);
+    struct finding_key k = {0};
+    (void)split_key(s->subject, &k); /* a finding was found by it */
     return uh_results_waive(j->results, index, side, k.object, (int64_t)i, err);
   }
   return 0;
