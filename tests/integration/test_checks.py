@@ -1533,6 +1533,15 @@ def test_every_check_is_tested(tmp_path):
 
 # ---- what one table cannot say ----
 
+@pytest.mark.parametrize("check", ["mailbox.hidden-reference", "tools.in-use", "forest.tenant"])
+def test_exports_alone_never_pass(tmp_path, check):
+    """What no cmdlet lists stands in Active Directory alone: every export complete, and these blockers are unknown."""
+    names = ["Mailbox", "Mailbox/Archive", "RemoteMailbox", "MailUser", "Recipient/Export", "ExchangeServer", "OrganizationConfig", "AcceptedDomain"]
+    rows = [a_set(f"on-premises:{name}", source="exchange-export") for name in names]
+    rows += [a_set(f"cloud:{name}", source="exchange-online-export") for name in ("Mailbox", "Recipient", "AcceptedDomain", "OnPremisesOrganization")]
+    assert judge(tmp_path, check, rows, stated={"tools.in-use": "no"}).status == "unknown"
+
+
 def test_commands_quote_names(tmp_path):
     """A name from a directory reaches PowerShell quoted, or not at all."""
     hostile = "O’Brien'; Remove-Mailbox ada; '@contoso.com"
