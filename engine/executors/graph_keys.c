@@ -9,6 +9,7 @@
 
 #define KEY_MAX ((size_t)64 * 1024) /* base64 of a certificate */
 #define DAY_S 86400
+#define DIGITS ((size_t)UH_SHA1_SIZE * 2)
 
 /* The bytes of base64 without line breaks; -1: it is none, or longer than room. */
 static long decoded(const char *text, unsigned char *out, size_t room) {
@@ -47,7 +48,7 @@ static enum uh_key_match by_identifier(const char *identifier, const struct uh_c
   if (strcasecmp(identifier, hex) == 0) return UH_KEY_BY_IDENTIFIER;
   long n = decoded(identifier, bytes, sizeof bytes - 1);
   bool raw = n == UH_SHA1_SIZE && memcmp(bytes, c->sha1, UH_SHA1_SIZE) == 0;
-  bool digits = n == UH_SHA1_SIZE * 2 && strncasecmp((const char *)bytes, hex, UH_SHA1_SIZE * 2) == 0;
+  bool digits = n == (long)DIGITS && strncasecmp((const char *)bytes, hex, DIGITS) == 0;
   return raw || digits ? UH_KEY_BY_IDENTIFIER_BYTES : UH_KEY_NO_MATCH;
 }
 

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cloud_client import Client
+from fixtures.lab.lab import Lab
 from test_cloud import BUILD
 from test_cloud_writes import APP, DENIED, INTERNAL, SECONDS, UNAVAILABLE, Done, Writing
 
@@ -256,3 +258,22 @@ def test_a_dry_run_records_and_sends_nothing(tenant):
         {"graph": "remove-keys", "kind": "servicePrincipal", "id": PRINCIPAL, "name": PRINCIPAL, "keys": {KEYS[0]: "ours"}, "names": []},
         {"graph": "remove-names", "kind": "servicePrincipal", "id": PRINCIPAL, "name": PRINCIPAL, "keys": {}, "names": ["https://mail.contoso.com/"]},
         {"graph": "delete", "kind": "application", "id": APPLICATION, "name": APPLICATION, "keys": {}, "names": []}]
+
+
+def test_fabrikams_operator(tmp_path):
+    """The lab's configuration names the account that may write; the organisation's own certificate is what stands in the cloud."""
+    lab = Lab("fabrikam", str(tmp_path / "fabrikam"))
+    configuration = lab.up(("cloud",))
+    try:
+        client = Client(lab.state["cloud"]["info"])
+        principal = client.graph("GET", f"/v1.0/servicePrincipals?$filter=appId eq '{EXCHANGE}'").json["value"][0]["id"]
+        key, = client.graph("GET", f"/v1.0/servicePrincipals/{principal}?$select=keyCredentials").json["keyCredentials"]
+        thumbprint = x509.load_der_x509_certificate(base64.b64decode(key["key"])).fingerprint(hashes.SHA1()).hex()
+        words = ("remove-keys", "principal", principal, "ours=" + key["keyId"], "cert=" + thumbprint)
+        for how, said in (("--show", {"shows": 0}), (None, {"outcome": "applied"}), ("--show", {"shows": 1})):
+            done = subprocess.run([WRITE, *([how] if how else []), configuration, *words], stdout=subprocess.PIPE, text=True, timeout=SECONDS)
+            assert done.returncode == 0 and said.items() <= json.loads(done.stdout).items(), done.stdout
+        writer, = {entry["client_id"] for entry in client.control("log?writes=1")}
+        assert writer == lab.state["cloud"]["info"]["apps"][1]["client_id"], "not the account that reads"
+    finally:
+        lab.down()
