@@ -244,6 +244,34 @@ def test_faults(tenant, fault, args, outcome, carried_out):
         assert "confirmation" in done.results[0]["message"]
 
 
+def kinds(tenant, service):
+    """Every kind of fault that the simulator knows for a service, once, with what keeps it short."""
+    short = {"stall": {"seconds": 0.3}, "slow": {"seconds": 0.3}, "delay": {"seconds": 0.3}, "throttle": {"seconds": 0.2}, "huge": {"bytes": 9 << 20}}
+    found = sorted(kind for kind, about in tenant.control("GET", "kinds").items() if service in about["services"])
+    assert len(found) > 10
+    return [{"fault": kind, "args": short.get(kind, {}), "times": 1} for kind in found]
+
+
+def judge(fault, done, executed):
+    """What must hold whatever happens."""
+    assert executed <= 1, (fault, "done twice")
+    if done.outcome == "applied":
+        assert executed == 1 and done.code == 0, (fault, done.said)
+    else:
+        assert done.code != 0 and done.error["what"], (fault, done.said)
+    if done.outcome == "not-sent":
+        assert executed == 0, (fault, done.said)
+
+
+def test_every_kind_of_fault(tenant):
+    for fault in kinds(tenant, "exchange"):
+        tenant.control("POST", "reset", {})
+        tenant.faults([dict(fault, match={"cmdlet": "Set-*"})])
+        done = tenant.change("Set-OrganizationRelationship", tenant.guid("OrganizationRelationship", "O365 to On-premises"), "Enabled=false")
+        assert any(entry["fault"] == fault["fault"] for entry in tenant.writes()), fault
+        judge(fault, done, len(tenant.executed()))
+
+
 @pytest.mark.parametrize("fault, args", [("throttle", {"seconds": 1}), ("throttle", {"seconds": 0.3}), ("throttle", {"form": "date", "seconds": 1}),
                                          ("throttle", {"form": "none"}), ("unauthorized", {}), ("unauthorized", {"revoke": False})])
 def test_turned_away_and_sent_again(tenant, fault, args):

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from cloud_client import Client
 from fixtures.lab.lab import Lab
 from test_cloud import BUILD
-from test_cloud_writes import APP, DENIED, INTERNAL, SECONDS, UNAVAILABLE, Done, Writing
+from test_cloud_writes import APP, DENIED, INTERNAL, SECONDS, UNAVAILABLE, Done, Writing, judge, kinds
 
 WRITE = os.path.join(BUILD, "tests", "integration", "drivers", "graph_write")
 DATA = 65
@@ -182,6 +182,16 @@ def test_faults(tenant, fault, args, outcome, carried_out, words):
     assert tenant.shows(*words) == carried_out
     if outcome == "unknown":
         assert done.error["remedy"].startswith("look at the object")
+
+
+def test_every_kind_of_fault(tenant):
+    for fault in kinds(tenant, "graph"):
+        tenant.control("POST", "reset", {})
+        tenant.faults([dict(fault, match={"service": "graph", "writes": True})])
+        done = tenant.graph(*OURS)
+        assert any(entry["fault"] == fault["fault"] for entry in tenant.writes()), fault
+        judge(fault, done, len(tenant.executed()))
+        assert set(tenant.keys()) == set(KEYS[len(tenant.executed()):3]), fault
 
 
 @pytest.mark.parametrize("fault, args", [("throttle", {"seconds": 0.4}), ("throttle", {"seconds": 1}), ("unauthorized", {})])
