@@ -25,7 +25,8 @@
 
 /* ---- forest.organization ---- */
 static const char organization_sql[] = HOLDERS
-    ", total(own) AS (SELECT count(*) FROM holder WHERE mine)"
+    /* Two sources may both show the same object. */
+    ", total(own) AS (SELECT count(DISTINCT CASE guid WHEN '' THEN name ELSE lower(guid) END) FROM holder WHERE mine)"
     " SELECT CASE WHEN mine IS NULL THEN NULL ELSE mine AND total.own > 1 END AS violated,"
     "  CASE holder.guid WHEN '' THEN name ELSE lower(holder.guid) END AS key,"
     "  nullif(lower(holder.guid), '') AS guid,"
@@ -48,7 +49,7 @@ static const char none_sql[] = HOLDERS
     "  'organization' AS key,"
     "  'organization' AS kind,"
     "  coalesce((SELECT nullif(organization, '') FROM observation), 'organization') AS object,"
-    "  'None of the ' || (SELECT count(*) FROM holder) || ' OnPremisesOrganization objects in the tenant has this"
+    "  'None of the ' || (SELECT count(DISTINCT CASE guid WHEN '' THEN name ELSE lower(guid) END) FROM holder) || ' OnPremisesOrganization objects in the tenant has this"
     " organisation''s GUID ' || ours.guid || ': which hybrid objects there are its own cannot be told.' AS message,"
     "  CASE"
     "    WHEN ours.guid IS NULL THEN json_object('GUID of the Exchange organisation', NULL)"
