@@ -8,29 +8,34 @@
 
 /* ---- the job ---- */
 
-#define STATUS(path) "json_extract(object.json, '$.status." path "')"
+#define STATUS(path) "json_extract(nullif(prop_json(object.json, 'status'), ''), '$." path "')"
+#define SCHEDULED "json_extract(nullif(prop_json(object.json, 'schedule'), ''), '$.state')"
 #define JOB_WHO                                                     \
-  "  prop(json, 'id') AS key,"                                      \
+  "  coalesce(nullif(prop(json, 'id'), ''), name) AS key,"          \
   "  'synchronisation job' AS kind,"                                \
-  "  coalesce(nullif(prop(json, 'servicePrincipal'), ''), prop(json, 'id')) AS object,"
+  "  coalesce(nullif(prop(json, 'servicePrincipal'), ''), nullif(prop(json, 'id'), ''), name) AS object,"
 #define WRITES_BACK " FROM object WHERE " UH_SQL_WRITEBACK_JOB
+/* A job of which nobody told what it does may be the one, in whatever state it is. */
+#define MAY_WRITE_BACK WRITES_BACK " OR " UH_SQL_UNTOLD_JOB
+#define TEMPLATE "prop(json, 'templateId')"
+#define IF_IT_IS(violated) "iif(" TEMPLATE " IS NULL, NULL, " violated ")"
 /* json_extract() gives NULL for null as for what is absent; the type tells them apart. */
-#define QUARANTINED "nullif(json_type(object.json, '$.status.quarantine'), 'null') IS NOT NULL"
+#define QUARANTINED "nullif(json_type(nullif(prop_json(object.json, 'status'), ''), '$.quarantine'), 'null') IS NOT NULL"
 static const char job_state[] =
-    "SELECT " QUARANTINED
+    "SELECT " IF_IT_IS(QUARANTINED
     "    OR " STATUS("code") " <> 'Active'"
-    "    OR json_extract(object.json, '$.schedule.state') <> 'Active' AS violated," JOB_WHO
+    "    OR " SCHEDULED " <> 'Active'") " AS violated," JOB_WHO
     "  CASE"
     "    WHEN " QUARANTINED " OR " STATUS("code") " = 'Quarantine' THEN 'The job that writes attributes back is in quarantine.'"
-    "    WHEN " STATUS("code") " = 'Paused' OR json_extract(object.json, '$.schedule.state') <> 'Active'"
+    "    WHEN " STATUS("code") " = 'Paused' OR " SCHEDULED " <> 'Active'"
     "      THEN 'The job that writes attributes back is paused.'"
     "    ELSE 'The job that writes attributes back has not been started.' END AS message,"
     "  json_object("
     "    'status', " STATUS("code") ","
-    "    'schedule', json_extract(object.json, '$.schedule.state'),"
+    "    'schedule', " SCHEDULED ","
     "    'quarantine', coalesce(" STATUS("quarantine.reason") ", ''),"
-    "    'templateId', prop(json, 'templateId')) AS evidence,"
-    "  '' AS command" WRITES_BACK;
+    "    'templateId', " TEMPLATE ") AS evidence,"
+    "  '' AS command" MAY_WRITE_BACK;
 /* Absence counts where all jobs were read, and none is of a kind that this program has never heard of. */
 #define KNOWN_JOBS "'AAD2ADGroupProvisioning', 'AAD2ADExchangeHybridWriteback'"
 static const char job_missing[] =
@@ -52,7 +57,7 @@ static const char job_missing[] =
     "  '' AS command"
     " FROM strange"
     " WHERE (" UH_SQL_WRITEBACK_APPLIES ") = 1"
-    "  AND NOT EXISTS (SELECT 1" WRITES_BACK ")"
+    "  AND NOT EXISTS (SELECT 1" MAY_WRITE_BACK ")"
     "  AND " UH_SQL_COMPLETE("cloud", "GraphSynchronizationJob");
 #define JOBS "cloud:GraphSynchronizationJob"
 static const struct uh_rule job[] = {{"cloud", JOBS, job_state}, {"cloud", JOBS, job_missing}, {0}};
@@ -63,16 +68,18 @@ static const char last_run_sql[] =
     "WITH run AS ("
     "  SELECT object.*,"
     "    " LAST " AS last,"
-    "    json_type(object.json, '$.status.lastSuccessfulExecution') AS told,"
-    "    (SELECT max(started_at, ended_at) FROM observation) - CAST(strftime('%s', " LAST ") AS INTEGER) AS age" WRITES_BACK ")"
+    "    json_type(nullif(prop_json(object.json, 'status'), ''), '$.lastSuccessfulExecution') AS told,"
+    "    (SELECT max(started_at, ended_at) FROM observation) - CAST(strftime('%s', " LAST ") AS INTEGER) AS age" MAY_WRITE_BACK ")"
     " SELECT CASE"
+    "   WHEN " TEMPLATE " IS NULL THEN NULL"
     "   WHEN told = 'null' OR last LIKE '0001-%' THEN 1"
     "   WHEN age < -300 THEN NULL"
     "   ELSE age > 10800 END AS violated," JOB_WHO
     "  CASE WHEN told = 'null' OR last LIKE '0001-%' THEN 'Attributes have never been written back successfully.'"
     "    ELSE 'Attributes were last written back successfully ' || (age / 3600) || ' hours before the observation.' END"
     "   AS message,"
-    "  CASE WHEN age < -300 THEN json_object('lastSuccessfulExecution: it lies in the future', NULL)"
+    "  CASE WHEN " TEMPLATE " IS NULL THEN json_object('templateId', NULL)"
+    "    WHEN age < -300 THEN json_object('lastSuccessfulExecution: it lies in the future', NULL)"
     "    ELSE json_object('lastSuccessfulExecution', iif(told = 'null', '', last)) END AS evidence,"
     "  '' AS command"
     " FROM run";
@@ -90,7 +97,7 @@ static const struct uh_rule last_run[] = {{"cloud", JOBS, last_run_sql}, {0}};
 static const char mapping_sql[] =
     "WITH job AS MATERIALIZED ("
     "  SELECT object.*,"
-    "    prop_list(object.json, 'attributeMappings') AS mappings" WRITES_BACK "),"
+    "    prop_list(object.json, 'attributeMappings') AS mappings" MAY_WRITE_BACK "),"
     " lack AS ("
     "  SELECT job.fact,"
     "    json_group_array(covered.value) FILTER (WHERE NOT EXISTS ("
@@ -99,39 +106,43 @@ static const char mapping_sql[] =
     "   FROM job, json_each(" COVERED ") AS covered"
     "   WHERE mappings IS NOT NULL"
     "   GROUP BY job.fact)"
-    " SELECT missing <> '[]' AS violated," JOB_WHO
+    " SELECT " IF_IT_IS("missing <> '[]'") " AS violated," JOB_WHO
     "  'The job does not write back ' || (SELECT group_concat(value, ', ') FROM json_each(missing)) || '.' AS message,"
-    "  json_object('attributeMappings', iif(mappings IS NULL, NULL, json_array_length(mappings)), 'not mapped', json(coalesce(missing, '[]')))"
+    "  json_object('templateId', " TEMPLATE ", 'attributeMappings', iif(mappings IS NULL, NULL, json_array_length(mappings)), 'not mapped', json(coalesce(missing, '[]')))"
     "   AS evidence,"
     "  '' AS command"
     " FROM job LEFT JOIN lack ON lack.fact = job.fact";
 static const struct uh_rule mapping[] = {{"cloud", JOBS, mapping_sql}, {0}};
 
-/* Graph tells which agents are active, to people; of the version it tells nothing. An attestation fills that gap. */
+/* Graph tells which agents are active, to people; of the version it tells nothing: the check's blind spot. */
 #define ATTESTED(fact) "EXISTS (SELECT 1 FROM attestation WHERE attestation.fact = '" fact "' AND lower(value) = 'yes')"
+#define AGENTS " FROM object WHERE side = 'cloud' AND kind = 'GraphProvisioningAgent'"
+#define NO_AGENT_ACTIVE "NOT EXISTS (SELECT 1" AGENTS " AND lower(prop(json, 'status')) = 'active')"
 static const char agent_sql[] =
-    "WITH agent AS ("
-    "  SELECT count(*) AS seen, total(lower(prop(json, 'status')) = 'active') AS active"
-    "   FROM object"
-    "   WHERE side = 'cloud' AND kind = 'GraphProvisioningAgent')"
-    " SELECT CASE"
-    "   WHEN active = 0 AND " UH_SQL_COMPLETE("cloud", "GraphProvisioningAgent") " THEN 1"
-    "   WHEN " ATTESTED("writeback.agent") " THEN 0 END AS violated,"
+    "SELECT 1 AS violated,"
     "  'agents' AS key,"
     "  'provisioning agent' AS kind,"
     "  'Cloud Sync' AS object,"
-    "  CASE seen WHEN 0 THEN 'Cloud Sync has no agent.' ELSE 'No agent of Cloud Sync is active.' END AS message,"
-    "  CASE WHEN active THEN json_object('the version of the active agent', NULL)"
-    "    ELSE json_object('agents', iif(" UH_SQL_COMPLETE("cloud", "GraphProvisioningAgent") ", seen, NULL)) END AS evidence,"
+    "  iif((SELECT count(*)" AGENTS ") = 0, 'Cloud Sync has no agent.', 'No agent of Cloud Sync is active.') AS message,"
+    "  json_object('agents', (SELECT count(*)" AGENTS ")) AS evidence,"
     "  '' AS command"
-    " FROM agent"
-    " WHERE (" UH_SQL_WRITEBACK_APPLIES ") = 1";
-static const struct uh_rule agent[] = {{"cloud", NULL, agent_sql}, {0}};
+    " WHERE (" UH_SQL_WRITEBACK_APPLIES ") = 1 AND " UH_SQL_COMPLETE("cloud", "GraphProvisioningAgent")
+    "  AND NOT EXISTS (SELECT 1" AGENTS " AND (lower(prop(json, 'status')) = 'active') IS NOT FALSE)";
+/* One of which nobody told it may be the active one, unless another is, or somebody stated that there is one. */
+static const char agent_status_sql[] =
+    "SELECT NULL AS violated," UH_SQL_OBJECT_WHO
+    "  'provisioning agent' AS kind,"
+    "  '' AS message,"
+    "  json_object('status', prop(json, 'status')) AS evidence,"
+    "  '' AS command" AGENTS
+    "  AND prop(json, 'status') IS NULL AND " NO_AGENT_ACTIVE " AND NOT " ATTESTED("writeback.agent")
+    "  AND (" UH_SQL_WRITEBACK_APPLIES ") = 1";
+static const struct uh_rule agent[] = {{"cloud", NULL, agent_sql}, {"cloud", NULL, agent_status_sql}, {0}};
 
 static const char limit_sql[] =
     "WITH managed AS ("
-    "  SELECT CAST(total(is_cloud_managed = 1) AS INTEGER) AS seen,"
-    "    CAST(total(is_cloud_managed IS NULL) AS INTEGER) AS untold,"
+    "  SELECT CAST(total(is_cloud_managed = 1 AND is_dir_synced = 1) AS INTEGER) AS seen,"
+    "    CAST(total((is_cloud_managed = 1 AND is_dir_synced = 1) IS NULL) AS INTEGER) AS untold,"
     "    (SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'writeback.limit') AS most"
     "   FROM exchange_recipient"
     "   WHERE " UH_SQL_CLOUD_MAILBOX " AND (" UH_SQL_WRITEBACK_APPLIES ") = 1)"
@@ -140,7 +151,7 @@ static const char limit_sql[] =
     "  'tenant' AS kind,"
     "  'cloud-managed mailboxes' AS object,"
     "  seen || ' mailboxes are cloud-managed, and attributes are written back for ' || most || ' at most.' AS message,"
-    "  CASE WHEN untold THEN json_object('IsExchangeCloudManaged of ' || untold || ' mailboxes', NULL)"
+    "  CASE WHEN untold THEN json_object('IsExchangeCloudManaged or IsDirSynced of ' || untold || ' mailboxes', NULL)"
     "    ELSE json_object('cloud-managed mailboxes', seen, 'limit', most) END AS evidence,"
     "  '' AS command"
     " FROM managed"
@@ -149,37 +160,45 @@ static const struct uh_rule limit[] = {{"cloud", "cloud:Mailbox", limit_sql}, {0
 
 /* ---- each mailbox and its object ---- */
 
-/*
- * "Not there" needs every object to have told who it is: one that kept its id and its addresses to itself may be the one.
- */
+/* What an unsettled mailbox may lack itself; where it lacks nothing, objects that could be it do. */
+#define MAILBOX_EVIDENCE                                                                                         \
+  "  CASE WHEN is_cloud_managed IS NULL OR is_dir_synced IS NULL OR external_id IS NULL OR immutable_id IS NULL" \
+  "     OR exchange_guid IS NULL OR primary_address IS NULL"                                                     \
+  "    THEN json_object('IsExchangeCloudManaged', is_cloud_managed, 'IsDirSynced', is_dir_synced,"               \
+  "      'ExternalDirectoryObjectId', external_id, 'ImmutableId', immutable_id,"                                 \
+  "      'ExchangeGuid', guid_text(exchange_guid), 'PrimarySmtpAddress', primary_address)"                       \
+  "    ELSE json_object('class, ids and proxyAddresses of every object that could be it', NULL) END"
 static const char object_sql[] =
-    "WITH alone AS MATERIALIZED ("
-    "  SELECT * FROM unsettled_mailbox WHERE matches IS NOT 1),"
-    " hidden AS MATERIALIZED ("
-    "  SELECT EXISTS (SELECT 1 FROM directory_recipient"
-    "     WHERE NOT coalesce(" UH_SQL_NO_MAILBOX ", 0) AND (external_id IS NULL OR addresses IS NULL)"
-    "      AND EXISTS (SELECT 1 FROM alone)) AS any)"
-    " SELECT CASE"
-    "   WHEN matches > 1 THEN 1"
-    "   WHEN matches = 0 AND NOT hidden.any AND " UH_SQL_COMPLETE("on-premises", "Recipient") " THEN 1 END"
-    "   AS violated," UH_SQL_EXCHANGE_WHO
+    "WITH alone AS ("
+    "  SELECT exchange, found_by,"
+    "    iif(matches = 0 AND NOT " UH_SQL_COMPLETE("on-premises", "Recipient") ", NULL, matches) AS matches"
+    "   FROM unsettled_mailbox"
+    "   WHERE exchange IS NOT NULL AND matches IS NOT 1)"
+    " SELECT iif(matches IS NULL, NULL, 1) AS violated," UH_SQL_EXCHANGE_WHO
     "  'mailbox' AS kind,"
     "  CASE matches"
     "    WHEN 0 THEN 'No object in Active Directory is this cloud-managed mailbox: neither by GUID nor by address.'"
     "    ELSE matches || ' objects in Active Directory could be this mailbox by ' || found_by || '.' END AS message,"
-    "  CASE"
-    "    WHEN matches IS NULL THEN json_object('IsExchangeCloudManaged', NULL)"
-    "    WHEN matches = 0 AND (hidden.any OR NOT " UH_SQL_COMPLETE("on-premises", "Recipient") ")"
-    "      THEN json_object('msDS-ExternalDirectoryObjectId and proxyAddresses of every object', NULL)"
-    "    ELSE json_object("
+    "  iif(matches IS NULL, " MAILBOX_EVIDENCE ","
+    "    json_object("
     "      'objects', matches,"
     "      'ExternalDirectoryObjectId', coalesce(external_id, ''),"
     "      'ExchangeGuid', coalesce(guid_text(exchange_guid), ''),"
-    "      'PrimarySmtpAddress', coalesce(primary_address, '')) END AS evidence,"
+    "      'PrimarySmtpAddress', coalesce(primary_address, ''))) AS evidence,"
     "  '' AS command"
-    " FROM alone JOIN exchange_recipient ON exchange_recipient.fact = alone.exchange, hidden";
+    " FROM alone JOIN exchange_recipient ON exchange_recipient.fact = alone.exchange";
+/* An object that kept a key to itself may be the second one of a mailbox, or the one that a mailbox lacks. */
+static const char hidden_sql[] =
+    "SELECT NULL AS violated," UH_SQL_DIRECTORY_WHO
+    "  'object' AS kind,"
+    "  '' AS message,"
+    "  json_object('msDS-ExternalDirectoryObjectId', external_id, 'mS-DS-ConsistencyGuid', guid_text(consistency_guid),"
+    "    'msExchMailboxGuid', guid_text(mailbox_guid), 'proxyAddresses', json(addresses), 'mail', mail) AS evidence,"
+    "  '' AS command"
+    " FROM unsettled_mailbox JOIN directory_recipient ON directory_recipient.fact = unsettled_mailbox.directory"
+    " WHERE exchange IS NULL";
 #define BOTH "cloud:Mailbox,on-premises:Recipient"
-static const struct uh_rule object_rules[] = {{"cloud", BOTH, object_sql}, {0}};
+static const struct uh_rule object_rules[] = {{"cloud", BOTH, object_sql}, {"on-premises", BOTH, hidden_sql}, {0}};
 
 /*
  * Every attribute of every pair that is not plainly equal, in one statement. "a" is Active Directory's value, "b" Exchange
@@ -274,7 +293,7 @@ static const char attributes_sql[] =
     "  'mailbox',"
     "  coalesce(nullif(e.primary_address, ''), e.name),"
     "  '',"
-    "  json_object(iif(matches IS NULL, 'IsExchangeCloudManaged', 'which of ' || matches || ' objects it is'), NULL),"
+    "  iif(matches IS NULL, " MAILBOX_EVIDENCE ", json_object('which of ' || matches || ' objects it is', NULL)),"
     "  ''"
     " FROM unsettled_mailbox AS u JOIN exchange_recipient AS e ON e.fact = u.exchange"
     " WHERE matches IS NULL OR matches > 1";
@@ -358,6 +377,7 @@ static const struct uh_check checks[] = {
      .requirements = "P-09",
      .rules = agent,
      APPLIES,
+     .blind_spot = "no source tells the version of an agent, and which are active Graph tells to people alone",
      .attests = agent_or_readers,
      .remedy = "Install or update the provisioning agent (1.1.1107.0 or later) on a server that stays, not on the "
                "Exchange server.",

@@ -7,6 +7,10 @@
  *
  * Keys, best first: the id in Entra ID, the immutable id, the mailbox's GUID, an address. A mailbox that one key does
  * not find goes on to the next. Who is known by a GUID to be somebody else is nobody's pair by a weaker key.
+ *
+ * A key that nobody told could be anybody's. A GUID that both sides have settles who is who all the same; an address
+ * does not. An object that no GUID settles and that kept a key to itself which some mailbox was looked for by is in the
+ * view without a mailbox, and while there is one, no mailbox counts as without an object.
  */
 #include "rules/pairs.h"
 
@@ -33,11 +37,14 @@ struct pairs {
   uint64_t seed; /* of this run: nobody can prepare two values of one digest */
   sqlite3_stmt *insert;
   struct uh_str key;
-  bool all_open, any_open;
+  bool all_open, any_open, hidden; /* hidden: an object could be anybody's */
+  bool anonymous;                  /* some mailbox does not have, or did not tell, its id in Entra ID */
+  unsigned reached;                /* a bit for each key that some mailbox was looked for by */
   struct bits {
     uint8_t *v;
     size_t size;
-  } open, next; /* a bit for each row of exchange_recipient: this key, and so far the next, has to find its object */
+  } open, next, /* a bit for each row of exchange_recipient: this key, and so far the next, has to find its object */
+      claimed;  /* a bit for each row of directory_recipient: it is some mailbox's by a GUID */
   uint8_t *addresses; /* the filter of open mailboxes' addresses */
 };
 
@@ -134,8 +141,7 @@ static int fail(struct pairs *p, struct uh_err *err) {
   return uh_fail(err, UH_ERR_INTERNAL, UH_PAIRS_VIEW ": %s", sqlite3_errmsg(p->db));
 }
 
-static int set_open(struct pairs *p, int64_t fact, struct uh_err *err) {
-  struct bits *b = &p->next;
+static int set_bit(struct bits *b, int64_t fact, struct uh_err *err) {
   size_t at = (size_t)fact / 8;
   if (at >= b->size) {
     size_t size = b->size ? b->size * 2 : 4096;
@@ -146,16 +152,22 @@ static int set_open(struct pairs *p, int64_t fact, struct uh_err *err) {
     *b = (struct bits){more, size};
   }
   b->v[at] |= (uint8_t)(1u << (fact % 8));
-  p->any_open = true;
   return 0;
+}
+static bool get_bit(const struct bits *b, int64_t fact) {
+  size_t at = (size_t)fact / 8;
+  return at < b->size && b->v[at] >> (fact % 8) & 1;
 }
 
 static void fn_open(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   (void)argc;
   const struct pairs *p = sqlite3_user_data(ctx);
-  size_t fact = (size_t)sqlite3_value_int64(argv[0]);
-  bool open = p->all_open || (fact / 8 < p->open.size && p->open.v[fact / 8] >> (fact % 8) & 1);
-  sqlite3_result_int(ctx, open);
+  sqlite3_result_int(ctx, p->all_open || get_bit(&p->open, sqlite3_value_int64(argv[0])));
+}
+static void fn_claimed(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  (void)argc;
+  const struct pairs *p = sqlite3_user_data(ctx);
+  sqlite3_result_int(ctx, get_bit(&p->claimed, sqlite3_value_int64(argv[0])));
 }
 
 /* ---- the filter of addresses: "no" is certain ---- */
@@ -203,31 +215,43 @@ static int fill_filter(struct pairs *p, struct uh_err *err) {
 #define DIRECTORY_DIGEST "uh_digest(addresses, mail, custom_attributes, recipient_type_details)"
 #define EXCHANGE_DIGEST \
   "uh_digest(addresses, windows_address, custom_attributes, " UH_SQL_REMOTE_TYPE("recipient_type_details") ")"
-/* directory: what may stand on the other side, and its key; exchange: the mailbox's key. */
+/* Which keys were not told, a bit for each in the order of the stages. */
+enum { UNTOLD_EXTERNAL = 1, UNTOLD_ANCHOR = 2, UNTOLD_MAILBOX = 4, UNTOLD_ADDRESS = 8, UNTOLD_CLASS = 16 };
+#define DIRECTORY_UNTOLD                                                                                      \
+  "((external_id IS NULL) + 2 * (consistency_guid IS NULL) + 4 * (mailbox_guid IS NULL)"                      \
+  " + 8 * (addresses IS NULL OR addresses = '[]' AND mail IS NULL) + 16 * (class IS NULL))"
+#define EXCHANGE_UNTOLD                                                                          \
+  "((external_id IS NULL) + 2 * (immutable_id IS NULL) + 4 * (exchange_guid IS NULL)"            \
+  " + 8 * (primary_address IS NULL))"
+/* Nobody knows whether attributes are written back for it. */
+#define EXCHANGE_UNCERTAIN "(is_cloud_managed IS NULL OR is_dir_synced IS NULL)"
+/* directory: what may stand on the other side, and its key; exchange: the mailbox's key. decides: what an object has to
+ * have told before it counts as one of several. */
 static const struct stage {
   const char *name, *directory_from, *directory_key, *exchange_key;
+  unsigned decides;
 } stages[] = {
-    {"ExternalDirectoryObjectId", "directory_recipient WHERE external_id <> ''", EXTERNAL, EXTERNAL},
+    {"ExternalDirectoryObjectId", "directory_recipient WHERE external_id <> ''", EXTERNAL, EXTERNAL, 0},
     {"ImmutableId", "directory_recipient WHERE true", "iif(length(consistency_guid) = 16, consistency_guid, guid)",
-     "immutable_guid(immutable_id)"},
-    {"ExchangeGuid", "directory_recipient WHERE mailbox_guid <> x''", "mailbox_guid", "exchange_guid"},
+     "immutable_guid(immutable_id)", UNTOLD_EXTERNAL | UNTOLD_ANCHOR},
+    {"ExchangeGuid", "directory_recipient WHERE mailbox_guid <> x''", "mailbox_guid", "exchange_guid", UNTOLD_EXTERNAL},
     {"address",
      "directory_recipient, json_each(iif(addresses = '[]', json_array(mail), addresses)) AS a"
      " WHERE NOT coalesce(" UH_SQL_NO_MAILBOX ", 0) AND uh_may_be_open(addresses, mail)",
-     "address_key(a.value)", "address_key(primary_address)"},
+     "address_key(a.value)", "address_key(primary_address)", UNTOLD_EXTERNAL | UNTOLD_CLASS},
 };
 enum { STAGES = sizeof stages / sizeof *stages };
 
-/* One side in the order of its keys: key, row number, digest, id in Entra ID, and of a mailbox whether it is
- * cloud-managed. The first key is that id itself, and needs no other beside it. */
+/* One side in the order of its keys: key, row number, digest, id in Entra ID, which keys were not told, and of a mailbox
+ * whether it may be none that is written back. The first key is that id itself, and needs no other beside it. */
 static char *directory_sql(const struct stage *s) {
   return sqlite3_mprintf("SELECT %s AS pair_key, directory_recipient.fact, " DIRECTORY_DIGEST
-                         ", %s FROM %s ORDER BY pair_key",
+                         ", %s, " DIRECTORY_UNTOLD " FROM %s ORDER BY pair_key",
                          s->directory_key, s == stages ? "NULL" : EXTERNAL, s->directory_from);
 }
 static char *exchange_sql(const struct stage *s) {
-  return sqlite3_mprintf("SELECT %s AS pair_key, fact, " EXCHANGE_DIGEST
-                         ", %s, is_cloud_managed FROM exchange_recipient WHERE " UH_SQL_CLOUD_MAILBOX
+  return sqlite3_mprintf("SELECT %s AS pair_key, fact, " EXCHANGE_DIGEST ", %s, " EXCHANGE_UNTOLD
+                         ", " EXCHANGE_UNCERTAIN " FROM exchange_recipient WHERE " UH_SQL_CLOUD_MAILBOX
                          " AND uh_open(fact) ORDER BY pair_key",
                          s->exchange_key, s == stages ? "NULL" : EXTERNAL);
 }
@@ -251,6 +275,7 @@ static int compare_keys(const void *a, size_t a_size, const void *b, size_t b_si
 
 struct candidate {
   int64_t fact, digest;
+  unsigned untold;
   bool digest_known, external_known;
   uint8_t external[UH_GUID_SIZE];
 };
@@ -271,8 +296,10 @@ static void add_candidate(struct group *g, sqlite3_stmt *st) {
     if (g->candidates[i].fact == fact) return; /* the same address, twice */
   if (g->n++ >= CANDIDATES) return;
   struct candidate *c = &g->candidates[g->n - 1];
-  *c = (struct candidate){
-      .fact = fact, .digest = sqlite3_column_int64(st, 2), .digest_known = sqlite3_column_type(st, 2) != SQLITE_NULL};
+  *c = (struct candidate){.fact = fact,
+                          .digest = sqlite3_column_int64(st, 2),
+                          .untold = (unsigned)sqlite3_column_int(st, 4),
+                          .digest_known = sqlite3_column_type(st, 2) != SQLITE_NULL};
   take_external(st, &c->external_known, c->external);
 }
 
@@ -306,25 +333,39 @@ static int put(struct pairs *p, int64_t exchange, const struct candidate *c, int
   return rc == SQLITE_DONE ? 0 : fail(p, err);
 }
 
-/* A mailbox, after the candidates of its key. 1: it stays open. */
-static int settle(struct pairs *p, const struct group *g, sqlite3_stmt *st, const char *found_by, struct uh_err *err) {
-  int64_t exchange = sqlite3_column_int64(st, 1);
+/* Those of a key's candidates that are not known to be another mailbox's. */
+struct choice {
+  const struct candidate *only;
+  size_t n, sure; /* sure: what was not told could not change it */
+};
+static struct choice choose(const struct group *g, sqlite3_stmt *mailbox, unsigned decides) {
+  struct choice choice = {.n = g->n > CANDIDATES ? g->n - CANDIDATES : 0};
+  bool told = !(sqlite3_column_int(mailbox, 4) & UNTOLD_EXTERNAL), known;
   uint8_t external[UH_GUID_SIZE];
-  bool known;
-  const struct candidate *only = NULL;
-  size_t n = g->n > CANDIDATES ? g->n - CANDIDATES : 0;
-  take_external(st, &known, external);
+  take_external(mailbox, &known, external);
   for (size_t i = 0; i < g->n && i < CANDIDATES; i++) {
     const struct candidate *c = &g->candidates[i];
     if (known && c->external_known && memcmp(external, c->external, sizeof external) != 0) continue; /* another's */
-    only = c;
-    n++;
+    choice.only = c;
+    choice.n++;
+    choice.sure += !(c->untold & decides) && (told || !c->external_known);
   }
-  if (n == 0) return 1;
-  if (n > 1) return put(p, exchange, NULL, (int64_t)n, found_by, err);
+  return choice;
+}
+
+/* A mailbox, after the candidates of its key. 1: it stays open. */
+static int settle(struct pairs *p, const struct group *g, sqlite3_stmt *st, const struct stage *s, struct uh_err *err) {
+  int64_t exchange = sqlite3_column_int64(st, 1);
+  bool by_address = s == &stages[STAGES - 1];
+  struct choice choice = choose(g, st, s->decides);
+  const struct candidate *only = choice.only;
+  if (choice.n == 0) return 1;
+  if (choice.n > 1) return put(p, exchange, NULL, choice.sure > 1 ? (int64_t)choice.n : -1, s->name, err);
+  if (!by_address && set_bit(&p->claimed, only->fact, err) < 0) return -1;
+  if (by_address && (sqlite3_column_int(st, 4) || only->untold)) return put(p, exchange, NULL, -1, s->name, err);
   if (only->digest_known && sqlite3_column_type(st, 2) != SQLITE_NULL && only->digest == sqlite3_column_int64(st, 2))
     return 0;
-  return put(p, exchange, only, 1, found_by, err);
+  return put(p, exchange, only, 1, s->name, err);
 }
 
 static int merge(struct pairs *p, struct cursor *directory, struct cursor *exchange, const struct stage *s,
@@ -333,14 +374,19 @@ static int merge(struct pairs *p, struct cursor *directory, struct cursor *excha
   for (advance(exchange); exchange->rc == SQLITE_ROW; advance(exchange)) {
     int64_t fact = sqlite3_column_int64(exchange->st, 1);
     int r = 1;
-    if (sqlite3_column_type(exchange->st, 4) == SQLITE_NULL) {
+    if (sqlite3_column_int(exchange->st, 5)) {
       r = put(p, fact, NULL, -1, "", err);
     } else if (exchange->n) {
       collect(g, directory, exchange);
       if (g->key.failed) return uh_fail_nomem(err);
-      r = settle(p, g, exchange->st, s->name, err);
+      r = settle(p, g, exchange->st, s, err);
+    } else if (s == stages) {
+      p->anonymous = true;
     }
-    if (r > 0) r = set_open(p, fact, err);
+    if (r > 0) {
+      p->any_open = true;
+      r = set_bit(&p->next, fact, err);
+    }
     if (r < 0) return -1;
   }
   bool good = exchange->rc == SQLITE_DONE && (directory->rc == SQLITE_DONE || directory->rc == SQLITE_ROW);
@@ -378,14 +424,16 @@ static bool worth_it(struct pairs *p, const struct stage *s) {
   char *exchange = sqlite3_mprintf("SELECT 1 FROM exchange_recipient WHERE " UH_SQL_CLOUD_MAILBOX
                                    " AND length(%s) > 0 AND uh_open(fact) LIMIT 1",
                                    s->exchange_key);
-  bool yes = directory && exchange && exists(p, exchange) && exists(p, directory);
+  bool wanted = exchange && exists(p, exchange), found = wanted && directory && exists(p, directory);
+  if (wanted) p->reached |= 1u << (s - stages);
   sqlite3_free(directory);
   sqlite3_free(exchange);
-  return yes;
+  return found;
 }
 
 static int run_stage(struct pairs *p, const struct stage *s, struct uh_err *err) {
   if (!worth_it(p, s)) return 0;
+  if (s == stages) p->anonymous = false;
   p->any_open = false;
   int r = merge_sides(p, s, err);
   p->all_open = false;
@@ -395,21 +443,47 @@ static int run_stage(struct pairs *p, const struct stage *s, struct uh_err *err)
   return r;
 }
 
+/* Executes a statement with up to two numbers. */
+static int put_rows(struct pairs *p, const char *sql, int first, int second, struct uh_err *err) {
+  sqlite3_stmt *st = NULL;
+  if (sqlite3_prepare_v2(p->db, sql, -1, &st, NULL) != SQLITE_OK) return fail(p, err);
+  sqlite3_bind_int(st, 1, first);
+  sqlite3_bind_int(st, 2, second);
+  int rc = sqlite3_step(st);
+  sqlite3_finalize(st);
+  return rc == SQLITE_DONE ? 0 : fail(p, err);
+}
+
+/* Objects that could be anybody's. One whose id in Entra ID is known can only be that of a mailbox without one. */
+static int put_hidden(struct pairs *p, struct uh_err *err) {
+  static const char sql[] =
+      "INSERT INTO temp." UH_SHARED UH_PAIRS_VIEW " SELECT NULL, fact, NULL, ''"
+      " FROM directory_recipient"
+      " WHERE (external_id IS NULL OR consistency_guid IS NULL OR mailbox_guid IS NULL OR addresses IS NULL OR mail IS NULL)"
+      "  AND " DIRECTORY_UNTOLD " & ?1 AND NOT uh_claimed(fact) AND NOT coalesce(" UH_SQL_NO_MAILBOX ", 0)"
+      "  AND (?2 OR " EXTERNAL " IS NULL)";
+  int before = sqlite3_total_changes(p->db);
+  int r = put_rows(p, sql, (int)p->reached, p->anonymous, err);
+  p->hidden = sqlite3_total_changes(p->db) != before;
+  return r;
+}
+
 /* What no key has found. */
 static int put_rest(struct pairs *p, struct uh_err *err) {
   static const char sql[] = "INSERT INTO temp." UH_SHARED UH_PAIRS_VIEW
-                            " SELECT fact, NULL, iif(is_cloud_managed, 0, NULL), ''"
+                            " SELECT fact, NULL, iif(?1 OR " EXCHANGE_UNTOLD " OR " EXCHANGE_UNCERTAIN ", NULL, 0), ''"
                             " FROM exchange_recipient WHERE " UH_SQL_CLOUD_MAILBOX " AND uh_open(fact)";
-  return sqlite3_exec(p->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(p, err);
+  return put_rows(p, sql, p->hidden, 0, err);
 }
 
 static int find_pairs(struct pairs *p, struct uh_err *err) {
-  p->all_open = p->any_open = true;
+  p->all_open = p->any_open = p->anonymous = true;
   for (int i = 0; i < STAGES && p->any_open; i++) {
     bool by_address = i == STAGES - 1;
     if (by_address && fill_filter(p, err) < 0) return -1;
     if (run_stage(p, &stages[i], err) < 0) return -1;
   }
+  if (put_hidden(p, err) < 0) return -1;
   return p->any_open ? put_rest(p, err) : 0;
 }
 
@@ -420,6 +494,7 @@ static const struct {
 } functions[] = {{"uh_digest", 4, fn_digest},
                  {"uh_external", 1, fn_external},
                  {"uh_open", 1, fn_open},
+                 {"uh_claimed", 1, fn_claimed},
                  {"uh_may_be_open", 2, fn_may_be_open}};
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
@@ -431,6 +506,7 @@ static void pairs_clear(struct pairs *p) {
   uh_str_clear(&p->key);
   free(p->open.v);
   free(p->next.v);
+  free(p->claimed.v);
   free(p->addresses);
 }
 

@@ -52,6 +52,23 @@ int __wrap_sqlite3_set_authorizer(sqlite3 *db, authorizer callback, void *user) 
   return __real_sqlite3_set_authorizer(db, callback ? note_column : NULL, user);
 }
 
+/* The pairs of writeback are found by statements of their own, for whichever check asks first. */
+int __real_uh_pairs_make(sqlite3 *db, struct uh_err *err);
+int __wrap_uh_pairs_make(sqlite3 *db, struct uh_err *err);
+
+static int allow(void *user, int action, const char *a, const char *b, const char *db, const char *view) {
+  (void)user, (void)action, (void)a, (void)b, (void)db, (void)view;
+  return SQLITE_OK;
+}
+
+int __wrap_uh_pairs_make(sqlite3 *db, struct uh_err *err) {
+  judge_authorizes = allow;
+  __real_sqlite3_set_authorizer(db, note_column, NULL);
+  int r = __real_uh_pairs_make(db, err);
+  __real_sqlite3_set_authorizer(db, NULL, NULL);
+  return r;
+}
+
 /* ---- properties ---- */
 
 static function real_calls[3];
