@@ -42,6 +42,9 @@ BLOB = "unhex_guid({0})"
 ADDRESSES = "'[\"SMTP:' || printf('u%07d@contoso.com', {0}) || '\",\"smtp:' || printf('u%07d@contoso.mail.onmicrosoft.com', {0}) || '\",\"smtp:' || printf('first.last%07d@contoso.com', {0}) || '\"]'"
 
 
+KEYS = {"t_directory_recipient": ("external_id", "consistency_guid", "mailbox_guid"), "t_exchange_recipient": ("external_id", "immutable_id", "exchange_guid")}
+
+
 def fill(db, count, every, known_by):
     def of(text, number):
         return text.format(number)
@@ -66,9 +69,10 @@ def fill(db, count, every, known_by):
         for name in [n for n in names if n not in keys and not (table == "t_directory_recipient" and n == "guid")]:
             names.append(name + "_state")
             texts.append("0")
-        if table == "t_directory_recipient" and not entra:
-            names.append("external_id_state")
-            texts.append("1")
+        for name in KEYS[table]:
+            if name not in values:      # told, and there is none
+                names.append(name + "_state")
+                texts.append("1")
         db.execute(f"{NUMBERS} INSERT INTO {table}({', '.join(names)}) SELECT {', '.join(texts)} FROM n", {"count": count})
 
 
