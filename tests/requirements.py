@@ -5,8 +5,9 @@
     requirements.py UNHYBRID [--check]
 
 What examines it comes from the program. A requirement is covered when tests through the binary show each of its checks fail, pass and
-unknown; which these are is read from the tests' data: violations and decoys of fixtures/orgs/fabrikam/changes.yaml, the truth of the
-organisations, and the checks that a lost source never makes unknown (tests/integration/test_org_truth.py shows that all others become so).
+unknown; of a check that never fails, as the program says, pass and unknown. Which these are is read from the tests' data:
+violations, decoys and changed facts of fixtures/orgs/fabrikam/changes.yaml, what is stated there, the truth of the organisations, and the
+checks that a lost source never makes unknown (tests/integration/test_org_truth.py shows that all others become so).
 """
 import json
 import os
@@ -21,8 +22,9 @@ PAGE = os.path.join(TOP, "docs", "requirements.md")
 ORGS = os.path.join(TOP, "fixtures", "orgs")
 HEAD = "| id | what has to be true | class | examined by | shown by tests |\n|---|---|---|---|---|\n"
 ROW = re.compile(r"^\| (P-\d\d) \| (.*?) \| (blocker|warning|info) \|.*\|$")
+NEVER = "Never fail, whatever they see, but pass or are unknown:"
 # What no lost source makes unknown.
-NEVER_UNKNOWN = {"freshness.observation": "it is fresh and complete, or it is not"}
+NEVER_UNKNOWN = {"freshness.observation": "whatever was read, it is known when"}
 
 
 def load(*path):
@@ -31,20 +33,24 @@ def load(*path):
 
 
 def listed(program):
-    """[(check, [requirement])] in the program's order."""
+    """The checks, as the program lists them."""
     done = subprocess.run([program, "checks", "list", "--format", "json"], capture_output=True, check=True, timeout=60)
-    return [(check["id"], check["requirement"]) for check in json.loads(done.stdout)["checks"]]
+    return json.loads(done.stdout)["checks"]
 
 
-def shown(checks):
-    """{check: {"fail", "pass", "unknown"}}"""
+def shown(listing):
+    """{check: those of "fail", "pass", "unknown" that tests show, or that it never is}"""
+    checks = [check["id"] for check in listing]
     changes, contoso, fabrikam = load("fabrikam", "changes.yaml"), load("contoso", "truth.yaml"), load("fabrikam", "truth.yaml")
     failing = {case["check"] for case in changes["violations"]} | {finding["check"] for finding in contoso["findings"]}
     bad = {entry["check"] for entry in fabrikam["findings"] + fabrikam["unknown"]}
     passing = {check for check in checks if check not in bad} | {case["check"] for case in changes["decoys"]}
-    stated = {"relay.traffic", "sync.version", "tools.in-use"}     # pass once people have stated it (test_one_change.py)
-    return {check: {word for word, true in (("fail", check in failing), ("pass", check in passing | stated),
-                                            ("unknown", check not in NEVER_UNKNOWN)) if true} for check in checks}
+    facts = {fact["fact"] for fact in load("fabrikam", "attestations.yaml")}
+    stated = {check["id"] for check in listing if facts & {fact["fact"] for fact in check["attests"]}}
+    failing |= {check["id"] for check in listing if not check["fails"]}
+    changed = {(case["check"], case["status"]) for case in changes["facts"]}
+    return {check: {word for word, true in (("fail", check in failing), ("pass", check in passing | stated), ("unknown", check not in NEVER_UNKNOWN))
+                    if true or (check, word) in changed} for check in checks}
 
 
 def words(checks, marks):
@@ -62,14 +68,18 @@ def words(checks, marks):
 
 def page(text, program):
     """The page with its table made anew."""
-    rows = listed(program)
-    marks = shown([check for check, _ in rows])
+    listing = listed(program)
+    rows = [(check["id"], check["requirement"]) for check in listing]
+    marks = shown(listing)
+    gates = ", ".join(f"`{check['id']}`" for check in listing if not check["fails"])
     lines, out, table = text.split("\n"), [], False
     for line in lines:
         if line.startswith("| id | what has to be true"):
             out += HEAD.rstrip("\n").split("\n")
             table = True
             continue
+        if line.startswith(NEVER):
+            line = f"{NEVER} {gates}."
         if table and line.startswith("|---"):
             continue
         found = ROW.match(line)

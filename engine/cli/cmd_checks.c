@@ -47,7 +47,7 @@ static void list_json(struct uh_str *out) {
     uh_str_add(out, c->purposes & UH_AFTER ? "\"after\"" : "");
     uh_str_addc(out, ']');
     add_string(out, "reference", c->reference);
-    uh_str_add(out, ", \"attests\": [");
+    uh_str_addf(out, ", \"fails\": %s, \"attests\": [", c->never_fails ? "false" : "true");
     for (const struct uh_attestable *f = c->attests; f && f->fact; f++) {
       uh_str_addf(out, "%s{\"fact\": \"%s\"", f == c->attests ? "" : ", ", f->fact);
       add_string(out, "question", f->question);

@@ -224,6 +224,7 @@ static int put(struct uh_check_run *run, const struct uh_object *o, enum uh_trut
     (void)snprintf(why, sizeof why, "not found in what was searched, but %s", run->absence_why);
     return uh_results_put_object(run->judge->results, run->index, o, UH_TRUTH_UNJUDGED, why, evidence, NULL, err);
   }
+  if (truth == UH_TRUTH_VIOLATED && run->check->never_fails) truth = UH_TRUTH_UNJUDGED;
   return uh_results_put_object(run->judge->results, run->index, o, truth, message, evidence, command, err);
 }
 

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fabrikam is ready. With exactly one violation it is blocked by exactly that; with a decoy it stays ready.
 
-The cases are fixtures/orgs/fabrikam/changes.yaml. Each change is made in the running lab, audited through the binary, and taken back.
+The cases are fixtures/orgs/fabrikam/changes.yaml. Each change is made in the running lab, audited through the binary, and taken back;
+what no organisation shows is changed in the facts of an audit.
 """
+import contextlib
 import fnmatch
+import glob
 import json
 import os
+import shutil
+import sqlite3
+import time
 
 import pytest
 import yaml
@@ -77,6 +83,36 @@ class Fabrikam:
         return done.returncode, json.loads(done.stdout)
 
 
+    def judge_changed(self, case):
+        """The facts of the first audit, with other values, judged again."""
+        self.runs += 1
+        folder = os.path.join(self.scratch, f"{self.runs}.case")
+        shutil.copytree(os.path.join(self.scratch, "1.case"), folder)
+        statements = self._statements(self.runs)
+        shutil.copy(self.stated, statements)
+        self._configure({}, statements)
+        facts, = glob.glob(os.path.join(folder, "facts-*.db"))
+        change_facts(facts, case)
+        if "state" in case:
+            done = self._run("attest", "add", case["state"]["fact"], case["state"]["value"], "--approver", "Joan Clarke", "--until", UNTIL)
+            assert done.returncode == 0, done.stderr
+        return json.loads(self._run("audit", "--offline", "--format", "json").stdout)
+
+
+def change_facts(path, case):
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for name, value in case.get("observation", {}).items():
+            db.execute(f"UPDATE t_observation SET {name} = ?", (value + int(time.time()) if name.endswith("_at") else value,))
+        if "set" in case:
+            side, kind = case["set"].split(":")
+            db.execute("DELETE FROM t_set WHERE side = ? AND name = ?", (side, kind))
+            db.execute("INSERT INTO t_set(source, side, name, part, state, answer, objects, why, observed_at)"
+                       " SELECT 'graph', ?, ?, '', 'complete', 0, ?, '', ended_at FROM t_observation", (side, kind, len(case["objects"])))
+            for number, properties in enumerate(case["objects"]):
+                db.execute("INSERT INTO t_object(source, side, kind, listing, identity, name, guid, json) VALUES('graph', ?, ?, '', ?, ?, '', ?)",
+                           (side, kind, str(number), properties["machineName"], json.dumps(properties)))
+
+
 def findings(report):
     return {f"{check['id']} {finding['side']} {finding['object'].lower()}" for check in report["checks"] for finding in check["findings"]}
 
@@ -141,6 +177,15 @@ def test_one_decoy(fabrikam, case):
     assert not any(finding.startswith(case["check"] + " ") for finding in new)
     assert unknown(report) == unknown(fabrikam.report)
     assert (report["verdict"], status) == (("blocked", 1) if blocks(report, new) else (fabrikam.report["verdict"], fabrikam.status))
+
+
+@pytest.mark.parametrize("case", CHANGES["facts"], ids=title)
+def test_one_change_of_the_facts(fabrikam, case):
+    """The check says that, and nothing but what is judged with it changes."""
+    after, before = ({check["id"]: check for check in report["checks"]} for report in (fabrikam.judge_changed(case), fabrikam.report))
+    assert after[case["check"]]["status"] == case["status"] and after[case["check"]] != before[case["check"]]
+    others = [{id_: check["status"] for id_, check in checks.items() if id_ != case["check"]} for checks in (after, before)]
+    assert case["check"].startswith("freshness.") or others[0] == others[1]
 
 
 def test_all_is_as_before(fabrikam):

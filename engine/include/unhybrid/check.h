@@ -92,6 +92,9 @@ struct uh_check {
   /* Sets that the check searched when it concludes from absence ("in AD, not in the cloud"). While one is not complete,
    * a violation counts as cannot be judged. */
   const char *absence_needs;
+  /* Nothing that the check looks at is a fault of the organisation: it passes or is unknown. What it calls violated all
+   * the same cannot be judged. */
+  bool never_fails;
   /* Where nothing is found the check is unknown with this reason (what no source can see), unless attests[0] has been
    * attested with the first of its values. */
   const char *blind_spot;
