@@ -166,10 +166,10 @@ static const struct uh_attestable attribute_facts[] = {
 #define COUNT(side, kind) "(SELECT count(*) FROM object WHERE side = '" side "' AND kind = '" kind "')"
 /* A set that was read, and of which nothing was seen. */
 #define READ_AND_EMPTY(side, kind) "(" UH_SQL_COMPLETE(side, kind) " AND " COUNT(side, kind) " = 0)"
-/* Edge servers have neither databases nor virtual directories, and their connectors are not in Active Directory. */
+/* Where nobody told a server's role it may be one of these. Edge servers have neither databases nor virtual directories, and their connectors are not in Active Directory. */
 #define SERVERS                                                                  \
   "(SELECT count(*) FROM object WHERE side = 'on-premises' AND kind = 'ExchangeServer'" \
-  " AND coalesce(prop(json, 'IsMailboxServer'), has_word(prop(json, 'ServerRole'), 'Mailbox')) IN (1, 'true', 'True'))"
+  " AND coalesce(prop(json, 'IsMailboxServer'), has_word(prop(json, 'ServerRole'), 'Mailbox')) IN (1, 'true', 'True') IS NOT FALSE)"
 #define WITH_SERVERS(kind, what)                                                                                   \
   "SELECT 'on-premises:" kind "', 'there is a mailbox server and not one " what ", and Setup makes them for each "  \
   "server: ' || (SELECT CASE WHEN EXISTS (SELECT 1 FROM \"set\" WHERE source = 'directory' AND name = '" kind "'"   \
@@ -235,18 +235,15 @@ static const char *const domain_probes[] = {
     FIRST_OF(LOCAL_DOMAINS) " || '; in Exchange Online ' || " FIRST_OF(CLOUD_DOMAINS)
     " || '): this is not the tenant of this organisation, or one side shows only a part; " READ_CLOUD "'"
     " WHERE " UH_SQL_COMPLETE("cloud", "AcceptedDomain") " AND " UH_SQL_COMPLETE("on-premises", "AcceptedDomain")
-    "  AND NOT EXISTS (SELECT 1 FROM " CLOUD_DOMAINS " AS c WHERE c.key <> '' AND c.key IN (SELECT key FROM " LOCAL_DOMAINS "))"
-    "  AND NOT EXISTS (SELECT 1 FROM " CLOUD_DOMAINS " WHERE key IS NULL)"
-    "  AND NOT EXISTS (SELECT 1 FROM " LOCAL_DOMAINS " WHERE key IS NULL)",
+    "  AND NOT EXISTS (SELECT 1 FROM " CLOUD_DOMAINS " AS c WHERE c.key <> '' AND c.key IN (SELECT key FROM " LOCAL_DOMAINS "))",
     /* A domain that Entra uses for mail is an accepted domain of Exchange Online. */
     "SELECT 'cloud:AcceptedDomain/Graph', 'Graph shows domains for mail that Exchange Online did not list: '"
     "   || group_concat(key, ', ') || ': " READ_CLOUD "'"
     " FROM (SELECT domain_key(name) AS key FROM object"
-    "  WHERE side = 'cloud' AND kind = 'GraphDomain' AND " UH_SQL_TRUE("isVerified")
-    "   AND has_word(prop(json, 'supportedServices'), 'Email'))"
+    "  WHERE side = 'cloud' AND kind = 'GraphDomain' AND (" UH_SQL_TRUE("isVerified")
+    "   AND has_word(prop(json, 'supportedServices'), 'Email')) IS NOT FALSE)"
     " WHERE " UH_SQL_COMPLETE("cloud", "AcceptedDomain") " AND " UH_SQL_COMPLETE("cloud", "GraphDomain")
     "  AND key NOT IN (SELECT key FROM " CLOUD_DOMAINS " WHERE key IS NOT NULL)"
-    "  AND NOT EXISTS (SELECT 1 FROM " CLOUD_DOMAINS " WHERE key IS NULL)"
     " HAVING count(*) > 0",
     /* The tenant names its verified domains, and Graph lists them: twice the same. */
     "SELECT 'cloud:GraphDomain', 'the tenant names domains that Graph did not list: ' || group_concat(key, ', ')"
@@ -257,21 +254,26 @@ static const char *const domain_probes[] = {
     " WHERE " UH_SQL_COMPLETE("cloud", "GraphOrganization") " AND " UH_SQL_COMPLETE("cloud", "GraphDomain")
     "  AND key NOT IN (SELECT key FROM " DOMAIN_KEYS("cloud", "GraphDomain", "name") " WHERE key IS NOT NULL)"
     " HAVING count(*) > 0",
+    "SELECT 'cloud:GraphOrganization/verifiedDomains', 'the tenant does not tell its domains, so that nobody knows whether Graph listed all: '"
+    "   || 'the application needs the Graph permission Organization.Read.All'"
+    " FROM object"
+    " WHERE side = 'cloud' AND kind = 'GraphOrganization' AND prop_list(object.json, 'verifiedDomains') IS NULL"
+    " LIMIT 1",
     /* A resolver that knows no name at all is asked from the wrong place: the tenant's own names always exist. */
     "SELECT 'dns:' || view, 'not one name that was asked for exists, seen by the resolver ' || group_concat(DISTINCT server)"
     "   || ': it does not resolve names of the Internet; name another below dns in the configuration'"
     " FROM dns"
     " GROUP BY view"
-    " HAVING count(*) > 3 AND min(" UH_SQL_DNS_TOLD("outcome") ") AND NOT max(outcome = 'answer')",
+    " HAVING count(*) > 3 AND max(" UH_SQL_DNS_TOLD("outcome") ") AND NOT max(outcome = 'answer')",
     /* A server is a member of a domain of the forest; an Edge server is not. */
     "SELECT 'on-premises:Domain', 'servers stand in domains that the account does not see: '"
-    "   || group_concat(DISTINCT key) || ': give it Read on CN=Partitions and everything below'"
-    " FROM (SELECT domain_key(prop(json, 'Domain')) AS key FROM object"
+    "   || group_concat(DISTINCT coalesce(key, 'not told of ' || name)) || ': give it Read on CN=Partitions and everything below'"
+    " FROM (SELECT domain_key(prop(json, 'Domain')) AS key, name FROM object"
     "  WHERE side = 'on-premises' AND kind = 'ExchangeServer' AND source = 'directory'"
     "   AND coalesce(prop(json, 'IsEdgeServer'), 0) IN (0, 'false'))"
     " WHERE " UH_SQL_COMPLETE("on-premises", "Domain")
-    "  AND key <> '' AND key NOT IN (SELECT key FROM " DOMAIN_KEYS("on-premises", "Domain", "prop(json, 'DnsRoot')")
-    " WHERE key IS NOT NULL)"
+    "  AND (key <> '' AND key NOT IN (SELECT key FROM " DOMAIN_KEYS("on-premises", "Domain", "prop(json, 'DnsRoot')")
+    " WHERE key IS NOT NULL)) IS NOT FALSE"
     " HAVING count(*) > 0",
     NULL};
 
@@ -294,17 +296,17 @@ static const char synced_sql[] =
     "  FROM exchange_recipient"
     "  WHERE side = 'cloud' AND listing = '' AND is_dir_synced = 1 AND kind <> 'MailPublicFolder'"
     "   AND coalesce(recipient_type_details, '') <> 'PublicFolder'"
-    "   AND lower(external_id) NOT IN ("
+    "   AND (lower(external_id) NOT IN ("
     "    SELECT lower(substr(external_id, instr(external_id, '_') + 1))"
     "     FROM directory_recipient"
-    "     WHERE external_id <> '')";
+    "     WHERE external_id <> '')) IS NOT FALSE";
 static const char by_mailbox_sql[] =
     "DELETE FROM temp.sanity_missing"
     " WHERE length(exchange_guid) = 16 AND exchange_guid <> zeroblob(16)"
     "  AND exchange_guid IN (SELECT mailbox_guid FROM directory_recipient WHERE length(mailbox_guid) = 16)";
 static const char by_address_sql[] =
     "DELETE FROM temp.sanity_missing"
-    " WHERE key IS NULL OR key IN ("
+    " WHERE key IN ("
     "   SELECT address_key(a.value)"
     "    FROM directory_recipient, json_each(directory_recipient.addresses) AS a"
     "    WHERE addresses <> '[]')";

@@ -165,7 +165,8 @@ class Reads:
         if table == "object":
             kind, text = facts.get(row, "kind", "json")
             here = {name.lower() for name in json.loads(text)}
-            return {f"{kind}:{name}" for name in self.named[check] if name.lower() in here}
+            asked = self.named[check] | {name for kind_, name in (value.split(":", 1) for value in self.seen[check]) if kind_ == kind}
+            return {f"{kind}:{name}" for name in asked if name.lower() in here}
         return {v for v in self.columns[check] & {f"{table}.{column}" for column in facts.asked(table)} if not is_name(v)}
 
     def required(self, facts, check):
@@ -181,7 +182,7 @@ class Sweep:
         self.base = facts.judge(set(self.reads.checks))
         self.proved = collections.defaultdict(set)      # {check: {value}}
         self.elsewhere = collections.defaultdict(set)   # the same where the check names another object than the one that lacks it
-        self.whole = collections.defaultdict(set)       # values without which it is not known whether the check applies at all
+        self.whole = collections.defaultdict(set)       # values without which the check is unknown as a whole, and names no object
 
     def note(self, check, value, how):
         values = {value, "*:" + value.split(":")[1]} if ":" in value and not value.startswith("dns:") else {value}
@@ -196,13 +197,13 @@ class Sweep:
         how = {check: "proved" if any({key, object_} & names or any(n in key for n in names) for key, object_ in objects) else "elsewhere"
                for check, objects in new.items() if objects}
         return how | {check: "whole" for check, (status, _, _, lacks) in judged.items()
-                      if check not in how and status == "unknown" and APPLIES in lacks and APPLIES not in base[check][3]}
+                      if check not in how and status == "unknown" and (base[check][0] != "unknown" or APPLIES in lacks and APPLIES not in base[check][3])}
 
     def take_away(self, row, base, checks):
         wanted = collections.defaultdict(set)
         for check in checks:
             for value in self.reads.values(self.facts, row, check):
-                if value not in self.proved[check]:
+                if value not in self.proved[check] and not (check.startswith(WHOLE) and value in self.whole[check]):
                     wanted[value].add(check)
         for value, readers in wanted.items():
             for way in WAYS:
@@ -296,6 +297,22 @@ EXCEPTIONS = {
         "server.ghost *:IsMailboxServer", "um.in-use *:IsEdgeServer", "edge.subscription *:IsEdgeServer"},
     "counted: one mailbox matters only where the limit is that near, as it is in test_checks": {
         "writeback.limit exchange_recipient.is_cloud_managed", "writeback.limit exchange_recipient.is_dir_synced"},
+    "looked for on all objects of a domain or a kind: what one was not told of is no sign that it is hidden on all": {
+        *(f"sanity.attributes directory_recipient.{name}" for name in (
+            "account_control", "addresses", "alias", "archive_database", "archive_guid", "archive_status", "class", "home_mdb",
+            "recipient_type_details", "remote_recipient_type", "target_address")),
+        *(f"sanity.attributes {name}" for name in (
+            "AcceptedDomain:Default", "AcceptedDomain:DomainName", "ExchangeServer:Fqdn", "ExchangeServer:ServerRoleBits", "MailboxDatabase:Server",
+            "ReceiveConnector:AuthMechanism", "ReceiveConnector:Bindings", "ReceiveConnector:RemoteIPRanges", "RemoteDomain:DomainName",
+            "SendConnector:AddressSpaces")),
+        "sanity.organization directory_recipient.recipient_type_details"},
+    "matters only where something else is missing, as it is in test_sanity": {
+        "sanity.organization ExchangeServer:IsMailboxServer", "sanity.domains ExchangeServer:IsEdgeServer", "sanity.domains GraphDomain:isVerified",
+        "sanity.domains GraphDomain:supportedServices", "sanity.recipients directory_recipient.external_id",
+        "sanity.recipients exchange_recipient.external_id", "sanity.recipients exchange_recipient.exchange_guid"},
+    "decides who has to be on both sides; where nobody told it the check of that recipient is unknown": {
+        "sanity.recipients exchange_recipient.is_dir_synced", "sanity.recipients exchange_recipient.recipient_type_details",
+        "sanity.recipients directory_recipient.recipient_type_details"},
     "a signing configuration is named after its domain": {"dns.dkim *:Domain"},
     SHARED: {"relay.receive-connector *:Bindings", "relay.receive-connector *:TransportRole", "relay.custom-connector *:AnyRecipientFor",
              "journal.target *:JournalingReportNdrTo", "journal.undeliverable *:Enabled", "journal.undeliverable *:JournalEmailAddress",
@@ -305,7 +322,7 @@ EXCEPTIONS = {
              "forest.organization *:HybridDomains", *(f"forest.other *:{name}" for name in (
                  "ConnectorSource", "DomainName", "EndpointType", "HybridDomains", "InboundConnector", "OrganizationRelationship", "OutboundConnector"))},
 }
-# Checks that look for what is missing on a whole kind of objects at once; one missing value is for the check that reads it.
+# Checks about what the sources show: they are unknown as a whole, and name a set and a right.
 WHOLE = "sanity."
 # Checks that judge one object by others, and name the one that they judge.
 ELSEWHERE = {
@@ -335,7 +352,7 @@ def excepted(by_reason=None):
 
 def unproved(sweep, check):
     if check.startswith(WHOLE):
-        return set()
+        return sweep.reads.required(sweep.facts, check) - sweep.whole[check]
     elsewhere = sweep.elsewhere[check] if check in set().union(*ELSEWHERE.values()) else set()
     whole = {value for value in sweep.whole[check] if is_excepted(value, excepted(WHETHER).get(check, ()))}
     return sweep.reads.required(sweep.facts, check) - sweep.proved[check] - elsewhere - whole

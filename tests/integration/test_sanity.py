@@ -147,6 +147,47 @@ def test_what_was_refused_is_not_hidden(tmp_path, column, way):
     assert result.lacking == [] and result.found == [], result
 
 
+def untold(name, *properties):
+    """Nobody told these values of an object."""
+    def change(rows):
+        holder = rows[name]["row"]
+        for value in properties:
+            (holder["json"] if value in holder.get("json", {}) else holder)[value] = MISSING
+    return change
+
+
+def both(*changes):
+    return lambda rows: [change(rows) for change in changes]
+
+
+# What could be the thing that is missing does not stand for it.
+UNTOLD = [
+    ("sanity.organization", "on-premises:ReceiveConnector", both(drop("receive"), untold("server", "IsMailboxServer", "ServerRole"))),
+    ("sanity.domains", "cloud:AcceptedDomain", untold("cloud.accepted", "DomainName")),
+    ("sanity.domains", "cloud:AcceptedDomain", both(untold("accepted", "DomainName"), drop("accepted2"))),
+    ("sanity.domains", "cloud:AcceptedDomain/Graph", untold("cloud.accepted2", "DomainName")),
+    ("sanity.domains", "cloud:AcceptedDomain/Graph", untold("graph3", "isVerified")),
+    ("sanity.domains", "cloud:AcceptedDomain/Graph", untold("graph4", "supportedServices")),
+    ("sanity.domains", "cloud:GraphOrganization/verifiedDomains", untold("tenant", "verifiedDomains")),
+    ("sanity.domains", "on-premises:Domain", untold("server", "Domain")),
+    ("sanity.domains", "on-premises:Domain", untold("domain", "DnsRoot")),
+    ("sanity.recipients", "on-premises:Recipient/synchronised", both(drop("alan"), untold("cloud.alan", "external_id"))),
+    ("sanity.recipients", "on-premises:Recipient/synchronised", untold("alan", "external_id", "addresses")),
+    ("sanity.recipients", "on-premises:Recipient/synchronised", untold("ada", "mailbox_guid")),
+    ("sanity.recipients", "on-premises:Recipient/synchronised", untold("cloud.ada", "exchange_guid")),
+    ("sanity.recipients", "on-premises:Recipient/synchronised", untold("cloud.emmy", "primary_address")),
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("check, set_, change", UNTOLD, ids=[f"{s[1]}-{i}" for i, s in enumerate(UNTOLD)])
+def test_what_nobody_told_is_no_proof(tmp_path, check, set_, change, way):
+    rows = sound()
+    change(rows)
+    result = judge(tmp_path, check, fill(list(flat(rows.values())), way))
+    assert result.status == "unknown" and result.found == [] and set_ in result.lacking, result
+
+
 @pytest.mark.parametrize("kind, check", [("Recipient", "sanity.recipients"), ("AcceptedDomain", "sanity.domains"), ("ReceiveConnector", "sanity.organization"),
                                          ("ExchangeServer", "sanity.attributes")])
 def test_nothing_read_is_no_pass(tmp_path, kind, check):
