@@ -410,7 +410,8 @@ static const struct uh_check checks[] = {
                "several is the right one; correct msDS-ExternalDirectoryObjectId of copies.",
      .reference = CLOUD_SYNC,
      .explain = "Looked for by ExternalDirectoryObjectId, ImmutableId, ExchangeGuid, then by the primary address among "
-                "proxyAddresses. An object that names another mailbox by GUID is not taken for this one. Groups and "
+                "proxyAddresses. An object that names another mailbox by GUID is not taken for this one. One that kept "
+                "such a key to itself, and that no GUID settles, cannot be judged: it may be any mailbox's. Groups and "
                 "contacts are not looked at: nothing is written back to them." WHEN},
     {.id = "writeback.attributes",
      .title = "What Active Directory says of a cloud-managed mailbox is what Exchange Online says",

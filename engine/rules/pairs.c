@@ -217,11 +217,11 @@ static int fill_filter(struct pairs *p, struct uh_err *err) {
   "uh_digest(addresses, windows_address, custom_attributes, " UH_SQL_REMOTE_TYPE("recipient_type_details") ")"
 /* Which keys were not told, a bit for each in the order of the stages. */
 enum { UNTOLD_EXTERNAL = 1, UNTOLD_ANCHOR = 2, UNTOLD_MAILBOX = 4, UNTOLD_ADDRESS = 8, UNTOLD_CLASS = 16 };
-#define DIRECTORY_UNTOLD                                                                                      \
-  "((external_id IS NULL) + 2 * (consistency_guid IS NULL) + 4 * (mailbox_guid IS NULL)"                      \
+#define DIRECTORY_UNTOLD                                                                 \
+  "((external_id IS NULL) + 2 * (consistency_guid IS NULL) + 4 * (mailbox_guid IS NULL)" \
   " + 8 * (addresses IS NULL OR addresses = '[]' AND mail IS NULL) + 16 * (class IS NULL))"
-#define EXCHANGE_UNTOLD                                                                          \
-  "((external_id IS NULL) + 2 * (immutable_id IS NULL) + 4 * (exchange_guid IS NULL)"            \
+#define EXCHANGE_UNTOLD                                                               \
+  "((external_id IS NULL) + 2 * (immutable_id IS NULL) + 4 * (exchange_guid IS NULL)" \
   " + 8 * (primary_address IS NULL))"
 /* Nobody knows whether attributes are written back for it. */
 #define EXCHANGE_UNCERTAIN "(is_cloud_managed IS NULL OR is_dir_synced IS NULL)"
@@ -242,11 +242,12 @@ static const struct stage {
 };
 enum { STAGES = sizeof stages / sizeof *stages };
 
-/* One side in the order of its keys: key, row number, digest, id in Entra ID, which keys were not told, and of a mailbox
- * whether it may be none that is written back. The first key is that id itself, and needs no other beside it. */
+/* One side in the order of its keys: key, row number, digest, id in Entra ID, which keys were not told, and of a
+ * mailbox whether it may be none that is written back. The first key is that id itself, and needs no other beside it.
+ */
 static char *directory_sql(const struct stage *s) {
-  return sqlite3_mprintf("SELECT %s AS pair_key, directory_recipient.fact, " DIRECTORY_DIGEST
-                         ", %s, " DIRECTORY_UNTOLD " FROM %s ORDER BY pair_key",
+  return sqlite3_mprintf("SELECT %s AS pair_key, directory_recipient.fact, " DIRECTORY_DIGEST ", %s, " DIRECTORY_UNTOLD
+                         " FROM %s ORDER BY pair_key",
                          s->directory_key, s == stages ? "NULL" : EXTERNAL, s->directory_from);
 }
 static char *exchange_sql(const struct stage *s) {
@@ -457,10 +458,12 @@ static int put_rows(struct pairs *p, const char *sql, int first, int second, str
 /* Objects that could be anybody's. One whose id in Entra ID is known can only be that of a mailbox without one. */
 static int put_hidden(struct pairs *p, struct uh_err *err) {
   static const char sql[] =
-      "INSERT INTO temp." UH_SHARED UH_PAIRS_VIEW " SELECT NULL, fact, NULL, ''"
+      "INSERT INTO temp." UH_SHARED UH_PAIRS_VIEW
+      " SELECT NULL, fact, NULL, ''"
       " FROM directory_recipient"
       " WHERE (external_id IS NULL OR consistency_guid IS NULL OR mailbox_guid IS NULL OR addresses IS NULL OR mail IS NULL)"
-      "  AND " DIRECTORY_UNTOLD " & ?1 AND NOT uh_claimed(fact) AND NOT coalesce(" UH_SQL_NO_MAILBOX ", 0)"
+      "  AND " DIRECTORY_UNTOLD " & ?1 AND NOT uh_claimed(fact) AND NOT coalesce(" UH_SQL_NO_MAILBOX
+      ", 0)"
       "  AND (?2 OR " EXTERNAL " IS NULL)";
   int before = sqlite3_total_changes(p->db);
   int r = put_rows(p, sql, (int)p->reached, p->anonymous, err);
@@ -470,8 +473,9 @@ static int put_hidden(struct pairs *p, struct uh_err *err) {
 
 /* What no key has found. */
 static int put_rest(struct pairs *p, struct uh_err *err) {
-  static const char sql[] = "INSERT INTO temp." UH_SHARED UH_PAIRS_VIEW
-                            " SELECT fact, NULL, iif(?1 OR " EXCHANGE_UNTOLD " OR " EXCHANGE_UNCERTAIN ", NULL, 0), ''"
+  static const char sql[] = "INSERT INTO temp." UH_SHARED UH_PAIRS_VIEW " SELECT fact, NULL, iif(?1 OR " EXCHANGE_UNTOLD
+                            " OR " EXCHANGE_UNCERTAIN
+                            ", NULL, 0), ''"
                             " FROM exchange_recipient WHERE " UH_SQL_CLOUD_MAILBOX " AND uh_open(fact)";
   return put_rows(p, sql, p->hidden, 0, err);
 }

@@ -330,6 +330,15 @@ static void absence_needs_a_complete_search(void **state) {
   assert_string_equal(s.status, "fail");
 }
 
+static void what_never_fails_cannot_judge(void **state) {
+  (void)state;
+  struct seen s = judge(CHECK(.rules = managed_rules, .never_fails = true),
+                        &(struct world){.violated = true, .mailbox_set = "complete", .recipient_set = "complete"});
+  assert_string_equal(s.status, "unknown");
+  assert_int_equal(s.findings, 0);
+  assert_int_equal(s.unknowns, 1);
+}
+
 static void a_check_may_not_apply(void **state) {
   (void)state;
   struct seen s = judge(CHECK(.rules = nothing_rules, .applies = "SELECT 0", .applies_needs = "cloud:Mailbox"),
@@ -564,6 +573,7 @@ int main(void) {
       cmocka_unit_test(another_source_may_satisfy_what_one_cannot_judge),
       cmocka_unit_test(one_complete_alternative_is_enough),
       cmocka_unit_test(absence_needs_a_complete_search),
+      cmocka_unit_test(what_never_fails_cannot_judge),
       cmocka_unit_test(a_check_may_not_apply),
       cmocka_unit_test(a_blind_spot_never_passes),
       cmocka_unit_test(a_check_that_breaks_is_unknown),

@@ -47,15 +47,16 @@
   " WHERE s.name = 'writeback.templates'"                                                       \
   " AND lower(substr(prop(object.json, 'templateId'), 1, length(s.value))) = lower(s.value)))"
 /* An object is a job of which nobody told what it does. */
-#define UH_SQL_UNTOLD_JOB                                        \
-  "(side = 'cloud' AND kind = 'GraphSynchronizationJob'"         \
+#define UH_SQL_UNTOLD_JOB                                \
+  "(side = 'cloud' AND kind = 'GraphSynchronizationJob'" \
   " AND prop(object.json, 'templateId') IS NULL)"
 /* Whether writeback matters here: 1 where somebody set it up, or applications read Active Directory; 0 where somebody
  * said that none does, and no job may be one; NULL where nobody knows. */
-#define UH_SQL_WRITEBACK_APPLIES                                                                         \
-  "SELECT CASE WHEN EXISTS (SELECT 1 FROM object WHERE " UH_SQL_WRITEBACK_JOB                            \
-  ") THEN 1 ELSE (SELECT max(CASE lower(value) WHEN 'yes' THEN 1 WHEN 'no' THEN"                         \
-  " iif(EXISTS (SELECT 1 FROM object WHERE " UH_SQL_UNTOLD_JOB "), NULL, 0) END) FROM attestation" \
+#define UH_SQL_WRITEBACK_APPLIES                                                 \
+  "SELECT CASE WHEN EXISTS (SELECT 1 FROM object WHERE " UH_SQL_WRITEBACK_JOB    \
+  ") THEN 1 ELSE (SELECT max(CASE lower(value) WHEN 'yes' THEN 1 WHEN 'no' THEN" \
+  " iif(EXISTS (SELECT 1 FROM object WHERE " UH_SQL_UNTOLD_JOB                   \
+  "), NULL, 0) END) FROM attestation"                                            \
   " WHERE fact = 'writeback.applications-read-directory') END"
 
 /* The tenant's own names, in every Microsoft cloud. */
