@@ -11,7 +11,6 @@
 #define IS_EDGE                                                    \
   "CASE WHEN typeof(" ROLE ") = 'integer' THEN " ROLE " & 64 <> 0" \
   " ELSE coalesce(has_word(" ROLE ", 'Edge'), " UH_SQL_TRUE("IsEdgeServer") ") END"
-#define UNSUBSCRIBE "'Remove-EdgeSubscription -Identity ' || ps_quote(name, guid)"
 
 /* One row for each server, whoever listed it. */
 static const char server_sql[] =
@@ -39,14 +38,14 @@ static const char server_sql[] =
     "    'IsEdgeServer', bool_json(edge),"
     "    'Fqdn', coalesce(fqdn, ''),"
     "    'send connectors', coalesce(connectors, '')) AS evidence,"
-    "  " UNSUBSCRIBE " AS command"
+    "  " "''" " AS command"
     " FROM listed LEFT JOIN source ON source.server = listed.key";
 static const char subscription_sql[] =
     "SELECT 1 AS violated," UH_SQL_OBJECT_WHO
     "  'edge subscription' AS kind,"
     "  'This Edge server is subscribed to the organisation.' AS message,"
     "  json_object('Site', coalesce(prop(json, 'Site'), '')) AS evidence,"
-    "  " UNSUBSCRIBE " AS command"
+    "  " "''" " AS command"
     " FROM object"
     " WHERE side = 'on-premises' AND kind = 'EdgeSubscription'";
 /* An export of the subscriptions adds to what the list of servers shows; without it that list is enough. */
@@ -62,9 +61,10 @@ static const struct uh_check checks[] = {
      .purposes = UH_BEFORE,
      .requirements = "P-21",
      .rules = subscription,
-     .remedy = "Move the mail that goes through the Edge server first. Then remove its subscription in the Exchange "
-               "Management Shell, before the send connectors are looked at: those whose only source it was go with "
-               "it. A new subscription needs the Hybrid Configuration Wizard again.",
+     .remedy =
+         "Move the mail that goes through the Edge server first. Then remove its subscription "
+         "(Remove-EdgeSubscription, Exchange Management Shell), before the send connectors are looked at: those whose only source it was go with "
+         "it. A new subscription needs the Hybrid Configuration Wizard again.",
      .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-edgesubscription",
      .explain = "Server objects with the Edge role, which a subscription makes, and exported Edge subscriptions. An "
                 "Edge server that is not subscribed leaves no trace in the organisation and is not seen."},

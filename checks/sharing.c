@@ -239,7 +239,8 @@ static const struct uh_check checks[] = {
      .rules = partner,
      .absence_needs = "cloud:AcceptedDomain",
      .remedy = "Make the relationship in Exchange Online (New-OrganizationRelationship), let the partner point theirs "
-               "to the tenant and test both directions, then disable the one on premises. With the federation trust "
+               "to the tenant and test both directions, then disable the one on premises (Exchange Management "
+               "Shell). With the federation trust "
                "and its domains gone, partners who still ask the old place get nothing.",
      .reference = RELATIONSHIPS,
      .explain = "Enabled organization relationships on premises with a domain that is none of the tenant's accepted "
@@ -253,8 +254,8 @@ static const struct uh_check checks[] = {
      .purposes = UH_BEFORE,
      .requirements = "P-23",
      .rules = policy,
-     .remedy = "Make the policy in Exchange Online (New-SharingPolicy, then Set-Mailbox -SharingPolicy) for those who "
-               "need it; the one on premises goes with the server.",
+     .remedy = "Make the policy in Exchange Online PowerShell (New-SharingPolicy, then Set-Mailbox -SharingPolicy) for "
+               "those who need it; the one on premises goes with the server.",
      .reference = "https://learn.microsoft.com/exchange/sharing/sharing-policies/sharing-policies",
      .explain = "Enabled sharing policies on premises with entries for certain domains. Entries for everyone (* and "
                 "Anonymous) stand in the default policy of every organisation and are no finding."},

@@ -47,7 +47,7 @@ static const char device_sql[] =
     "      'Status', prop_json(json, 'Status'),"
     "      'Address', coalesce(prop(json, 'Address'), ''),"
     "      'identity', identity) END AS evidence,"
-    "  'Remove-' || kind || ' -Identity ' || ps_quote(name, guid) AS command"
+    "  '' AS command"
     " FROM object"
     " WHERE side = 'on-premises' AND kind IN ('UMIPGateway', 'UMAutoAttendant')";
 /* A mailbox that is enabled for it has an address of type EUM; after Disable-UMMailbox it has none. */
@@ -68,7 +68,7 @@ static const char mailbox_sql[] =
     "    WHEN home_mdb IS NULL THEN json_object('homeMDB', NULL)"
     "    WHEN " OLD_ENOUGH " IS NULL THEN json_object('version of an Exchange server', NULL)"
     "    ELSE json_object('proxyAddresses', extension) END AS evidence,"
-    "  'Disable-UMMailbox -Identity ' || " UH_SQL_DIRECTORY_ID " AS command"
+    "  '' AS command"
     " FROM local";
 static const char listed_sql[] =
     "SELECT " UH_SQL_TRUE("UMEnabled") " AS violated," UH_SQL_OBJECT_WHO
@@ -77,7 +77,7 @@ static const char listed_sql[] =
     "  json_object("
     "    'UMEnabled', prop_json(json, 'UMEnabled'),"
     "    'Extensions', coalesce(prop(json, 'Extensions'), '')) AS evidence,"
-    "  'Disable-UMMailbox -Identity ' || ps_quote(name, guid) AS command"
+    "  '' AS command"
     " FROM object"
     " WHERE side = 'on-premises' AND kind = 'UMMailbox'";
 #define MAILBOX_NEEDS "on-premises:Recipient|on-premises:UMMailbox"
@@ -98,9 +98,11 @@ static const struct uh_check checks[] = {
      .rules = in_use,
      .applies = applies,
      .applies_needs = "on-premises:ExchangeServer",
-     .remedy = "Move voice mail and auto attendants to Teams (Cloud Voicemail, Teams auto attendants) or another "
-               "product, take the telephone system off the gateways, then disable the mailboxes and remove the "
-               "objects in the Exchange Management Shell.",
+     .remedy =
+         "Move voice mail and auto attendants to Teams (Cloud Voicemail, Teams auto attendants) or another "
+         "product, take the telephone system off the gateways, then disable the mailboxes "
+         "(Disable-UMMailbox) and remove the objects (Remove-UMAutoAttendant, Remove-UMIPGateway) in the Exchange "
+         "Management Shell.",
      .reference = "https://learn.microsoft.com/exchange/voice-mail-unified-messaging/voice-mail-unified-messaging",
      .explain = "Gateways to telephone systems, auto attendants, and mailboxes on premises with an extension (an "
                 "address of type EUM), where a server is older than Exchange 2019: later ones have no Unified "

@@ -25,6 +25,7 @@ COMMANDS = {
     "Set-Mailbox": (ONLINE, "Identity IsExchangeCloudManaged"),
     "Set-OrganizationConfig": (ONLINE, "ExchangeAttributesCloudManagedByDefault ExchangeAttributesServerManagedByDefault "
                                        "RemotePublicFolderMailboxes"),
+    "Set-OrganizationRelationship": (SERVER, "Enabled Identity"),
     "Set-OutboundConnector": (ONLINE, "Identity RouteAllMessagesViaOnPremises"),
     "Set-ReceiveConnector": (SERVER, "Enabled Identity"),
     "Set-SendConnector": (SERVER, "Enabled Identity"),
@@ -32,9 +33,13 @@ COMMANDS = {
     "Set-WebServicesVirtualDirectory": (SERVER, "Identity MRSProxyEnabled"),
 }
 # Cmdlets of both sides: a text has to say which is meant.
-BOTH_SIDES = {"Complete-MigrationBatch", "New-MoveRequest", "Remove-MoveRequest", "Set-Mailbox", "Set-OrganizationConfig", "Set-TransportRule"}
+BOTH_SIDES = {"Complete-MigrationBatch", "New-MoveRequest", "Remove-MoveRequest", "Set-Mailbox", "Set-OrganizationConfig",
+              "Set-OrganizationRelationship", "Set-TransportRule"}
 # What texts name beside these.
-NAMED = set("""Disable-MailPublicFolder Disable-Mailbox Enable-RemoteMailbox Get-ADSyncToolsAadObject Get-ClientAccessService Get-Credential
+NAMED = set("""Disable-MailPublicFolder Disable-Mailbox Disable-RemoteMailbox Disable-UMMailbox Enable-RemoteMailbox
+Export-JournalRuleCollection Export-TransportRuleCollection Get-ADObject Get-ADSyncGlobalSettings Get-ADSyncScheduler Get-ADSyncToolsAadObject
+Get-MailboxDatabase Get-OnPremisesOrganization Get-OrganizationConfig Get-PSSnapin Get-RemoteMailbox New-OrganizationRelationship New-SharingPolicy
+Remove-EdgeSubscription Remove-UMAutoAttendant Remove-UMIPGateway Set-PartnerApplication Set-TransportConfig Get-ClientAccessService Get-Credential
 Get-DkimSigningConfig Get-Mailbox Get-MessageTrackingLog Get-MoveRequest Get-OutboundConnector Get-ReceiveConnector Get-SiteMailbox New-DynamicDistributionGroup
 New-MigrationBatch New-RemoteMailbox Remove-Mailbox Remove-SyncMailPublicFolder Set-ADServerSettings Set-AcceptedDomain Set-MailboxSearch
 Set-RemoteMailbox Sync-MailPublicFolders""".split())
