@@ -11,6 +11,7 @@
 #include "sources/exchange_server_calls.h"
 #include "sources/export_private.h"
 #include "sources/source.h"
+#include "wire/clock.h"
 #include "wire/psrp.h"
 #include "wire/wsman.h"
 
@@ -19,6 +20,8 @@
 #define SERVERS_MAX 200u
 #define SESSIONS_MAX 4 /* a session that broke is replaced, but not for ever */
 #define NOTICES_MAX 20u
+#define RUN_MS (INT64_C(6) * 3600 * 1000)                   /* all cmdlets together */
+#define SECONDS_VARIABLE "UNHYBRID_EXCHANGE_SERVER_SECONDS" /* less than that, for tests */
 #define ROLE "make the account a member of View-Only Organization Management, or give it a role that holds the cmdlet"
 
 struct server {
@@ -30,6 +33,7 @@ struct source {
   struct uh_wsman *wsman;
   struct uh_psrp *pool;
   int sessions;
+  int64_t deadline_ms; /* by uh_clock_ms */
   unsigned notices;
   int64_t requests, told_requests;
   char controller[256]; /* the domain controller that answers; '' until the first object names it */
@@ -224,8 +228,15 @@ static int run_cmdlet(struct source *s, const struct call *call, const char *ser
   if (rc == 0) rc = open_session(s, &broken);
   if (rc == 0) {
     parameters_of(&r, server, parameters);
-    const struct uh_psrp_cmdlet cmdlet = {
-        .name = name, .parameters = parameters, .user = &r, .output = on_output, .record = on_record};
+    int64_t left = s->deadline_ms - uh_clock_ms();
+    const struct uh_psrp_cmdlet cmdlet = {.name = name,
+                                          .parameters = parameters,
+                                          .limit_ms = left < 1                   ? 1
+                                                      : left < UH_PSRP_CMDLET_MS ? left
+                                                                                 : UH_PSRP_CMDLET_MS,
+                                          .user = &r,
+                                          .output = on_output,
+                                          .record = on_record};
     (void)uh_psrp_read(s->pool, &cmdlet, &result, &broken);
   }
   export_clixml_freep(&r.clixml);
@@ -268,10 +279,22 @@ static int run_all(struct source *s, struct uh_err *err) {
       err->answer = UH_TIMEOUT;
       return uh_fail(err, UH_ERR_INTERRUPTED, "stopped before Get-%s", call->noun);
     }
+    if (uh_clock_ms() >= s->deadline_ms) {
+      err->answer = UH_TIMEOUT;
+      return uh_fail(err, UH_ERR_UNAVAILABLE,
+                     "the server took too long for what was asked; Get-%s is not asked any more", call->noun);
+    }
     int rc = call->flags & EACH_SERVER ? run_each_server(s, call, err) : run_cmdlet(s, call, NULL, err);
     if (rc < 0) return -1;
   }
   return 0;
+}
+
+/* A server that answers "nothing yet" without end is not waited for without end. */
+static int64_t run_ms(void) {
+  const char *seconds = getenv(SECONDS_VARIABLE);
+  long less = seconds ? strtol(seconds, NULL, 10) : 0;
+  return less > 0 && less < RUN_MS / 1000 ? less * 1000 : RUN_MS;
 }
 
 static int observe(struct uh_observe *run, struct uh_err *err) {
@@ -293,6 +316,7 @@ static int observe(struct uh_observe *run, struct uh_err *err) {
   if (uh_wsman_open(&options, &wsman, err) < 0) return -1;
   s->observe = run;
   s->wsman = wsman;
+  s->deadline_ms = uh_clock_ms() + run_ms();
   int rc = open_session(s, err); /* a server that nobody reaches is told once, not for every cmdlet */
   if (rc == 0) rc = run_all(s, err);
   close_session(s);

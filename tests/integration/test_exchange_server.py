@@ -325,6 +325,19 @@ def test_nothing_to_tell_yet(server):
     assert server.observe("on-premises:Mailbox").states() == {"Mailbox": COMPLETE}
 
 
+def test_a_server_that_never_ends(server, monkeypatch):
+    """Nothing to tell, for ever: all cmdlets together have an end, and what was not asked says why."""
+    monkeypatch.setitem(server.environment, "UNHYBRID_EXCHANGE_SERVER_SECONDS", "4")
+    server.fault("sleep", cmdlet="Get-Mailbox*", times=None, args={"seconds": 600})
+    began = time.monotonic()
+    seen = server.observe()
+    assert time.monotonic() - began < 40
+    sets = seen.sets()
+    assert sets["OrganizationConfig"]["state"] == COMPLETE
+    late = {name: row for name, row in sets.items() if row["state"] == FAILED and row["answer"] == TIMEOUT}
+    assert "MoveRequest" in late and "took too long" in late["MoveRequest"]["why"]
+
+
 def test_session_lost_again_and_again(server):
     """A session that breaks is replaced a few times, then the rest is failed for that reason."""
     server.fault("broken_after", cmdlet="Get-*Connector", times=None)
