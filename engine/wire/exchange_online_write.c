@@ -49,7 +49,8 @@ static enum uh_http_verdict proves(void *user, const struct uh_http_reply *reply
 
 static void show(char *out, size_t size, const char *text) {
   struct uh_str shown UH_CLEANUP(uh_str_clear) = {0};
-  uh_terminal_text(&shown, text, strnlen(text, size - 1));
+  size_t n = strlen(text);
+  uh_terminal_text(&shown, text, n < size ? n : size - 1);
   (void)snprintf(out, size, "%s", uh_str_or(&shown, ""));
 }
 
