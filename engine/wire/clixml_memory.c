@@ -146,12 +146,13 @@ static struct id_entry *find(const struct ids *ids, uint64_t alive, uint64_t has
   }
 }
 
-/* Grows only where what is alive needs it: ids of forgotten objects go. */
+/* Grows only where what is alive needs it: ids of forgotten objects go. A quarter full, so that it is not soon again.
+ */
 static int rehash(struct ids *ids, uint64_t alive) {
   size_t living = 0, size = 256;
   for (size_t i = 0; i < ids->size; i++)
     if (ids->v[i].hash && alive_entry(&ids->v[i], alive)) living++;
-  while (size < living * 2) size *= 2;
+  while (size < living * 4) size *= 2;
   struct ids new = {.v = calloc(size, sizeof *new.v), .size = size, .used = living};
   if (!new.v) return -1;
   for (size_t i = 0; i < ids->size; i++) {
