@@ -21,11 +21,7 @@ static void writer_clear(struct writer *w) {
 }
 
 static int flush(struct writer *w, size_t at) {
-  if (w->out.failed) return uh_fail_nomem(w->err);
-  if (w->out.len < at || !w->out.len) return 0;
-  int r = w->sink->write(w->sink->user, w->out.s, w->out.len, w->err);
-  uh_str_reset(&w->out);
-  return r;
+  return uh_report_flush(w->sink, &w->out, at, w->err);
 }
 
 static void string(struct writer *w, const char *s) {

@@ -15,6 +15,11 @@ struct uh_report_sink { /* where bytes go */
   int (*write)(void *user, const void *data, size_t n, struct uh_err *err);
   void *user;
 };
+struct uh_str;
+/* Hands on what has gathered and empties it, once there are at least `at` bytes (0: whatever there is). Reports a
+ * string that ran out of memory, too. */
+int uh_report_flush(const struct uh_report_sink *sink, struct uh_str *out, size_t at, struct uh_err *err);
+
 struct uh_report_options {
   int64_t limit;  /* findings shown per check, 0 = the format's own rule (json: all; terminal: 5) */
   bool color;     /* terminal */

@@ -49,11 +49,7 @@ static void screen_clear(struct screen *s) {
 }
 
 static int flush(struct screen *s, size_t at) {
-  if (s->out.failed) return uh_fail_nomem(s->err);
-  if (s->out.len < at || !s->out.len) return 0;
-  int r = s->sink->write(s->sink->user, s->out.s, s->out.len, s->err);
-  uh_str_reset(&s->out);
-  return r;
+  return uh_report_flush(s->sink, &s->out, at, s->err);
 }
 
 static void color(struct screen *s, const char *code) {
