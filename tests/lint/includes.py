@@ -15,7 +15,7 @@ ROOMS = {  # a room: the rooms below engine/ that it may include from; its own i
     "engine/sources": {"wire", "case"},
     "engine/executors": {"wire", "case"},
     "engine/rules": {"case"},
-    "engine/report": {"rules"},
+    "engine/report": {"rules", "plan"},
     "engine/plan": {"rules", "case", "executors", "sources"},
     "engine/cli": {"rules", "case", "report", "sources", "plan"},
 }

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UNHYBRID_STEP_H
+#define UNHYBRID_STEP_H
+/*
+ * What a step of the cleanup is: a kind of removal ("organization relationships"). One file in cleanup/ with one
+ * UH_STEP(). A step says what there is to do and how it is put back; it never does it. It reads facts, and says of each
+ * object that it looks at whose it is; of those that are the hybrid deployment's it says which action to take. The
+ * engine orders the actions, asks the gate, takes the before-image, writes the journal, carries out, reads again, and
+ * puts back. So a step cannot change anything, and cannot forget to look.
+ *
+ * Truth. What was not observed in full is not acted on: a step names the sets it needs, and while one of them is not
+ * complete the whole step is unknown and stops the cleanup at that place. An object that is not there is a normal
+ * state: no action. A step never identifies an object by its name alone.
+ */
+#include <unhybrid/check.h>
+#include <unhybrid/graph_writer.h>
+#include <unhybrid/writer.h>
+
+#define UH_STEP_ABI 1
+
+enum uh_phase { UH_PHASE_BEFORE_UNINSTALL, UH_PHASE_UNINSTALL, UH_PHASE_AFTER_UNINSTALL };
+
+/* Who carries an action out. exchange-server becomes operator where the configuration names no account that may write
+ * there; the commands shown are then the same. */
+enum uh_executor { UH_BY_EXCHANGE_SERVER, UH_BY_EXCHANGE_ONLINE, UH_BY_GRAPH, UH_BY_DIRECTORY, UH_BY_OPERATOR };
+
+enum uh_verb {
+  UH_VERB_REMOVE,  /* the object goes */
+  UH_VERB_REDUCE,  /* a part of it goes: what it shares with others stays */
+  UH_VERB_DISABLE, /* it stays, and does nothing any more */
+  UH_VERB_SET,     /* some of its properties change */
+  UH_VERB_DO,      /* what a person does, and facts can show */
+};
+
+enum uh_reversible {
+  UH_REVERSIBLE,             /* put back as it was */
+  UH_REVERSIBLE_NEW,         /* put back as a new object: another GUID, other times */
+  UH_REVERSIBLE_BY_OPERATOR, /* a person can put it back; the action says how */
+  UH_IRREVERSIBLE,           /* never; typed confirmation, or --yes=irreversible */
+};
+
+/* Whose an object is. An action on an object of which the step has not said HYBRID or SHARED is refused. */
+enum uh_owner {
+  UH_OWNER_HYBRID,       /* of this organisation's hybrid deployment alone */
+  UH_OWNER_SHARED,       /* of it and of others: reduce, never remove */
+  UH_OWNER_PARTNER,      /* with another organisation */
+  UH_OWNER_FOREST,       /* of another forest that uses the tenant */
+  UH_OWNER_CROSS_TENANT, /* mailbox moves between tenants */
+  UH_OWNER_TENANT,       /* of the tenant itself, or Microsoft's */
+  UH_OWNER_SERVER,       /* goes with the server when it is uninstalled */
+  UH_OWNER_UNKNOWN,      /* cannot be told: the step stops here, the reason says why */
+};
+
+/* An object, as facts name it. */
+struct uh_subject {
+  const char *side;             /* "on-premises", "cloud" */
+  const char *kind;             /* "SendConnector": also the set that it is observed in */
+  const char *UH_NULLABLE guid; /* text; NULL or "" where the kind has none: then `match` tells it from the others */
+  const char *name;             /* for people; addresses nothing */
+  /* Properties that are as told: {"Thumbprint", .text = ..}, {"Server", ..}. NULL where there is a guid. */
+  const struct uh_argument *UH_NULLABLE match;
+};
+
+/* What is true once an action is done. All are read again from the facts, by another path than the action took where
+ * there is one. Values of different spelling are compared as what they mean: GUIDs and domain names without case,
+ * lists without order. */
+enum uh_expectation {
+  UH_EXPECT_END = 0,
+  UH_EXPECT_ABSENT, /* the set was read in full, and the subject is not in it */
+  UH_EXPECT_VALUE,  /* the property has this value; UH_VALUE_NULL: is empty */
+  UH_EXPECT_LACKS,  /* the list does not hold `text`; of a list of objects, none has `text` in its member `member` */
+  UH_EXPECT_FILE,   /* the file `text` is there in the case's exports/, not empty (what a person puts there) */
+};
+struct uh_expect {
+  enum uh_expectation what;
+  struct uh_argument value;       /* name: the property */
+  const char *UH_NULLABLE member; /* "keyId" */
+};
+
+/*
+ * One action: what the step asks for. Everything is copied. One of changes, graph, commands says how; an action of one
+ * verb on one subject stands in a plan once (its id is step, verb, side, kind and the subject's GUID or match).
+ */
+struct uh_action {
+  struct uh_subject subject;
+  enum uh_verb verb;
+  enum uh_executor executor;
+  enum uh_reversible reversible;
+  const struct uh_change *UH_NULLABLE changes;     /* cmdlets in this order, ends with .cmdlet = NULL. The identity is
+                                                      the subject's guid where the change says none */
+  const struct uh_graph_change *UH_NULLABLE graph; /* for UH_BY_GRAPH */
+  const char *UH_NULLABLE commands; /* for UH_BY_OPERATOR: lines of PowerShell or shell, as they are pasted.
+                                       Quote every name with uh_powershell_quote */
+  const char *UH_NULLABLE where;    /* where a person runs them: "in Exchange Management Shell on EX01" */
+  const struct uh_expect *expect;   /* ends with UH_EXPECT_END; at least one */
+  const char *why;                  /* one sentence: why this object goes, or changes */
+  const char *effect;               /* one sentence: what does not work afterwards */
+  const char *UH_NULLABLE undo;     /* UH_REVERSIBLE_BY_OPERATOR: what a person does; UH_IRREVERSIBLE: why
+                                       not */
+  const char *UH_NULLABLE
+      approval;                  /* a question that a person has to say yes to for this very object (a credential that
+                                    is nobody's): unattended it is left out unless --approve names it. NULL: none */
+  const char *UH_NULLABLE after; /* id of a step whose actions on the same subject come first. NULL: by step order */
+  bool observe;                  /* an observation pause follows it: what depends on it waits (pauses.observe) */
+};
+
+/* ---- discovery ---- */
+
+struct uh_step_run; /* one step's discovery; opaque */
+
+/* SQL over the views of docs/facts.md, and anchor(name, value), claim(side.., see below). Read it with uh_query_next,
+ * uh_query_text.. of check.h. On-premises objects may stand there once for each source that showed them; the view
+ * `configuration` (source, side, kind, listing, identity, name, guid, json) holds each once: as Exchange's own cmdlets
+ * gave it where they did, else as the directory did. */
+int uh_step_query(struct uh_step_run *run, const char *sql, struct uh_query **ret_query, struct uh_err *err);
+/*
+ * Anchors: by what later steps, and the sweep, identify what belongs to the hybrid deployment, also when the objects
+ * that told it are gone. They come from the journal where it has them, else from the facts. The first value, NULL where
+ * there is none. The view anchor(name, value) has them all.
+ */
+#define UH_ANCHOR_ORGANIZATION "organization-guid" /* objectGUID of the Exchange organisation, text */
+#define UH_ANCHOR_TENANT "tenant-id"
+#define UH_ANCHOR_ROUTING_DOMAIN "tenant-routing-domain" /* <tenant>.mail.onmicrosoft.com */
+#define UH_ANCHOR_INITIAL_DOMAIN "tenant-initial-domain" /* <tenant>.onmicrosoft.com */
+#define UH_ANCHOR_HYBRID_DOMAIN "hybrid-domain"          /* several */
+#define UH_ANCHOR_AUTH_CERTIFICATE \
+  "auth-certificate" /* thumbprint, 40 upper-case hex digits; current, next, previous */
+#define UH_ANCHOR_AUTH_SUBJECT "auth-certificate-subject"
+#define UH_ANCHOR_FEDERATION_CERTIFICATE "federation-certificate" /* thumbprint */
+#define UH_ANCHOR_TLS_CERTIFICATE "tls-certificate"               /* <I>..<S>.. as the connectors name it */
+#define UH_ANCHOR_HYBRID_AGENT "hybrid-agent"                     /* application id: the GUID in its host names */
+#define UH_ANCHOR_DEDICATED_APPLICATION "dedicated-application"   /* appId */
+/* What this organisation's OnPremisesOrganization names: */
+#define UH_ANCHOR_CLOUD_ORGANIZATION "on-premises-organization" /* its own GUID */
+#define UH_ANCHOR_INBOUND "inbound-connector"
+#define UH_ANCHOR_OUTBOUND "outbound-connector"
+#define UH_ANCHOR_RELATIONSHIP "organization-relationship"
+/* And what another forest's names: never to be touched. Value: the name or GUID as it is told. */
+#define UH_ANCHOR_OTHER_INBOUND "other-inbound-connector"
+#define UH_ANCHOR_OTHER_OUTBOUND "other-outbound-connector"
+#define UH_ANCHOR_OTHER_RELATIONSHIP "other-organization-relationship"
+#define UH_ANCHOR_OTHER_DOMAIN "other-hybrid-domain"
+#define UH_ANCHOR_HOST "server-host" /* host names by which the servers are reached, lower case; several */
+const char *UH_NULLABLE uh_step_anchor(struct uh_step_run *run, const char *name);
+/* Whether the name is among the values of an anchor, without case. */
+bool uh_step_is_anchor(struct uh_step_run *run, const char *name, const char *value);
+
+/* Whose an object is, and why ("ConnectorSource is HybridWizard, and this organisation's OnPremisesOrganization names
+ * it"). Said of every object of the kinds that the step looks at, so that a plan shows what stays. The texts are
+ * copied. */
+int uh_step_owner(struct uh_step_run *run, const struct uh_subject *subject, enum uh_owner owner, struct uh_err *err,
+                  const char *reason_fmt, ...) UH_PRINTF(5, 6);
+int uh_step_action(struct uh_step_run *run, const struct uh_action *action, struct uh_err *err);
+/* A set that this step needs after all (learnt while running), as in uh_rule.needs. 1 complete, 0 not: the step is
+ * unknown now, return 0. */
+int uh_step_need(struct uh_step_run *run, const char *needs, struct uh_err *err);
+/* The step cannot go on although the sets are complete ("12 addresses of contoso.net have no recipient in Exchange
+ * Online: a@.., b@.."). It is blocked, nothing of it is done. */
+int uh_step_blocked(struct uh_step_run *run, struct uh_err *err, const char *why_fmt, ...) UH_PRINTF(3, 4);
+/* A sentence that the plan shows ("the federation TXT records of .. can go afterwards"). */
+int uh_step_note(struct uh_step_run *run, struct uh_err *err, const char *fmt, ...) UH_PRINTF(3, 4);
+int64_t uh_step_now(const struct uh_step_run *run); /* UTC seconds */
+/* Is the account there that may write on this executor? */
+bool uh_step_can(const struct uh_step_run *run, enum uh_executor executor);
+
+/* ---- undo ---- */
+
+/*
+ * Putting back. Without a function of the step's, the engine puts back what an action's changes set (DISABLE, SET,
+ * REDUCE): the same cmdlet with the values of the before-image. For REMOVE the step says how the object is made anew.
+ */
+struct uh_undo; /* one undoing; opaque. Properties come from the before-image, the richest source first */
+const struct uh_subject *uh_undo_subject(const struct uh_undo *undo);
+enum uh_verb uh_undo_verb(const struct uh_undo *undo);
+/* NULL, false, -1: there was none, or it was not obtained. Texts live as long as the undo. */
+const char *UH_NULLABLE uh_undo_text(struct uh_undo *undo, const char *property);
+bool uh_undo_bool(struct uh_undo *undo, const char *property, bool *ret_value);
+bool uh_undo_list(struct uh_undo *undo, const char *property, const char *const **ret_v, size_t *ret_n);
+
+/* A parameter that takes a property's value; type NULL-terminated table. Left out where there was no value, so that the
+ * service's default stands. */
+struct uh_undo_parameter {
+  const char *parameter; /* NULL: end */
+  enum uh_value_type type;
+  const char *UH_NULLABLE property; /* NULL: of the same name */
+  bool later;                       /* New- does not take it: it is set by set_cmdlet afterwards */
+};
+/* Makes the object anew: new_cmdlet with what it takes, then, where there is anything left, set_cmdlet on the new
+ * object with the rest. The engine finds the new object by `name_property` (NULL: "Name"), and compares every
+ * parameter. */
+int uh_undo_create(struct uh_undo *undo, const char *new_cmdlet, const char *UH_NULLABLE set_cmdlet,
+                   const struct uh_undo_parameter *parameters, const char *UH_NULLABLE name_property,
+                   struct uh_err *err);
+/* Any other change, in order. on_new: on the object that uh_undo_create made. */
+int uh_undo_change(struct uh_undo *undo, const struct uh_change *change, bool on_new, struct uh_err *err);
+int uh_undo_graph(struct uh_undo *undo, const struct uh_graph_change *change, struct uh_err *err);
+/* What is true afterwards, beside what uh_undo_create compares. */
+int uh_undo_expect(struct uh_undo *undo, const struct uh_expect *expect, struct uh_err *err);
+/* What a person has to do instead, or as well. */
+int uh_undo_commands(struct uh_undo *undo, const char *commands, const char *where, struct uh_err *err);
+
+/* ---- a step ---- */
+
+struct uh_follows {
+  const char *step; /* NULL: end */
+  const char *reason;
+};
+struct uh_step {
+  const char *id;          /* "organization-relationship"; never changed once released */
+  const char *title;       /* "Remove the organization relationships of the hybrid deployment" */
+  const char *requirement; /* "C-05" */
+  enum uh_phase phase;
+  const struct uh_follows *follows; /* steps that come before, and why */
+  const char *needs;                /* sets that discovery reads, as in uh_rule.needs; in dry run and run alike */
+  const char *checks; /* ids of checks that must pass right before, "mailbox.location,relay.connector"; '' none */
+  int (*discover)(struct uh_step_run *run, struct uh_err *err);
+  int (*undo)(struct uh_undo *undo, struct uh_err *err); /* NULL: see above; REMOVE cannot be undone then */
+  const char *effect;                                    /* what does not work once it is done */
+  const char *undo_limits; /* what is different after an undo: "a new GUID and new times" */
+  const char *reference;
+  const char *explain; /* for `steps explain`: how objects are told apart, what is never touched, what is not known */
+};
+#ifdef UNHYBRID_PLUGIN
+struct uh_step_module {
+  uint32_t abi; /* UH_STEP_ABI */
+  const struct uh_step *step;
+};
+#endif
+/* The one symbol of a file in cleanup/: its name with '-' as '_'. */
+#define UH_STEP(name) const struct uh_step uh_step_##name
+#endif
