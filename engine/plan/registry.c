@@ -24,7 +24,7 @@ const struct uh_step *uh_step_find(const char *id) {
 }
 
 const char *uh_step_nearest(const char *id) {
-  const char *names[STEPS + 1];
+  const char *names[STEPS + 1] = {NULL};
   for (size_t i = 0; i < STEPS; i++) names[i] = uh_builtin_steps[i]->id;
   return uh_nearest_word(id, names, STEPS);
 }
