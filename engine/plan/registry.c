@@ -6,25 +6,25 @@
 #include "case/config.h"
 #include "plan/plan.h"
 
-enum { STEPS = sizeof uh_builtin_steps / sizeof *uh_builtin_steps - 1 };
+enum { STEPS_MAX = 64 };
 
 size_t uh_step_count(void) {
-  return STEPS;
+  size_t n = 0;
+  while (uh_builtin_steps[n]) n++;
+  return n;
 }
 
-const struct uh_step *uh_step_at(size_t i) {
-  return i < STEPS ? uh_builtin_steps[i] : NULL;
-}
+const struct uh_step *uh_step_at(size_t i) { return i < uh_step_count() ? uh_builtin_steps[i] : NULL; }
 
 const struct uh_step *uh_step_find(const char *id) {
-  const struct uh_step *step;
-  for (size_t i = 0; (step = uh_step_at(i)) != NULL; i++)
-    if (strcmp(step->id, id) == 0) return step;
+  for (const struct uh_step *const *step = uh_builtin_steps; *step; step++)
+    if (strcmp((*step)->id, id) == 0) return *step;
   return NULL;
 }
 
 const char *uh_step_nearest(const char *id) {
-  const char *names[STEPS + 1] = {NULL};
-  for (size_t i = 0; i < STEPS; i++) names[i] = uh_builtin_steps[i]->id;
-  return uh_nearest_word(id, names, STEPS);
+  const char *names[STEPS_MAX];
+  size_t n = 0;
+  for (; n < STEPS_MAX && uh_builtin_steps[n]; n++) names[n] = uh_builtin_steps[n]->id;
+  return uh_nearest_word(id, names, n);
 }
