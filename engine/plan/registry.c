@@ -23,7 +23,7 @@ const struct uh_step *uh_step_find(const char *id) {
 }
 
 const char *uh_step_nearest(const char *id) {
-  const char *names[STEPS_MAX];
+  const char *names[STEPS_MAX] = {NULL};
   size_t n = 0;
   for (; n < STEPS_MAX && uh_builtin_steps[n]; n++) names[n] = uh_builtin_steps[n]->id;
   return uh_nearest_word(id, names, n);
