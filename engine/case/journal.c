@@ -280,12 +280,14 @@ static void hold_reserve(const struct uh_journal *j) {
 }
 
 static int open_db(struct uh_journal *j, const struct uh_journal_options *o, struct uh_err *err) {
-  int flags = o->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | (o->create ? SQLITE_OPEN_CREATE : 0);
+  int flags =
+      o->read_only || o->damaged ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | (o->create ? SQLITE_OPEN_CREATE : 0);
   if (!o->vfs) {
     struct stat st;
     if (lstat(j->path, &st) == 0 && !S_ISREG(st.st_mode))
       return fail_damaged(j, err, "the journal is no ordinary file");
-    int fd = o->read_only || !o->create ? -1 : open(j->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd =
+        o->read_only || o->damaged || !o->create ? -1 : open(j->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd >= 0) (void)close(fd);
     if (access(j->path, F_OK) < 0)
       return errno == ENOENT && !o->create
@@ -318,11 +320,13 @@ int uh_journal_open(const struct uh_journal_options *o, struct uh_journal **ret_
   UH_CLEANUP(uh_journal_freep) struct uh_journal *j = calloc(1, sizeof *j);
   if (!j) return uh_fail_nomem(err);
   if (asprintf(&j->path, "%s/journal.db", o->dir) < 0) j->path = NULL;
-  if (!o->vfs && !o->read_only && asprintf(&j->reserve, "%s/journal.reserve", o->dir) < 0) j->reserve = NULL;
-  if (!j->path || (!o->vfs && !o->read_only && !j->reserve)) return uh_fail_nomem(err);
-  if (open_db(j, o, err) < 0 || open_schema(j, o, err) < 0 || prepare(j, err) < 0 ||
-      walk(j, 0, NULL, NULL, &j->seq, j->hash, err) < 0)
-    return -1;
+  bool reserves = !o->vfs && !o->read_only && !o->damaged;
+  if (reserves && asprintf(&j->reserve, "%s/journal.reserve", o->dir) < 0) j->reserve = NULL;
+  if (!j->path || (reserves && !j->reserve)) return uh_fail_nomem(err);
+  if (open_db(j, o, err) < 0) return -1;
+  if (!o->damaged && open_schema(j, o, err) < 0) return -1;
+  if (prepare(j, err) < 0) return -1;
+  if (!o->damaged && walk(j, 0, NULL, NULL, &j->seq, j->hash, err) < 0) return -1;
   hold_reserve(j);
   *ret_journal = UH_TAKE(j);
   return 0;

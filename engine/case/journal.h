@@ -53,6 +53,9 @@ struct uh_journal_options {
   const char *dir; /* the case directory */
   bool create;     /* where there is none; else that is UH_ERR_DATA */
   bool read_only;
+  /* To see what a damaged journal still tells: read-only, nothing is examined at opening, there is no head, and
+   * uh_journal_read() hands over what stands before the first damaged record before it fails there. */
+  bool damaged;
   const char *UH_NULLABLE vfs; /* SQLite's storage layer by name, for tests; NULL: the system's */
 };
 struct uh_journal;
