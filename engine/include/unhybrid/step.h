@@ -79,11 +79,14 @@ struct uh_expect {
 
 /*
  * One action: what the step asks for. Everything is copied. One of changes, graph, commands says how; an action of one
- * verb on one subject stands in a plan once (its id is step, verb, side, kind and the subject's GUID or match).
+ * verb on one part of one subject stands in a plan once (its id is step, verb, side, kind, the subject's GUID or match,
+ * and the part).
  */
 struct uh_action {
   struct uh_subject subject;
   enum uh_verb verb;
+  const char *UH_NULLABLE part; /* which part of the subject, where a step does the same to several of them: a domain,
+                                   a credential's keyId. It ends the action's id. NULL: it is about the whole */
   enum uh_executor executor;
   enum uh_reversible reversible;
   const struct uh_change *UH_NULLABLE changes;     /* cmdlets in this order, ends with .cmdlet = NULL. The identity is
