@@ -320,7 +320,7 @@ EXCEPTIONS = {
                  "directory_recipient.recipient_type_details", "directory_recipient.custom_attributes", "exchange_recipient.recipient_type_details",
                  "exchange_recipient.custom_attributes", "exchange_recipient.addresses", "exchange_recipient.windows_address")),
              "forest.organization *:HybridDomains", *(f"forest.other *:{name}" for name in (
-                 "ConnectorSource", "DomainName", "EndpointType", "HybridDomains", "InboundConnector", "OrganizationRelationship", "OutboundConnector"))},
+                 "ConnectorSource", "DomainName", "HybridDomains", "InboundConnector", "OrganizationRelationship", "OutboundConnector"))},
 }
 # Checks about what the sources show: they are unknown as a whole, and name a set and a right.
 WHOLE = "sanity."
