@@ -7,8 +7,20 @@
 
 #include "cli/cli.h"
 
-static const struct uh_command *const commands[] = {&uh_cmd_audit,  &uh_cmd_report, &uh_cmd_status, &uh_cmd_diff,
-                                                    &uh_cmd_checks, &uh_cmd_waive,  &uh_cmd_attest, &uh_cmd_journal};
+/* One a line, in the order of the help. */
+/* clang-format off */
+static const struct uh_command *const commands[] = {
+    &uh_cmd_audit,
+    &uh_cmd_report,
+    &uh_cmd_status,
+    &uh_cmd_diff,
+    &uh_cmd_checks,
+    &uh_cmd_waive,
+    &uh_cmd_attest,
+    &uh_cmd_journal,
+    &uh_cmd_setup_log,
+};
+/* clang-format on */
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static const char global_help[] =

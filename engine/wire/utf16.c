@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/utf16.h"
 
+#include <endian.h>
 #include <string.h>
 
 #define REPLACEMENT 0xFFFDu
@@ -53,6 +54,19 @@ static size_t utf16_unit(struct uh_utf16 *u, uint16_t c, char *out) {
   return len + uh_utf8_put(is_low(c) ? REPLACEMENT : c, out + len);
 }
 
+/* ASCII goes four characters at a time: a log is little else. Gives how many. */
+static size_t utf16_plain(const uint8_t *s, size_t n, char *out) {
+  size_t done = 0;
+  for (; 2 * done + 8 <= n; done += 4) {
+    uint64_t four;
+    memcpy(&four, s + 2 * done, sizeof four);
+    four = le64toh(four);
+    if (four & 0xFF80FF80FF80FF80u) break;
+    for (unsigned k = 0; k < 4; k++) out[done + k] = (char)(four >> (16 * k));
+  }
+  return done;
+}
+
 size_t uh_utf16_decode(struct uh_utf16 *u, const uint8_t *s, size_t n, char *out) {
   size_t len = 0, i = 0;
   if (u->half && n > 0) {
@@ -62,6 +76,12 @@ size_t uh_utf16_decode(struct uh_utf16 *u, const uint8_t *s, size_t n, char *out
     i = 1;
   }
   for (; i + 1 < n; i += 2) {
+    if (!u->big && !u->high) {
+      size_t plain = utf16_plain(s + i, n - i, out + len);
+      len += plain;
+      i += 2 * plain;
+      if (i + 1 >= n) break;
+    }
     unsigned c = u->big ? (unsigned)s[i] << 8 | s[i + 1] : (unsigned)s[i + 1] << 8 | s[i];
     if (c < 0x80 && !u->high)
       out[len++] = (char)c;

@@ -15,9 +15,10 @@ ROOMS = {  # a room: the rooms below engine/ that it may include from; its own i
     "engine/sources": {"wire", "case"},
     "engine/executors": {"wire", "case"},
     "engine/rules": {"case"},
-    "engine/report": {"rules", "plan"},
+    "engine/report": {"rules", "plan", "setup"},
     "engine/plan": {"rules", "case", "executors", "sources"},
-    "engine/cli": {"rules", "case", "report", "sources", "plan"},
+    "engine/setup": {"wire"},
+    "engine/cli": {"rules", "case", "report", "sources", "plan", "setup"},
 }
 PUBLIC_ONLY = ("checks/", "cleanup/")     # these know <unhybrid/...> and the C library
 C_LIBRARY = re.compile(r"^(assert|ctype|errno|inttypes|limits|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|strings|time)\.h$")
