@@ -261,9 +261,6 @@ static const char unverified_sql[] =
 static const struct uh_rule unverified[] = {{"on-premises", "on-premises:AcceptedDomain", unverified_sql}, {0}};
 
 /* ---- routing.send-connector ---- */
-/* The domain of an address space such as "smtp:contoso.mail.onmicrosoft.com;1". */
-#define SPACE_REST "substr(value, instr(value, ':') + 1) || ';'"
-#define SPACE_DOMAIN "substr(" SPACE_REST ", 1, instr(" SPACE_REST ", ';') - 1)"
 #define EVERY_SPACE(is)                              \
   "CASE WHEN spaces IS NOT NULL THEN spaces <> '[]'" \
   " AND NOT EXISTS (SELECT 1 FROM json_each(spaces) WHERE NOT (" is ")) END"
@@ -278,7 +275,7 @@ static const char send_sql[] =
     " sender AS ("
     "  SELECT *,"
     "    " EVERY_SPACE("value LIKE 'MOBILE:%'") " AS for_phones,"
-    "    " EVERY_SPACE(TENANT_MAIL(SPACE_DOMAIN)) " AS for_tenant"
+    "    " EVERY_SPACE(TENANT_MAIL(UH_SQL_SPACE_DOMAIN("value"))) " AS for_tenant"
     "   FROM connector)"
     " SELECT CASE"
     "   WHEN NOT enabled THEN 0"

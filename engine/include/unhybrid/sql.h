@@ -64,6 +64,10 @@
   "(" domain " LIKE '%.onmicrosoft.com' OR " domain \
   " LIKE '%.onmicrosoft.us'"                        \
   " OR " domain " LIKE '%.partner.onmschina.cn')"
+/* The domain of an address space such as "smtp:contoso.mail.onmicrosoft.com;1". */
+#define UH_SQL_SPACE_REST(space) "substr(" space ", instr(" space ", ':') + 1) || ';'"
+#define UH_SQL_SPACE_DOMAIN(space) \
+  "substr(" UH_SQL_SPACE_REST(space) ", 1, instr(" UH_SQL_SPACE_REST(space) ", ';') - 1)"
 /* The value of a DNS record a.value, whatever its type. */
 #define UH_SQL_DNS_DATA                                                              \
   "coalesce(json_extract(a.value, '$.exchange'), json_extract(a.value, '$.target')," \

@@ -90,7 +90,8 @@ struct uh_action {
   enum uh_executor executor;
   enum uh_reversible reversible;
   const struct uh_change *UH_NULLABLE changes;     /* cmdlets in this order, ends with .cmdlet = NULL. The identity is
-                                                      the subject's guid where the change says none */
+                                                      the subject's guid where the change says none, and the cmdlet
+                                                      takes one (Remove-HybridConfiguration takes none) */
   const struct uh_graph_change *UH_NULLABLE graph; /* for UH_BY_GRAPH */
   const char *UH_NULLABLE commands; /* for UH_BY_OPERATOR: lines of PowerShell or shell, as they are pasted.
                                        Quote every name with uh_powershell_quote */
@@ -154,6 +155,33 @@ bool uh_step_is_anchor(struct uh_step_run *run, const char *name, const char *va
 int uh_step_owner(struct uh_step_run *run, const struct uh_subject *subject, enum uh_owner owner, struct uh_err *err,
                   const char *reason_fmt, ...) UH_PRINTF(5, 6);
 int uh_step_action(struct uh_step_run *run, const struct uh_action *action, struct uh_err *err);
+/*
+ * Walks the rows of a statement that classifies: side, kind, guid, name, owner ("hybrid", "shared", "partner",
+ * "other-forest", "cross-tenant", "tenant", "server"; NULL: cannot be told), reason, in this order, then columns of
+ * its own from UH_ROW_OWN on. Says of each whose it is, and calls act (NULL: nobody) for those that are HYBRID or
+ * SHARED. <unhybrid/step_sql.h> has such statements.
+ */
+struct uh_step_row {
+  struct uh_subject subject;
+  enum uh_owner owner;
+  const char *reason;
+  struct uh_query *query; /* at this row */
+};
+enum { UH_ROW_OWN = 6 };
+int uh_step_each(struct uh_step_run *run, const char *sql,
+                 int (*UH_NULLABLE act)(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err),
+                 struct uh_err *err);
+/* A column that is a JSON array of texts: the list of a parameter. Zero-initialise; free with uh_step_list_clear().
+ * NULL and anything else than an array of texts is an error. */
+#define UH_STEP_LIST_MAX 1000
+struct uh_step_list {
+  const char **v;
+  size_t n;
+};
+int uh_step_list_read(struct uh_query *query, int column, struct uh_step_list *ret_list, struct uh_err *err);
+void uh_step_list_clear(struct uh_step_list *list);
+/* One UH_EXPECT_LACKS for each, then the end; expect has room for UH_STEP_LIST_MAX + 1. */
+void uh_step_expect_lacks(const char *property, const struct uh_step_list *list, struct uh_expect *ret_expect);
 /* A set that this step needs after all (learnt while running), as in uh_rule.needs. 1 complete, 0 not: the step is
  * unknown now, return 0. */
 int uh_step_need(struct uh_step_run *run, const char *needs, struct uh_err *err);
@@ -216,9 +244,12 @@ struct uh_step {
   const struct uh_follows *follows; /* steps that come before, and why */
   const char *needs;                /* sets that discovery reads, as in uh_rule.needs; in dry run and run alike */
   const char *checks; /* ids of checks that must pass right before, "mailbox.location,relay.connector"; '' none */
+  const char *UH_NULLABLE mends; /* ids of checks that fail until this step is done: at the start of a run, where the
+                                    whole audit has to be ready, they do not count; the checks of later steps do */
   int (*discover)(struct uh_step_run *run, struct uh_err *err);
-  int (*undo)(struct uh_undo *undo, struct uh_err *err); /* NULL: see above; REMOVE cannot be undone then */
-  const char *effect;                                    /* what does not work once it is done */
+  /* NULL: see above; REMOVE cannot be undone then. 1: of this action it is as without the function */
+  int (*undo)(struct uh_undo *undo, struct uh_err *err);
+  const char *effect;      /* what does not work once it is done */
   const char *undo_limits; /* what is different after an undo: "a new GUID and new times" */
   const char *reference;
   const char *explain; /* for `steps explain`: how objects are told apart, what is never touched, what is not known */
