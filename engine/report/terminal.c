@@ -5,6 +5,7 @@
  */
 #include <unhybrid/text.h>
 
+#include "report/lines.h"
 #include "report/report.h"
 
 enum {
@@ -57,94 +58,23 @@ static void color(struct screen *s, const char *code) {
 }
 
 static void spaces(struct screen *s, size_t n) {
-  while (n--) uh_str_addc(&s->out, ' ');
+  uh_lines_spaces(&s->out, n);
 }
 
-/* ---- words and lines ---- */
-
-static size_t character(const char *p) {
-  size_t n = 1;
-  while (((unsigned char)p[n] & 0xC0) == 0x80) n++;
-  return n;
-}
-
-/* Cuts escaped text at so many columns, at the edge of a character, with what combines with it kept together. */
-static void cut(struct uh_str *text, size_t columns) {
-  if (text->failed || uh_text_width(text->len ? text->s : "") <= columns) return;
-  char one[8];
-  size_t at = 0, used = 0;
-  while (at < text->len) {
-    size_t n = character(text->s + at);
-    if (n >= sizeof one) break;
-    memcpy(one, text->s + at, n);
-    one[n] = '\0';
-    used += uh_text_width(one);
-    if (used > columns - 3) break;
-    at += n;
-  }
-  text->len = at;
-  uh_str_add(text, "...");
-}
-
-static size_t width_of(const char *p, size_t n) {
-  struct uh_str word = {0};
-  uh_str_addn(&word, p, n);
-  size_t width = uh_str_text(&word) ? uh_text_width(word.s ? word.s : "") : n;
-  uh_str_clear(&word);
-  return width;
-}
-
-/* Writes already harmless text from column `at`, wrapped at words, further lines indented. A word that is longer than a
- * line stays whole: what cannot be copied (an address, a URL) is of no use. */
 static void wrap(struct screen *s, size_t at, size_t indent, const char *text) {
-  bool begun = false;
-  for (const char *p = text + strspn(text, " "); *p;) {
-    size_t n = strcspn(p, " "), columns = width_of(p, n);
-    if (begun && at + 1 + columns > s->width) {
-      uh_str_addc(&s->out, '\n');
-      spaces(s, indent);
-      at = indent;
-    } else if (begun) {
-      uh_str_addc(&s->out, ' ');
-      at++;
-    }
-    uh_str_addn(&s->out, p, n);
-    at += columns;
-    begun = true;
-    p += n + strspn(p + n, " ");
-  }
-  uh_str_addc(&s->out, '\n');
-}
-
-/* Adds a name or text from outside, harmless and not endless. */
-static void add_cut(struct uh_str *line, const char *text, size_t columns) {
-  struct uh_str clean = {0};
-  uh_terminal_text(&clean, text, strlen(text));
-  cut(&clean, columns);
-  if (clean.failed)
-    line->failed = true;
-  else
-    uh_str_addn(line, clean.s ? clean.s : "", clean.len);
-  uh_str_clear(&clean);
+  uh_lines_wrap(&s->out, s->width, at, indent, text);
 }
 
 static void add_outside(struct uh_str *line, const char *text) {
-  add_cut(line, text, TEXT_MAX);
+  uh_lines_outside(line, text, TEXT_MAX);
 }
 
 static void add_name(struct uh_str *line, const char *name) {
-  add_cut(line, name, NAME_MAX_COLUMNS);
+  uh_lines_outside(line, name, NAME_MAX_COLUMNS);
 }
 
-/* An indented, wrapped line; takes and clears the text. */
 static void put_line(struct screen *s, size_t indent, size_t hang, struct uh_str *line) {
-  if (line->failed)
-    s->out.failed = true;
-  else if (line->len) {
-    spaces(s, indent);
-    wrap(s, indent, indent + hang, line->s);
-  }
-  uh_str_clear(line);
+  uh_lines_put(&s->out, s->width, indent, hang, line);
 }
 
 static const char *plural(int64_t n) {
@@ -187,7 +117,7 @@ static int verdict_line(struct screen *s) {
   static const char *const colors[] = {GREEN, RED, YELLOW, YELLOW};
   struct uh_str line = {0};
   if (uh_results_checks(s->results, count_blockers, s, s->err) < 0) return -1;
-  add_cut(&line, h->organization, s->width);
+  uh_lines_outside(&line, h->organization, s->width);
   uh_str_addf(&line, ": %s. ", uh_verdict_name(h->verdict));
   say_verdict(s, &line);
   color(s, colors[h->verdict]);
