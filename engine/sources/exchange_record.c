@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sources/certificate.h"
 #include "sources/exchange_record.h"
 
 #include <strings.h>
@@ -104,6 +105,9 @@ struct uh_record_writer {
   enum uh_answer custom_answer[UH_CUSTOM_ATTRIBUTES];
   bool custom_said;
   bool guid_strong; /* from Guid, not from another property */
+  bool certificate; /* objects are certificates: what the bytes say is told in words too */
+  unsigned told;    /* which of certificate_words were */
+  struct uh_str raw;
   bool too_large;
 };
 
@@ -112,6 +116,7 @@ int uh_record_writer_open(struct uh_observe *observe, const char *side, const ch
   struct uh_record_writer *w = calloc(1, sizeof *w);
   if (!w) return uh_fail_nomem(err);
   w->recipient = uh_record_is_recipient(noun);
+  w->certificate = strcmp(noun, "ExchangeCertificate") == 0;
   for (int i = 0; i < PROPERTIES; i++) {
     uint8_t *slot = &w->slot[slot_of(properties[i].name, strlen(properties[i].name))];
     w->next[i] = *slot;
@@ -138,6 +143,7 @@ int uh_record_writer_close(struct uh_record_writer *w, struct uh_err *err) {
   uh_str_clear(&w->identity);
   uh_str_clear(&w->name);
   uh_str_clear(&w->guid);
+  uh_str_clear(&w->raw);
   for (int i = 0; i < UH_CUSTOM_ATTRIBUTES; i++) uh_str_clear(&w->custom[i]);
   free(w);
   return rc;
@@ -160,6 +166,8 @@ void uh_record_begin(struct uh_record_writer *w) {
   uh_str_reset(&w->identity);
   uh_str_reset(&w->name);
   uh_str_reset(&w->guid);
+  uh_str_reset(&w->raw);
+  w->told = 0;
 }
 
 void uh_record_drop(struct uh_record_writer *w) {
@@ -299,7 +307,13 @@ static void write_custom(struct uh_record_writer *w) {
 
 /* ---- objects ---- */
 
+static const char *const certificate_words[] = {"Thumbprint",   "Subject",   "Issuer",
+                                                "SerialNumber", "NotBefore", "NotAfter"};
+enum { CERTIFICATE_WORDS = sizeof certificate_words / sizeof *certificate_words };
+
 static void json_name(struct uh_record_writer *w, const char *property) {
+  for (unsigned i = 0; w->certificate && i < CERTIFICATE_WORDS; i++)
+    if (strcasecmp(property, certificate_words[i]) == 0) w->told |= 1u << i;
   uh_str_addc(&w->json, w->json.len ? ',' : '{');
   uh_json_string(&w->json, property, strlen(property));
   uh_str_addc(&w->json, ':');
@@ -335,6 +349,24 @@ void uh_record_text(struct uh_record_writer *w, const char *property, const char
   note_identity(w, property, text, n);
   json_name(w, property);
   uh_json_string(&w->json, text, n);
+  if (!w->certificate || strcasecmp(property, "RawData") != 0) return;
+  uh_str_reset(&w->raw);
+  uh_str_addn(&w->raw, text, n);
+}
+
+/* A certificate comes as its bytes alone where the session keeps Exchange's types. What else it says of itself is read
+ * from them; what Exchange said in words stays as it said it. */
+static void write_certificate(struct uh_record_writer *w) {
+  struct uh_certificate c UH_CLEANUP(uh_certificate_clear) = {0};
+  if (w->raw.len == 0 || !uh_certificate_read(w->raw.s, w->raw.len, &c)) return;
+  const char *const values[CERTIFICATE_WORDS] = {c.thumbprint, c.subject.s,  c.issuer.s,
+                                                 c.serial.s,   c.not_before, c.not_after};
+  const unsigned told = w->told;
+  for (unsigned i = 0; i < CERTIFICATE_WORDS; i++) {
+    if (told & 1u << i || !values[i] || !*values[i]) continue;
+    json_name(w, certificate_words[i]);
+    uh_json_string(&w->json, values[i], strlen(values[i]));
+  }
 }
 
 void uh_record_int(struct uh_record_writer *w, const char *property, int64_t value) {
@@ -455,6 +487,7 @@ int uh_record_end(struct uh_record_writer *w, struct uh_err *err) {
     uh_rows_str(w->rows, UH_COL(exchange_recipient, kind), w->kind);
     uh_rows_str(w->rows, UH_COL(exchange_recipient, listing), w->listing);
   } else {
+    write_certificate(w);
     uh_str_add(&w->json, w->json.len ? "}" : "{}");
     if (!uh_str_text(&w->json) || w->identity.failed || w->name.failed) {
       uh_rows_drop(w->rows);

@@ -222,7 +222,7 @@ static int run_cmdlet(struct source *s, const struct call *call, const char *ser
   (void)snprintf(name, sizeof name, "Get-%s", call->noun);
   (void)snprintf(r.what, sizeof r.what, "%s%s%s", name, call->listing[0] ? " -" : "", call->listing);
   (void)snprintf(r.name.listing, sizeof r.name.listing, "%s", call->listing);
-  r.file = (struct export_file){.observe = s->observe, .path = r.what, .name = &r.name};
+  r.file = (struct export_file){.observe = s->observe, .path = r.what, .name = &r.name, .server = server};
   if (uh_record_writer_open(s->observe, SIDE, SOURCE, call->noun, call->listing, &r.file.writer, err) < 0) return -1;
   int rc = export_clixml_begin(&r.file, &r.clixml, &broken);
   if (rc == 0) rc = open_session(s, &broken);

@@ -77,6 +77,7 @@ void export_warning(struct export_file *f, const char *text, size_t n, bool erro
 }
 
 int export_record_end(struct export_file *f, struct uh_err *err) {
+  if (f->server) uh_record_text(f->writer, "Server", f->server, strlen(f->server));
   if (uh_record_end(f->writer, err) < 0) {
     f->cannot_write = !err || err->cls != UH_ERR_DATA;
     return -1;

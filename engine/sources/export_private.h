@@ -36,6 +36,7 @@ struct export_file {
   const char *path; /* for messages */
   const struct export_name *name;
   struct uh_record_writer *writer;
+  const char *UH_NULLABLE server; /* that was asked for what each server has its own of: told as Server */
   int64_t objects, told;
   unsigned warnings; /* that became notices */
   char lacking[512]; /* why the set is not complete though the file could be read; '' */

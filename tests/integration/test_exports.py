@@ -14,6 +14,12 @@ OBSERVE = os.path.join(BUILD, "tests", "integration", "drivers", "export_observe
 SHARED = os.environ.get("UNHYBRID_SHARED_DATA")
 NAMESPACE = "http://schemas.microsoft.com/powershell/2004/04"
 LIMIT = 120
+# The auth certificate of fixtures/orgs/fabrikam.
+FABRIKAM_AUTH = ("MIIBajCCARCgAwIBAgIUN8dIKV3Q68tARIMuzEgNsukccd0wCgYIKoZIzj0EAwIwNTEzMDEGA1UEAwwqTWljcm9zb2Z0IEV4Y2hhbmdlIFNlcn"
+                 "ZlciBBdXRoIENlcnRpZmljYXRlMB4XDTI0MDYwMTAwMDAwMFoXDTI5MDYwMTAwMDAwMFowNTEzMDEGA1UEAwwqTWljcm9zb2Z0IEV4Y2hhbmdl"
+                 "IFNlcnZlciBBdXRoIENlcnRpZmljYXRlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE1ns8UxxgLoZLC+tcxKHnc+TXpkIJengcOghWxouYmP"
+                 "swS3j+ioaO09RBEuAZNzpxM3G+8OBSM6D2Hx0TOjF8/jAKBggqhkjOPQQDAgNIADBFAiB9j68obp+N3Q6/KO8dr8ghe/VXYPFEsNNIqYFdvsbR"
+                 "kgIhAKFHFi24tceijGsS8BkZJfRs+USj2GqHQe8+iiHgsCQ+")
 
 
 class Run:
@@ -170,6 +176,24 @@ def test_recipients_and_objects(tmp_path):
     assert rows[0]["user_principal_name"] is None    # not in the file: not obtained
     assert run.rows("SELECT count(*) AS n FROM exchange_recipient WHERE listing = 'Archive'")[0]["n"] == 1
     assert run.objects("SendConnector")[1] == {"Name": "C2", "Identity": "C2", "Enabled": True}
+
+
+def test_a_certificate_is_told_in_words(tmp_path):
+    """Exchange gives its bytes alone where the session keeps types; what it says in words stays as it said it."""
+    raw = FABRIKAM_AUTH
+    run = Run(tmp_path, {"Get-ExchangeCertificate.xml": clixml(
+        f'<Obj RefId="0"><ToString>[Subject]</ToString><Props><BA N="RawData">{raw}</BA></Props></Obj>',
+        f'<Obj RefId="1"><Props><S N="Thumbprint">AB</S><S N="Subject">CN=as told</S><BA N="RawData">{raw}</BA></Props></Obj>',
+        '<Obj RefId="2"><Props><BA N="RawData">AAAA</BA></Props></Obj>')})
+    assert run.code == 0, run.message
+    auth = "CN=Microsoft Exchange Server Auth Certificate"
+    words = {"Thumbprint": "8C397043FAD2EED71433C26B07CE8AA41AC5EF9A", "Subject": auth, "Issuer": auth,
+             "SerialNumber": "37C748295DD0EBCB4044832ECC480DB2E91C71DD", "NotBefore": "2024-06-01T00:00:00Z",
+             "NotAfter": "2029-06-01T00:00:00Z"}
+    first, second, broken = run.objects("ExchangeCertificate")
+    assert first == dict(words, RawData=raw)
+    assert second == dict(words, RawData=raw, Thumbprint="AB", Subject="CN=as told")
+    assert broken == {"RawData": "AAAA"}
 
 
 def test_json_and_clixml_give_the_same(tmp_path):
