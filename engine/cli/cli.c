@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <unhybrid/text.h>
 
-enum { MESSAGE_MAX = 2048, WORD_MAX = 32 };
+enum { MESSAGE_MAX = 2048, WORD_MAX = 255, NEAR_MAX = 8 };
 
 static void str_clearp(struct uh_str *str) {
   uh_str_clear(str);
@@ -158,6 +158,7 @@ static size_t distance(const char *a, const char *b) {
 const char *uh_cli_nearest(const char *word, const char *const *names, size_t n) {
   const char *best = NULL;
   size_t least = strlen(word) / 2 + 1; /* farther is a guess, not a hint */
+  if (least > NEAR_MAX) least = NEAR_MAX;
   for (size_t i = 0; i < n; i++) {
     size_t d = distance(word, names[i]);
     if (d > least || (best && d == least)) continue;

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* audit: observe, judge, report. */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <unhybrid/text.h>
 
-#include "cli/cli.h"
-#include "cli/progress.h"
-#include "sources/source.h"
+#include "cli/observe.h"
 
 enum { OPT_PURPOSE = 1000, OPT_FORMAT, OPT_ONLY, OPT_SKIP, OPT_OFFLINE, OPT_LIMIT };
 static const struct option options[] = {
@@ -106,75 +101,6 @@ static int take_options(struct audit *a, int argc, char **argv) {
   return code;
 }
 
-/* ---- observing ---- */
-
-static atomic_bool interrupted; /* the sources' threads read it; a lock-free one may be set in a handler */
-
-static void on_signal(int number) {
-  (void)number;
-  atomic_store(&interrupted, true);
-}
-
-/* The first Ctrl-C asks the sources to stop, the second kills: the handler is taken away when it ran. */
-static void catch_signals(bool on) {
-  struct sigaction action = {.sa_handler = on ? on_signal : SIG_DFL, .sa_flags = on ? (int)SA_RESETHAND : 0};
-  (void)sigemptyset(&action.sa_mask);
-  (void)sigaction(SIGINT, &action, NULL);
-  (void)sigaction(SIGTERM, &action, NULL);
-}
-
-/* A facts file that could not be written whole is worth nothing and takes the room that is missing. */
-static void remove_torn(const char *facts) {
-  static const char *const endings[] = {"", "-journal", "-wal", "-shm"};
-  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-    struct uh_str path = {0};
-    uh_str_addf(&path, "%s%s", facts, endings[i]);
-    if (uh_str_text(&path)) (void)unlink(path.s);
-    uh_str_clear(&path);
-  }
-}
-
-/* ---- signing in by device code ---- */
-
-enum { SIGN_IN_TEXT_MAX = 1000 }; /* bytes of each text that the service gives */
-
-struct sign_in {
-  const struct uh_cli *cli;
-  struct uh_progress *progress;
-};
-
-/* The service's own words where they say all that is needed; they are shown, never believed. */
-static void tell_sign_in(void *user, const char *message, const char *uri, const char *code) {
-  const struct sign_in *s = user;
-  struct uh_str text = {0};
-  if (*code && *uri && strstr(message, uri) && strstr(message, code)) {
-    uh_terminal_text(&text, message, strnlen(message, SIGN_IN_TEXT_MAX));
-  } else {
-    uh_str_add(&text, "To sign in, open ");
-    uh_terminal_text(&text, uri, strnlen(uri, SIGN_IN_TEXT_MAX));
-    uh_str_add(&text, " in a browser and enter the code ");
-    uh_terminal_text(&text, code, strnlen(code, SIGN_IN_TEXT_MAX));
-  }
-  if (uh_str_text(&text)) uh_progress_say(s->progress, s->cli, text.s);
-  uh_str_clear(&text);
-}
-
-static int observe(struct audit *a, struct uh_err *err) {
-  UH_CLEANUP(uh_progress_freep) struct uh_progress *progress = uh_progress_new(a->cli);
-  struct uh_observation_options how = {.progress = uh_progress_tell, .user = progress, .interrupted = &interrupted};
-  if (uh_case_new_facts(a->held, uh_cli_now(), &a->facts, err) < 0) return -1;
-  struct sign_in sign_in = {a->cli, progress};
-  if (fcntl(STDERR_FILENO, F_GETFD) >= 0) {
-    how.sign_in = tell_sign_in;
-    how.sign_in_user = &sign_in;
-  }
-  catch_signals(true);
-  int r = uh_observe_all(a->config, a->facts, &how, &a->summary, err);
-  catch_signals(false);
-  if (r < 0 && err->cls == UH_ERR_CANNOT_WRITE) remove_torn(a->facts);
-  return r;
-}
-
 /* ---- what the sources said ---- */
 
 struct told {
@@ -251,7 +177,7 @@ static int observe_or_find(struct audit *a, struct uh_err *err) {
   if (a->held->doubtful_fs)
     uh_cli_log(a->cli, UH_LOG_WARNING, "%s is on %s, where locks and durable writes cannot be trusted", a->held->dir,
                a->held->fs_name);
-  return observe(a, err);
+  return uh_cli_observe(a->cli, a->config, a->held, &a->facts, &a->summary, err);
 }
 
 static int run_audit(struct audit *a, int argc, char **argv) {
@@ -269,12 +195,7 @@ static int run_audit(struct audit *a, int argc, char **argv) {
   code = uh_outputs_open(a->cli, a->format, a->place, &a->outputs);
   if (code) return code;
   if (observe_or_find(a, &err) < 0) return uh_cli_fail(a->cli, &err);
-  if (a->summary.interrupted) {
-    (void)uh_fail(&err, UH_ERR_INTERRUPTED, "interrupted; what was observed so far is kept as partial");
-    uh_err_where(&err, "%s", a->facts);
-    uh_err_remedy(&err, "`unhybrid report` shows it, `unhybrid audit` begins anew");
-    return uh_cli_fail(a->cli, &err);
-  }
+  if (a->summary.interrupted) return uh_cli_interrupted(a->cli, a->facts);
   return judge_and_report(a);
 }
 
