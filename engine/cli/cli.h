@@ -35,7 +35,7 @@ struct uh_command {
   int (*run)(struct uh_cli *cli, int argc, char **argv); /* gives the exit code */
 };
 extern const struct uh_command uh_cmd_audit, uh_cmd_report, uh_cmd_checks, uh_cmd_status, uh_cmd_diff, uh_cmd_waive,
-    uh_cmd_attest, uh_cmd_journal, uh_cmd_setup_log;
+    uh_cmd_attest, uh_cmd_journal, uh_cmd_setup_log, uh_cmd_steps;
 
 /* ---- options ---- */
 
@@ -80,6 +80,13 @@ void uh_cli_statements_free(struct uh_judge_options *how);
 /* Standard output, flushed; UH_ERR_CANNOT_WRITE. A reader that went away is no error. */
 int uh_cli_flush(struct uh_err *err);
 extern const struct uh_report_sink uh_cli_stdout;
+/* Writes the text to standard output and clears it; the exit code. */
+int uh_cli_print(struct uh_cli *cli, struct uh_str *out);
+/* A heading and our own text, wrapped at words. Nothing where there is no text. */
+void uh_cli_paragraph(struct uh_str *out, const char *title, const char *UH_NULLABLE text, size_t width);
+/* `, "name": "value"`, and `, "name": ["a", "b"]` of "a,b". */
+void uh_cli_json_member(struct uh_str *out, const char *name, const char *UH_NULLABLE value);
+void uh_cli_json_words(struct uh_str *out, const char *name, const char *UH_NULLABLE list);
 
 /* ---- where reports go (output.c) ---- */
 

@@ -8,50 +8,26 @@
 enum { OPT_FORMAT = 1000 };
 static const struct option options[] = {{"format", required_argument, NULL, OPT_FORMAT}, {0}};
 
-static int print(struct uh_cli *cli, struct uh_str *out) {
-  struct uh_err err = UH_ERR_INIT;
-  int r = uh_str_text(out) ? uh_cli_stdout.write(NULL, uh_str_text(out), out->len, &err) : uh_fail_nomem(&err);
-  uh_str_clear(out);
-  if (r == 0) r = uh_cli_flush(&err);
-  return r < 0 ? uh_cli_fail(cli, &err) : 0;
-}
-
-static void add_string(struct uh_str *out, const char *name, const char *value) {
-  uh_str_addf(out, ", \"%s\": ", name);
-  uh_json_string(out, value ? value : "", value ? strlen(value) : 0);
-}
-
-static void add_requirements(struct uh_str *out, const char *list) {
-  uh_str_add(out, ", \"requirement\": [");
-  for (const char *p = list; *p;) {
-    size_t n = strcspn(p, ",");
-    if (p != list) uh_str_add(out, ", ");
-    uh_json_string(out, p, n);
-    p += n + (p[n] == ',');
-  }
-  uh_str_addc(out, ']');
-}
-
 static void list_json(struct uh_str *out) {
   const struct uh_check *c;
   const char *separator = "";
   uh_str_add(out, "{\"schema\": \"unhybrid/checks/1\", \"checks\": [");
   for (size_t i = 0; (c = uh_check_at(i)) != NULL; i++) {
     uh_str_addf(out, "%s\n  {\"id\": \"%s\"", i ? "," : "", c->id);
-    add_string(out, "title", c->title);
-    add_string(out, "severity", uh_severity_name(c->severity));
-    add_requirements(out, c->requirements);
+    uh_cli_json_member(out, "title", c->title);
+    uh_cli_json_member(out, "severity", uh_severity_name(c->severity));
+    uh_cli_json_words(out, "requirement", c->requirements);
     uh_str_add(out, ", \"purposes\": [");
     uh_str_add(out, c->purposes & UH_BEFORE ? "\"before\"" : "");
     uh_str_add(out, c->purposes == (UH_BEFORE | UH_AFTER) ? ", " : "");
     uh_str_add(out, c->purposes & UH_AFTER ? "\"after\"" : "");
     uh_str_addc(out, ']');
-    add_string(out, "reference", c->reference);
+    uh_cli_json_member(out, "reference", c->reference);
     uh_str_addf(out, ", \"fails\": %s, \"attests\": [", c->never_fails ? "false" : "true");
     for (const struct uh_attestable *f = c->attests; f && f->fact; f++) {
       uh_str_addf(out, "%s{\"fact\": \"%s\"", f == c->attests ? "" : ", ", f->fact);
-      add_string(out, "question", f->question);
-      add_string(out, "how", f->how);
+      uh_cli_json_member(out, "question", f->question);
+      uh_cli_json_member(out, "how", f->how);
       uh_str_addc(out, '}');
     }
     uh_str_add(out, "]}");
@@ -61,8 +37,8 @@ static void list_json(struct uh_str *out) {
     const struct uh_requirement *r = uh_requirement_at(i);
     if (uh_requirement_examined(r->id)) continue;
     uh_str_addf(out, "%s\n  {\"requirement\": \"%s\"", separator, r->id);
-    add_string(out, "title", r->title);
-    add_string(out, "severity", uh_severity_name(r->severity));
+    uh_cli_json_member(out, "title", r->title);
+    uh_cli_json_member(out, "severity", uh_severity_name(r->severity));
     uh_str_addc(out, '}');
     separator = ",";
   }
@@ -87,22 +63,6 @@ static void list_terminal(struct uh_str *out) {
   }
 }
 
-/* Paragraphs of text, wrapped at words; the text is ours. */
-static void paragraph(struct uh_str *out, const char *title, const char *text, size_t width) {
-  size_t column = 0;
-  if (!text || !*text) return;
-  uh_str_addf(out, "\n%s\n", title);
-  for (const char *p = text; *p;) {
-    size_t n = strcspn(p, " \n");
-    if (n && column && column + 1 + n > width) uh_str_addc(out, '\n'), column = 0;
-    if (n) uh_str_addf(out, "%s%.*s", column ? " " : "  ", (int)n, p), column += n + (column ? 1 : 2);
-    p += n;
-    if (*p == '\n') uh_str_addc(out, '\n'), column = 0;
-    p += *p != '\0';
-  }
-  if (column) uh_str_addc(out, '\n');
-}
-
 static void add_needs(struct uh_str *out, const char *needs) {
   if (needs) uh_str_addf(out, "%s%s", out->len ? ", " : "", needs);
 }
@@ -114,7 +74,7 @@ static void add_attestables(struct uh_str *out, const struct uh_check *c, size_t
     if (f->values) uh_str_addf(&text, " Values: %s.", f->values);
     if (f->object) uh_str_addf(&text, " For each %s, named with --object.", f->object);
     uh_str_addf(&text, "\nHow to find out: %s", f->how);
-    paragraph(out, "What a person may state, with `unhybrid attest add`", uh_str_text(&text), width);
+    uh_cli_paragraph(out, "What a person may state, with `unhybrid attest add`", uh_str_text(&text), width);
     uh_str_clear(&text);
   }
 }
@@ -133,16 +93,16 @@ static int explain(struct uh_cli *cli, const char *id) {
     if (r->needs && !(needs.len && strstr(needs.s, r->needs))) add_needs(&needs, r->needs);
   add_needs(&needs, c->applies_needs);
   uh_str_addf(&out, "%s\n%s; requirement %s\n", c->id, uh_severity_name(c->severity), c->requirements);
-  paragraph(&out, "Passes when", c->title, width);
-  paragraph(&out, "What is looked at", c->explain, width);
-  paragraph(&out, "Sets it needs", uh_str_text(&needs), width);
-  paragraph(&out, "Sets that have to be complete before absence counts", c->absence_needs, width);
-  paragraph(&out, "What no source can see", c->blind_spot, width);
+  uh_cli_paragraph(&out, "Passes when", c->title, width);
+  uh_cli_paragraph(&out, "What is looked at", c->explain, width);
+  uh_cli_paragraph(&out, "Sets it needs", uh_str_text(&needs), width);
+  uh_cli_paragraph(&out, "Sets that have to be complete before absence counts", c->absence_needs, width);
+  uh_cli_paragraph(&out, "What no source can see", c->blind_spot, width);
   add_attestables(&out, c, width);
-  paragraph(&out, "What to do", c->remedy, width);
-  paragraph(&out, "Read on", c->reference, width);
+  uh_cli_paragraph(&out, "What to do", c->remedy, width);
+  uh_cli_paragraph(&out, "Read on", c->reference, width);
   uh_str_clear(&needs);
-  return print(cli, &out);
+  return uh_cli_print(cli, &out);
 }
 
 static int list(struct uh_cli *cli, const char *format) {
@@ -153,7 +113,7 @@ static int list(struct uh_cli *cli, const char *format) {
     list_terminal(&out);
   else
     return uh_cli_usage(cli, "checks list has the formats terminal and json, not '%s'", format);
-  return print(cli, &out);
+  return uh_cli_print(cli, &out);
 }
 
 static int run(struct uh_cli *cli, int argc, char **argv) {

@@ -15,6 +15,7 @@ static const struct uh_command *const commands[] = {
     &uh_cmd_status,
     &uh_cmd_diff,
     &uh_cmd_checks,
+    &uh_cmd_steps,
     &uh_cmd_waive,
     &uh_cmd_attest,
     &uh_cmd_journal,
