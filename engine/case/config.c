@@ -140,3 +140,47 @@ const struct uh_strings *uh_writeback_application_templates(const struct uh_conf
 unsigned uh_writeback_limit(const struct uh_config *config) {
   return config->writeback && config->writeback->limit ? config->writeback->limit : WRITEBACK_LIMIT;
 }
+
+/* ---- durations ---- */
+
+enum { OBSERVE = 7 * 24 * 3600, REPLICATION_DIRECTORY = 15 * 60, REPLICATION_CLOUD = 3600, FRESH_FOR = 3600 };
+
+bool uh_duration_parse(const char *text, int64_t *ret_seconds) {
+  static const struct {
+    char unit;
+    int64_t seconds;
+  } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+  size_t digits = strspn(text, "0123456789");
+  if (digits < 1 || digits > 6) return false;
+  int64_t n = strtoll(text, NULL, 10);
+  if (!text[digits]) { /* nothing is nothing in every unit */
+    *ret_seconds = 0;
+    return n == 0;
+  }
+  if (text[digits + 1]) return false;
+  for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+    if (text[digits] == units[i].unit) {
+      *ret_seconds = n * units[i].seconds;
+      return true;
+    }
+  return false;
+}
+
+/* What stands in the configuration was examined when it was loaded. */
+static int64_t duration(const char *text, int64_t otherwise) {
+  int64_t seconds;
+  return text && uh_duration_parse(text, &seconds) ? seconds : otherwise;
+}
+
+int64_t uh_pause_observe(const struct uh_config *config) {
+  return duration(config->pauses ? config->pauses->observe : NULL, OBSERVE);
+}
+int64_t uh_replication_directory(const struct uh_config *config) {
+  return duration(config->replication ? config->replication->directory : NULL, REPLICATION_DIRECTORY);
+}
+int64_t uh_replication_cloud(const struct uh_config *config) {
+  return duration(config->replication ? config->replication->cloud : NULL, REPLICATION_CLOUD);
+}
+int64_t uh_fresh_for(const struct uh_config *config) {
+  return duration(config->fresh_for, FRESH_FOR);
+}

@@ -55,6 +55,13 @@ struct uh_writeback_config {
   struct uh_strings application_templates; /* GUIDs of the gallery's applications that such jobs belong to */
   unsigned limit;                          /* mailboxes */
 };
+/* Durations as they are written: "7d", "36h", "15m", "90s", "0". */
+struct uh_pauses_config {
+  char *observe;
+};
+struct uh_replication_config {
+  char *directory, *cloud;
+};
 struct uh_operator_config {
   struct uh_credentials *credentials;
   struct uh_directory_config *directory;
@@ -79,6 +86,9 @@ struct uh_config {
   struct uh_relays_config *relays;
   struct uh_writeback_config *writeback;
   struct uh_endpoints_config *endpoints;
+  struct uh_pauses_config *pauses;
+  struct uh_replication_config *replication;
+  char *fresh_for;
   char *waivers, *attestations;
   struct uh_strings rules;
 };
@@ -90,6 +100,13 @@ void uh_config_freep(struct uh_config **config);
 const struct uh_strings *uh_writeback_templates(const struct uh_config *config);
 const struct uh_strings *uh_writeback_application_templates(const struct uh_config *config);
 unsigned uh_writeback_limit(const struct uh_config *config);
+/* Seconds; what holds where the configuration does not say is in brackets. */
+int64_t uh_pause_observe(const struct uh_config *config);         /* what was soft-disabled is watched [7 days] */
+int64_t uh_replication_directory(const struct uh_config *config); /* until every domain controller has it [15 min] */
+int64_t uh_replication_cloud(const struct uh_config *config);     /* the same in the cloud [1 hour] */
+int64_t uh_fresh_for(const struct uh_config *config); /* recipients, before what cannot be undone [1 hour] */
+/* A duration in seconds; false where the text is none. */
+bool uh_duration_parse(const char *text, int64_t *ret_seconds);
 const char *uh_cloud_name(enum uh_cloud cloud);
 /* The word of words[0..n) that is most like word, where it is like enough to be meant; else NULL. */
 const char *UH_NULLABLE uh_nearest_word(const char *word, const char *const *words, size_t n);

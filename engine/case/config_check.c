@@ -491,6 +491,28 @@ static int check_writeback(const struct check *c) {
   return 0;
 }
 
+static int check_duration(const struct check *c, const char *path, const char *text, int64_t least, int64_t most,
+                          const char *range) {
+  int64_t seconds;
+  if (!text) return 0;
+  if (!uh_duration_parse(text, &seconds))
+    return refuse(c, path, "write a whole number and s, m, h or d: 7d, 90m", "\"%.100s\" in %s is no duration", text,
+                  path);
+  return seconds >= least && seconds <= most ? 0 : refuse(c, path, NULL, "%s is %s", path, range);
+}
+
+static int check_durations(const struct check *c) {
+  enum { DAY = 86400 };
+  const struct uh_pauses_config *p = c->config->pauses;
+  const struct uh_replication_config *r = c->config->replication;
+  if (p && check_duration(c, "pauses.observe", p->observe, 0, INT64_C(366) * DAY, "at most 366d") < 0) return -1;
+  if (r && (check_duration(c, "replication.directory", r->directory, 1, 7 * DAY, "from 1s to 7d") < 0 ||
+            check_duration(c, "replication.cloud", r->cloud, 1, 7 * DAY, "from 1s to 7d") < 0))
+    return -1;
+  /* An audit's facts count for a day: no gate may be content with less. */
+  return check_duration(c, "fresh_for", c->config->fresh_for, 60, DAY, "from 1m to 1d");
+}
+
 static int check_endpoint(const struct check *c, const char *path, char *url) {
   struct url u;
   if (!url) return 0;
@@ -525,6 +547,7 @@ int uh_config_check(struct uh_config *config, const struct uh_marks *marks, stru
                       check_servers(&c, "dns.internal", &config->dns->internal_servers) < 0))
     return -1;
   if (check_mail_flow(&c) < 0 || check_relays(&c) < 0 || check_writeback(&c) < 0 || check_endpoints(&c) < 0) return -1;
+  if (check_durations(&c) < 0) return -1;
   if (make_absolute(&c, &config->waivers) < 0 || make_absolute(&c, &config->attestations) < 0) return -1;
   return check_paths(&c, &config->rules);
 }

@@ -77,6 +77,12 @@ static const cyaml_schema_field_t writeback_fields[] = {
     LIST("application_templates", struct uh_writeback_config, application_templates),
     CYAML_FIELD_UINT("limit", OPT, struct uh_writeback_config, limit), CYAML_FIELD_END};
 
+static const cyaml_schema_field_t pauses_fields[] = {TEXT("observe", struct uh_pauses_config, observe),
+                                                     CYAML_FIELD_END};
+static const cyaml_schema_field_t replication_fields[] = {TEXT("directory", struct uh_replication_config, directory),
+                                                          TEXT("cloud", struct uh_replication_config, cloud),
+                                                          CYAML_FIELD_END};
+
 static const cyaml_schema_field_t endpoints_fields[] = {
     TEXT("login", struct uh_endpoints_config, login), TEXT("graph", struct uh_endpoints_config, graph),
     TEXT("exchange_online", struct uh_endpoints_config, exchange_online),
@@ -96,6 +102,9 @@ static const cyaml_schema_field_t root_fields[] = {
     SECTION("relays", struct uh_config, relays, relays_fields),
     SECTION("writeback", struct uh_config, writeback, writeback_fields),
     SECTION("endpoints", struct uh_config, endpoints, endpoints_fields),
+    SECTION("pauses", struct uh_config, pauses, pauses_fields),
+    SECTION("replication", struct uh_config, replication, replication_fields),
+    TEXT("fresh_for", struct uh_config, fresh_for),
     TEXT("waivers", struct uh_config, waivers),
     TEXT("attestations", struct uh_config, attestations),
     LIST("rules", struct uh_config, rules),

@@ -158,7 +158,7 @@ struct uh_facts {
   pthread_cond_t room, work, called;
   struct batch *queue[QUEUE_MAX];
   int head, used;
-  bool closing, running;
+  bool closing, running, scratch;
   atomic_bool broken;
   atomic_llong cpu_ms;
   struct uh_err error; /* the writer's first failure; read after join or under lock */
@@ -312,11 +312,10 @@ int uh_facts_call(struct uh_facts *facts, int (*call)(struct sqlite3 *db, void *
 static int create_schema(struct uh_facts *facts, struct uh_err *err) {
   /* The file is new: nothing in it has to be journalled for long, and it can always be observed again. */
   char head[256];
-  (void)snprintf(
-      head, sizeof head,
-      "PRAGMA page_size=8192; PRAGMA journal_mode=DELETE; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-2048;"
-      "PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN IMMEDIATE;",
-      APPLICATION_ID, UH_SCHEMA_VERSION);
+  (void)snprintf(head, sizeof head,
+                 "PRAGMA page_size=8192; PRAGMA journal_mode=DELETE; PRAGMA synchronous=%s; PRAGMA cache_size=-2048;"
+                 "PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN IMMEDIATE;",
+                 facts->scratch ? "OFF" : "NORMAL", APPLICATION_ID, UH_SCHEMA_VERSION);
   if (exec(facts, head, "create", err) < 0) return -1;
   for (int t = 0; t < UH_T_MAX; t++) {
     char *sql = create_table_sql(t);
@@ -332,7 +331,7 @@ static int create_schema(struct uh_facts *facts, struct uh_err *err) {
   return exec(facts, "COMMIT; BEGIN IMMEDIATE", "create", err);
 }
 
-int uh_facts_create(const char *path, struct uh_facts **ret_facts, struct uh_err *err) {
+static int create(const char *path, bool scratch, struct uh_facts **ret_facts, struct uh_err *err) {
   int fd = open(path, O_CREAT | O_EXCL | O_CLOEXEC | O_RDWR | O_NOFOLLOW, 0600);
   if (fd < 0) {
     uh_fail(err, UH_ERR_CANNOT_WRITE, "cannot create the facts file: %s", strerror(errno));
@@ -343,6 +342,7 @@ int uh_facts_create(const char *path, struct uh_facts **ret_facts, struct uh_err
   struct uh_facts *facts = calloc(1, sizeof *facts);
   if (!facts) return uh_fail_nomem(err);
   facts->error = UH_ERR_INIT;
+  facts->scratch = scratch;
   pthread_mutex_init(&facts->lock, NULL);
   pthread_cond_init(&facts->room, NULL);
   pthread_cond_init(&facts->work, NULL);
@@ -362,6 +362,13 @@ int uh_facts_create(const char *path, struct uh_facts **ret_facts, struct uh_err
   facts->running = true;
   *ret_facts = facts;
   return 0;
+}
+
+int uh_facts_create(const char *path, struct uh_facts **ret_facts, struct uh_err *err) {
+  return create(path, false, ret_facts, err);
+}
+int uh_facts_create_scratch(const char *path, struct uh_facts **ret_facts, struct uh_err *err) {
+  return create(path, true, ret_facts, err);
 }
 
 static void stop_writer(struct uh_facts *facts) {
@@ -432,6 +439,7 @@ int uh_facts_finish(struct uh_facts *facts, struct uh_err *err) {
     if (err && err->cls == UH_ERR_NONE) *err = facts->error;
     return -1;
   }
+  if (facts->scratch) return exec(facts, "COMMIT", "finish", err);
   if (index_recipients(facts, err) < 0) return -1;
   if (exec(facts,
            /* Few or none beside a whole tenant's recipients, and a dozen checks look for them. */

@@ -32,6 +32,8 @@ struct uh_facts;
 
 /* Creates the file (0600, must not exist) and starts the writer thread. */
 int uh_facts_create(const char *path, struct uh_facts **ret_facts, struct uh_err *err);
+/* For facts that are read once and removed: nothing is synced, no index is made, rows are not told apart. */
+int uh_facts_create_scratch(const char *path, struct uh_facts **ret_facts, struct uh_err *err);
 /* Waits for the writer, makes indexes, ANALYZE, closes. Reports the first write error (UH_ERR_CANNOT_WRITE). */
 int uh_facts_finish(struct uh_facts *facts, struct uh_err *err);
 /* Stops without finishing; keeps what was committed. NULL is fine. */

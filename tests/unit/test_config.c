@@ -240,6 +240,15 @@ static const struct refusal refusals[] = {
      NULL},
     {ORG "writeback:\n  limit: 0\n", 3, "writeback.limit is 1 or more", NULL},
     {ORG "writeback:\n  limit: many\n", 3, "writeback.limit is a whole number", NULL},
+    /* durations */
+    {ORG "pauses:\n  observe: seven days\n", 3, "\"seven days\" in pauses.observe is no duration", "7d"},
+    {ORG "pauses:\n  observe: 7\n", 3, "in pauses.observe is no duration", NULL},
+    {ORG "pauses:\n  observe: -1d\n", 3, "in pauses.observe is no duration", NULL},
+    {ORG "pauses:\n  observe: 367d\n", 3, "pauses.observe is at most 366d", NULL},
+    {ORG "replication:\n  directory: 0\n", 3, "replication.directory is from 1s to 7d", NULL},
+    {ORG "replication:\n  cloud: 1w\n", 3, "in replication.cloud is no duration", NULL},
+    {ORG "fresh_for: 30s\n", 2, "fresh_for is from 1m to 1d", NULL},
+    {ORG "fresh_for: 2d\n", 2, "fresh_for is from 1m to 1d", NULL},
     /* endpoints */
     {ORG "endpoints:\n  login: http://127.0.0.1:8443\n", 3, "endpoints.login must be an https:// address", NULL},
     {ORG "endpoints:\n  graph: 127.0.0.1\n", 3, "endpoints.graph must be", NULL},
