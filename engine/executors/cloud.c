@@ -60,7 +60,9 @@ int uh_operator_cloud_open(const struct uh_operator_cloud_options *options, stru
                                .federated_token_file = a->federated_token_file,
                                .managed_identity = a->managed_identity,
                                .device_code = a->device_code,
-                               .read_secret = uh_secret_read};
+                               .read_secret = uh_secret_read,
+                               .prompt = options->sign_in,
+                               .prompt_user = options->sign_in_user};
   set_pauses(c, &o);
   o.http = c->http;
   if (uh_oauth_open(&o, &c->oauth, err) < 0) return -1;

@@ -57,6 +57,9 @@ struct uh_operator_cloud_options {
   const struct uh_config *config; /* must outlive what is opened */
   bool (*UH_NULLABLE cancelled)(void *user);
   void *cancel_user;
+  /* A person has to sign in by device code. NULL: then that way of signing in fails. */
+  void (*UH_NULLABLE sign_in)(void *user, const char *message, const char *uri, const char *code);
+  void *sign_in_user;
 };
 /* Nobody is asked. */
 int uh_operator_cloud_open(const struct uh_operator_cloud_options *options, struct uh_operator_cloud **ret_cloud,

@@ -264,10 +264,21 @@ static int run_each_server(struct source *s, const struct call *call, struct uh_
   return 0;
 }
 
-static bool asked_for(const struct source *s, const struct call *call) {
+static bool wanted(const struct source *s, const struct call *call) {
   char set[128];
   set_name(call, set);
-  if (!uh_observe_wants(s->observe, SIDE, set)) return false;
+  return uh_observe_wants(s->observe, SIDE, set);
+}
+
+/* What is asked of each server, or of old ones alone, needs to know the servers. */
+static bool servers_needed(const struct source *s) {
+  for (int i = 0; i < CALLS; i++)
+    if (calls[i].flags & (EACH_SERVER | UM) && wanted(s, &calls[i])) return true;
+  return false;
+}
+
+static bool asked_for(const struct source *s, const struct call *call) {
+  if (!wanted(s, call)) return strcmp(call->noun, "ExchangeServer") == 0 && servers_needed(s);
   return !(call->flags & UM) || s->um_possible || !s->servers_known;
 }
 
@@ -317,6 +328,8 @@ static int observe(struct uh_observe *run, struct uh_err *err) {
   s->observe = run;
   s->wsman = wsman;
   s->deadline_ms = uh_clock_ms() + run_ms();
+  const char *controller = uh_observe_domain_controller(run);
+  (void)snprintf(s->controller, sizeof s->controller, "%s", controller ? controller : "");
   int rc = open_session(s, err); /* a server that nobody reaches is told once, not for every cmdlet */
   if (rc == 0) rc = run_all(s, err);
   close_session(s);

@@ -4,6 +4,7 @@
  * What a source says of its sets is kept in memory (a few hundred rows) and written last: an observation that was cut
  * off has no set rows, and then every check that needs one is unknown.
  */
+#include "sources/exchange_record.h"
 #include "sources/plausible.h"
 #include "sources/source.h"
 
@@ -54,6 +55,7 @@ struct uh_observe {
   const struct uh_source *source;
   pthread_t thread;
   bool started, done;
+  bool left_out;       /* not to be asked in this run, and nothing is said of it */
   const char *missing; /* why it is not configured */
   int result;
   struct uh_err err;
@@ -92,21 +94,35 @@ struct uh_facts *uh_observe_facts(const struct uh_observe *o) {
   return o->run->facts;
 }
 
+static bool run_interrupted(const struct run *run) {
+  const struct uh_observation_options *o = run->options;
+  return (o->interrupted && atomic_load(o->interrupted)) || (o->cancelled && o->cancelled(o->cancel_user));
+}
 static bool run_stopped(const struct run *run) {
-  const atomic_bool *interrupted = run->options->interrupted;
-  return (interrupted && atomic_load(interrupted)) || uh_facts_broken(run->facts);
+  return run_interrupted(run) || uh_facts_broken(run->facts);
 }
 bool uh_observe_stopped(const struct uh_observe *o) {
   return run_stopped(o->run);
 }
 
-bool uh_observe_wants(const struct uh_observe *o, const char *side, const char *set) {
-  const char *const *only = o->run->options->only_sets;
-  if (!only) return true;
+static bool set_in(const char *const *list, const char *side, const char *set) {
   size_t n = strlen(side);
-  for (; *only; only++)
-    if (strncmp(*only, side, n) == 0 && (*only)[n] == ':' && strcmp(*only + n + 1, set) == 0) return true;
+  for (; list && *list; list++)
+    if (strncmp(*list, side, n) == 0 && (*list)[n] == ':' && strcmp(*list + n + 1, set) == 0) return true;
   return false;
+}
+
+static bool wanted(const struct run *run, const char *side, const char *set) {
+  const struct uh_observation_options *o = run->options;
+  return (!o->only_sets || set_in(o->only_sets, side, set)) && !(o->configuration_only && uh_set_grows(side, set));
+}
+
+bool uh_observe_wants(const struct uh_observe *o, const char *side, const char *set) {
+  return wanted(o->run, side, set);
+}
+
+const char *uh_observe_domain_controller(const struct uh_observe *o) {
+  return o->run->options->domain_controller;
 }
 
 static void set_row_clear(struct set_row *row) {
@@ -345,6 +361,27 @@ int uh_observe_accepted_domains(struct uh_observe *o, char ***ret_domains, size_
   return 0;
 }
 
+/* ---- what there is ---- */
+
+bool uh_set_grows(const char *side, const char *set) {
+  char noun[64];
+  (void)side;
+  (void)snprintf(noun, sizeof noun, "%.*s", (int)strcspn(set, "/"), set);
+  /* Where Graph does not filter by errors, every user is looked at. */
+  return uh_record_is_recipient(noun) || strcmp(noun, "UMMailbox") == 0 || strcmp(noun, "GraphProvisioningError") == 0;
+}
+
+static const struct uh_source *find_source(const char *id) {
+  for (int i = 0; i < SOURCES; i++)
+    if (strcmp(sources[i]->id, id) == 0) return sources[i];
+  return NULL;
+}
+
+bool uh_source_configured(const struct uh_config *config, const char *id) {
+  const struct uh_source *source = find_source(id);
+  return source && !source->not_configured(config);
+}
+
 /* ---- running ---- */
 
 static bool names(const char *list, const char *id) {
@@ -366,28 +403,44 @@ static void wait_for_others(struct uh_observe *o) {
   pthread_mutex_unlock(&run->lock);
 }
 
+struct set_name {
+  char side[16], name[112];
+};
+/* The next of a source's sets; false at their end. */
+static bool next_set(const char **sets, struct set_name *ret) {
+  const char *p = *sets;
+  if (!p || !*p) return false;
+  size_t len = strcspn(p, " "), side = strcspn(p, ":");
+  (void)snprintf(ret->side, sizeof ret->side, "%.*s", (int)side, p);
+  (void)snprintf(ret->name, sizeof ret->name, "%.*s", (int)(len - side - 1), p + side + 1);
+  *sets = p + len + strspn(p + len, " ");
+  return true;
+}
+
+bool uh_source_fills(const char *id, const char *side, const char *name) {
+  const struct uh_source *source = find_source(id);
+  const char *sets = source ? source->sets : "";
+  struct set_name set;
+  while (next_set(&sets, &set))
+    if (strcmp(set.side, side) == 0 && strcmp(set.name, name) == 0) return true;
+  return false;
+}
+
 /* Every set that the source would have filled and did not report gets this state and reason. */
 static void report_missing_sets(struct uh_observe *o, int state, enum uh_answer answer, const char *why) {
-  char set[128];
-  for (const char *p = o->source->sets; p && *p;) {
-    size_t len = strcspn(p, " ");
-    const char *colon = memchr(p, ':', len);
-    if (colon && len < sizeof set) {
-      memcpy(set, p, len);
-      set[len] = '\0';
-      set[colon - p] = '\0';
-      const char *side = set, *name = set + (colon - p) + 1;
-      bool reported = false;
-      pthread_mutex_lock(&o->run->lock);
-      for (size_t i = 0; i < o->run->set_count && !reported; i++) {
-        const struct set_row *r = &o->run->sets[i];
-        reported = strcmp(r->source, o->source->id) == 0 && strcmp(r->side, side) == 0 && strcmp(r->name, name) == 0;
-      }
-      pthread_mutex_unlock(&o->run->lock);
-      if (!reported && uh_observe_wants(o, side, name))
-        record_set(o->run, o->source->id, side, name, "", state, answer, 0, why);
+  const char *sets = o->source->sets;
+  struct set_name set;
+  while (next_set(&sets, &set)) {
+    const char *side = set.side, *name = set.name;
+    bool reported = false;
+    pthread_mutex_lock(&o->run->lock);
+    for (size_t i = 0; i < o->run->set_count && !reported; i++) {
+      const struct set_row *r = &o->run->sets[i];
+      reported = strcmp(r->source, o->source->id) == 0 && strcmp(r->side, side) == 0 && strcmp(r->name, name) == 0;
     }
-    p += len + strspn(p + len, " ");
+    pthread_mutex_unlock(&o->run->lock);
+    if (!reported && uh_observe_wants(o, side, name))
+      record_set(o->run, o->source->id, side, name, "", state, answer, 0, why);
   }
 }
 
@@ -423,12 +476,34 @@ static void tell_unused(struct run *run) {
                "relays: log files are not read by this version, and decide nothing of relay.traffic");
 }
 
+static bool listed(const char *const *list, const char *id) {
+  for (; list && *list; list++)
+    if (strcmp(*list, id) == 0) return true;
+  return false;
+}
+
+/* Whom nobody asks for anything is not even connected to. A source that was named is asked, whatever it says it fills.
+ */
+static bool left_out(const struct run *run, const struct uh_source *source) {
+  const struct uh_observation_options *o = run->options;
+  const char *sets = source->sets;
+  struct set_name set;
+  if (o->only_sources) return !listed(o->only_sources, source->id);
+  if (listed(o->except_sources, source->id)) return true;
+  if (!o->only_sets) return false;
+  while (next_set(&sets, &set))
+    if (wanted(run, set.side, set.name)) return false;
+  return true;
+}
+
 static void start_sources(struct run *run) {
   for (int i = 0; i < SOURCES; i++) {
     struct uh_observe *o = &run->observes[i];
     o->run = run;
     o->source = sources[i];
     o->err = UH_ERR_INIT;
+    o->left_out = o->done = left_out(run, o->source);
+    if (o->left_out) continue;
     o->missing = o->source->not_configured(run->config);
     if (!o->missing) continue;
     o->done = true;
@@ -439,7 +514,7 @@ static void start_sources(struct run *run) {
   uh_oauth_set_prompt(run->options->sign_in, run->options->sign_in_user);
   for (int i = 0; i < SOURCES; i++) {
     struct uh_observe *o = &run->observes[i];
-    if (o->missing) continue;
+    if (o->missing || o->left_out) continue;
     o->started = pthread_create(&o->thread, NULL, source_main, o) == 0;
     if (o->started) continue;
     o->result = uh_fail(&o->err, UH_ERR_INTERNAL, "cannot start a thread");
@@ -516,6 +591,7 @@ static int write_sources(struct run *run, struct uh_err *err) {
   for (int i = 0; i < SOURCES && rc == 0; i++) {
     const struct uh_observe *o = &run->observes[i];
     char text[1100] = "";
+    if (o->left_out) continue;
     describe(run, o, text, sizeof text);
     uh_rows_begin(rows);
     uh_rows_str(rows, UH_COL(source, id), o->source->id);
@@ -617,13 +693,12 @@ static int severity_of(enum uh_err_class cls) { /* which class names the exit co
 }
 
 static void summarize(const struct run *run, struct uh_observation_summary *sum) {
-  const atomic_bool *interrupted = run->options->interrupted;
-  sum->interrupted = interrupted && atomic_load(interrupted);
+  sum->interrupted = run_interrupted(run);
   for (size_t i = 0; i < run->set_count; i++)
     if (run->sets[i].state == 0 || (run->sets[i].state == 1 && run->sets[i].objects > 0)) sum->anything = true;
   for (int i = 0; i < SOURCES; i++) {
     const struct uh_observe *o = &run->observes[i];
-    if (o->missing || o->result == 0) continue;
+    if (o->missing || o->left_out || o->result == 0) continue;
     if (sum->first.cls == UH_ERR_NONE) sum->first = o->err;
     if (severity_of(o->err.cls) > severity_of(sum->worst)) sum->worst = o->err.cls;
   }
@@ -648,7 +723,9 @@ int uh_observe_all(const struct uh_config *config, const char *facts_path, const
                    struct uh_observation_summary *ret_summary, struct uh_err *err) {
   struct run run = {.config = config, .options = options};
   struct uh_observation_summary sum = {.first = UH_ERR_INIT};
-  if (uh_facts_create(facts_path, &run.facts, err) < 0) return -1;
+  int made = options->scratch ? uh_facts_create_scratch(facts_path, &run.facts, err)
+                              : uh_facts_create(facts_path, &run.facts, err);
+  if (made < 0) return -1;
   pthread_mutex_init(&run.lock, NULL);
   pthread_cond_init(&run.ended, NULL);
   int rc = write_beginning(&run, now_utc(), err);

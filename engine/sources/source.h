@@ -30,6 +30,12 @@ struct uh_source {
 extern const struct uh_source uh_source_directory, uh_source_dns, uh_source_exchange_online, uh_source_graph,
     uh_source_exchange_server, uh_source_exchange_export, uh_source_exchange_online_export;
 
+/* By id: may this source be asked, and does it fill this set? False for an id that there is not. */
+bool uh_source_configured(const struct uh_config *config, const char *id);
+bool uh_source_fills(const char *id, const char *side, const char *set);
+/* A set that grows with the number of recipients; all others are configuration, and small. */
+bool uh_set_grows(const char *side, const char *set);
+
 /* What a source finds in its run. All are safe from the source's own threads. */
 const struct uh_config *uh_observe_config(const struct uh_observe *observe);
 struct uh_facts *uh_observe_facts(const struct uh_observe *observe);
@@ -37,6 +43,7 @@ struct uh_facts *uh_observe_facts(const struct uh_observe *observe);
 bool uh_observe_stopped(const struct uh_observe *observe);
 /* False when the run is for other sets only ("on-premises", "SendConnector"); an audit wants all. */
 bool uh_observe_wants(const struct uh_observe *observe, const char *side, const char *set);
+const char *UH_NULLABLE uh_observe_domain_controller(const struct uh_observe *observe);
 /* Says how complete a set, or a part of one, is. state: "complete", "partial", "failed". answer: UH_VALUE when
  * complete, else why. Reporting the same part twice keeps the worse. */
 void uh_observe_set(struct uh_observe *observe, const char *side, const char *name, const char *part, const char *state,
@@ -54,10 +61,17 @@ int uh_observe_accepted_domains(struct uh_observe *observe, char ***ret_domains,
 
 /* ---- running (used by cli, later by the gate) ---- */
 struct uh_observation_options {
-  const char *const *UH_NULLABLE only_sets; /* "side:Name", NULL-terminated; NULL: all */
+  const char *const *UH_NULLABLE only_sets;    /* "side:Name", NULL-terminated; NULL: all */
+  bool configuration_only;                     /* no set that grows with the number of recipients */
+  const char *const *UH_NULLABLE only_sources; /* ids; nobody else is asked, and nothing is said of the others */
+  const char *const *UH_NULLABLE except_sources;
+  bool scratch; /* the file is read once and removed: not made to last, without indexes. Rows are not told apart */
+  const char *UH_NULLABLE domain_controller; /* Exchange Server is asked on this one; NULL: it chooses */
   void (*progress)(void *user, const char *source, int64_t objects, const char *state);
   void *user;
   const atomic_bool *UH_NULLABLE interrupted; /* set by a signal handler */
+  bool (*UH_NULLABLE cancelled)(void *user);  /* the same as a question, asked from the sources' threads */
+  void *cancel_user;
   /* A person has to sign in by device code; called in a source's thread. NULL: then that way of signing in fails. */
   void (*sign_in)(void *user, const char *message, const char *uri, const char *code);
   void *sign_in_user;
