@@ -463,13 +463,18 @@ static int put_absent(struct judge *j, int64_t index, const char *id, const char
 
 static int judge_all(struct judge *j, struct uh_err *err) {
   const struct uh_judge_options *o = j->options;
+  const bool gate = o->purpose == UH_GATE;
+  /* A step names the checks that it needs: those are judged whatever audit they belong to, and leave nothing out. */
+  const unsigned purposes = gate && o->only ? UH_BEFORE | UH_AFTER | UH_GATE
+                            : gate          ? UH_BEFORE | UH_GATE
+                                            : (unsigned)o->purpose;
   int64_t index = 0;
   bool left_out = false;
   const struct uh_check *check;
   for (size_t i = 0; (check = uh_check_at(i)) != NULL; i++) {
-    if (!(check->purposes & o->purpose)) continue;
+    if (!(check->purposes & purposes)) continue;
     if ((o->only && !in_list(o->only, check->id)) || in_list(o->skip, check->id)) {
-      left_out = left_out || check->severity == UH_BLOCKER;
+      left_out = left_out || (check->severity == UH_BLOCKER && !gate);
       continue;
     }
     if (judge_check(j, check, index++, err) < 0) return -1;
@@ -478,7 +483,7 @@ static int judge_all(struct judge *j, struct uh_err *err) {
                              "blockers were left out with --only or --skip", "Run the audit without --only and --skip.",
                              "", err) < 0)
     return -1;
-  if (o->only || o->purpose != UH_BEFORE) return 0;
+  if (o->only || !(purposes & UH_BEFORE)) return 0;
   for (size_t i = 0; i < uh_requirement_count(); i++) {
     const struct uh_requirement *r = uh_requirement_at(i);
     char id[32];
@@ -540,7 +545,7 @@ static int read_head(struct judge *j, const char *facts_path, struct uh_err *err
   int64_t started = sqlite3_column_int64(st, 2), ended = sqlite3_column_int64(st, 3);
   int64_t observed = ended ? ended : started;
   j->now = j->options->now ? j->options->now : observed;
-  const char *purpose = j->options->gate ? "gate" : j->options->purpose == UH_AFTER ? "after" : "before";
+  const char *purpose = j->options->purpose == UH_GATE ? "gate" : j->options->purpose == UH_AFTER ? "after" : "before";
   int rc = uh_results_set_head(j->results, (const char *)sqlite3_column_text(st, 0),
                                (const char *)sqlite3_column_text(st, 1), purpose, facts_path, observed, j->now,
                                ended == 0 || sqlite3_column_int(st, 4) != 0, err);

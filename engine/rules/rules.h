@@ -37,7 +37,6 @@ bool uh_requirement_examined(const char *id); /* some registered check names it 
 struct uh_judge_options {
   int64_t now; /* UTC seconds: the observation's end for `report`, the present for the gate; 0: the observation's end */
   enum uh_purpose purpose;
-  bool gate;                           /* purpose is "gate" in the report */
   const char *const *UH_NULLABLE only; /* check ids, NULL-terminated */
   const char *const *UH_NULLABLE skip;
   int64_t fresh_for;                                     /* seconds; 0: the default of 24 h */

@@ -27,7 +27,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 # Calls that change something outside: only executors may reach ours, and only what lies below them in wire/ the
 # libraries'. Without an executor nobody may.
 WRITING = re.compile(r"^(ldap_(add|modify|delete|rename|modrdn|passwd|extended_operation)\w*"
-                     r"|uh_(http|ldap|graph|exo|exchange_online|wsman|psrp)_(write|change|modify|remove|delete)\w*)$")
+                     r"|uh_(http|ldap|graph|exo|exchange_online|wsman|psrp)_(write(?!r$)|change|modify|remove|delete)\w*)$")
 WRITE_INTENT = re.compile(r"\bUH_HTTP_WRITE\b")
 WRITERS = ("engine/wire/", "engine/executors/")
 # The libraries that reach the network, and the calls by which one would do without them.
