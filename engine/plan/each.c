@@ -49,6 +49,24 @@ int uh_step_each(struct uh_step_run *run, const char *sql,
   return r;
 }
 
+int uh_step_obstacles(struct uh_step_run *run, const char *sql, struct uh_err *err) {
+  enum { WHAT, SIDE, KIND, GUID, NAME, TEXT };
+  struct uh_query *query UH_CLEANUP(uh_query_freep) = NULL;
+  int r;
+  if (uh_step_query(run, sql, &query, err) < 0) return -1;
+  uh_query_bind_int(query, 1, uh_step_now(run));
+  while ((r = uh_query_next(query, err)) > 0) {
+    const struct uh_subject subject = {
+        .side = text(query, SIDE), .kind = text(query, KIND), .guid = text(query, GUID), .name = text(query, NAME)};
+    const char *what = text(query, WHAT), *words = text(query, TEXT);
+    int said = strcmp(what, "blocked") == 0 ? uh_step_blocked(run, err, "%s", words)
+               : strcmp(what, "note") == 0  ? uh_step_note(run, err, "%s", words)
+                                            : uh_step_owner(run, &subject, UH_OWNER_UNKNOWN, err, "%s", words);
+    if (said < 0) return -1;
+  }
+  return r;
+}
+
 void uh_step_list_clear(struct uh_step_list *list) {
   for (size_t i = 0; i < list->n; i++) free((void *)list->v[i]);
   free(list->v);

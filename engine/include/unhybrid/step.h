@@ -171,6 +171,9 @@ enum { UH_ROW_OWN = 6 };
 int uh_step_each(struct uh_step_run *run, const char *sql,
                  int (*UH_NULLABLE act)(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err),
                  struct uh_err *err);
+/* Walks the rows of a statement that tells what stands in the way: what ("blocked", "unknown": the object cannot be
+ * told apart, "note"), side, kind, guid, name, text. ?1 is now. */
+int uh_step_obstacles(struct uh_step_run *run, const char *sql, struct uh_err *err);
 /* A column that is a JSON array of texts: the list of a parameter. Zero-initialise; free with uh_step_list_clear().
  * NULL and anything else than an array of texts is an error. */
 #define UH_STEP_LIST_MAX 1000
