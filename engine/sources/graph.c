@@ -300,13 +300,15 @@ static int take_item(struct uh_graph_reader *r, const struct uh_graph_item *item
 static int read_principal(struct uh_graph_reader *r, struct uh_err *err) {
   if (!r->principal) return 0;
   uint8_t guid[UH_GUID_SIZE];
-  char path[200], id[UH_GUID_TEXT];
+  char path[240], id[UH_GUID_TEXT];
   if (!uh_guid_parse(r->principal, guid)) {
     uh_graph_report(r, false, false, UH_NOT_ASKED, "the service principal's id is no GUID");
     return 0;
   }
-  (void)snprintf(path, sizeof path, "servicePrincipals/%s?$select=id,appId,displayName,accountEnabled,keyCredentials",
-                 uh_guid_text(guid, id));
+  (void)snprintf(
+      path, sizeof path,
+      "servicePrincipals/%s?$select=id,appId,displayName,accountEnabled,servicePrincipalNames,keyCredentials",
+      uh_guid_text(guid, id));
   return list(r, path, false, uh_graph_on_done, err);
 }
 
@@ -332,7 +334,7 @@ static int read_small(struct uh_graph_source *s, struct uh_graph_reader *readers
     if (r == 0 && uh_observe_wants(s->observe, SIDE, readings[PRINCIPAL].kind))
       r = list(&readers[PRINCIPAL],
                "servicePrincipals(appId='" EXCHANGE_ONLINE
-               "')?$select=id,appId,displayName,accountEnabled,keyCredentials",
+               "')?$select=id,appId,displayName,accountEnabled,servicePrincipalNames,keyCredentials",
                false, uh_graph_on_done, err);
   } else {
     for (size_t i = 0; r == 0 && i < n; i++) r = take_item(&readers[wanted[i]], &items[i], err);
@@ -352,6 +354,8 @@ static int run(struct uh_graph_source *s, struct uh_err *err) {
     int (*read)(struct uh_graph_reader *reader, struct uh_err *err);
   } others[] = {
       {"GraphProvisioningError", "User.Read.All", read_errors},
+      {"GraphApplication", "Application.Read.All", uh_graph_applications},
+      {"GraphProxyPrincipal", "Application.Read.All", uh_graph_proxy_principals},
       {"GraphSynchronizationJob", "Synchronization.Read.All", uh_graph_sync_jobs},
       {CLIENT, "OnPremDirectorySynchronization.Read.All", read_client},
       {"GraphProvisioningAgent", "Policy.Read.HybridAuthentication", uh_graph_sync_agents},
@@ -394,7 +398,7 @@ const struct uh_source uh_source_graph = {
     .not_configured = uh_cloud_not_configured,
     .sets =
         "cloud:GraphOrganization cloud:GraphDomain cloud:GraphDirectorySynchronization cloud:GraphProvisioningError "
-        "cloud:GraphServicePrincipal cloud:GraphSynchronizationJob cloud:GraphProvisioningAgent "
+        "cloud:GraphServicePrincipal cloud:GraphApplication cloud:GraphProxyPrincipal cloud:GraphSynchronizationJob cloud:GraphProvisioningAgent "
         "cloud:" CLIENT,
     .after = "",
     .observe = observe,

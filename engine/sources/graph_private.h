@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef UH_GRAPH_PRIVATE_H
 #define UH_GRAPH_PRIVATE_H
-/* Inside the Graph source: what its two files share. */
+/* Inside the Graph source: what its files share. */
 #include "wire/graph.h"
 
 #include <jansson.h>
@@ -44,4 +44,8 @@ enum uh_answer uh_graph_answer(enum uh_graph_class cls);
 /* Cloud Sync's jobs and its agents. */
 int uh_graph_sync_jobs(struct uh_graph_reader *reader, struct uh_err *err);
 int uh_graph_sync_agents(struct uh_graph_reader *reader, struct uh_err *err);
+/* Applications that Exchange servers call themselves by, or that stand behind Application Proxy; the latter's
+ * principals. */
+int uh_graph_applications(struct uh_graph_reader *reader, struct uh_err *err);
+int uh_graph_proxy_principals(struct uh_graph_reader *reader, struct uh_err *err);
 #endif

@@ -212,6 +212,27 @@ def test_everything_is_read(tenant):
     assert not (counters["requests"] if isinstance(counters, dict) else counters), "an audit writes nothing"
 
 
+def test_applications_that_matter(tenant):
+    """Named as the dedicated one, asking for its role, or behind the proxy; the others of a tenant are not kept. No key."""
+    t = tenant()
+    role = [{"resourceAppId": "00000002-0000-0ff1-ce00-000000000000", "resourceAccess": [{"id": "dc890d15-9560-4a4c-9b7f-a736ec74ec40", "type": "Role"}]}]
+    proxy = ["WindowsAzureActiveDirectoryOnPremApp"]
+    key = {"keyId": "7b000000-1b2c-4d3e-8f40-000000000001", "type": "AsymmetricX509Cert", "usage": "Verify", "key": "TUlJQg=="}
+
+    def one(n, name, **more):
+        return {"id": f"5c000000-1b2c-4d3e-8f40-{n:012d}", "appId": f"9c4d2e1f-6a7b-4c8d-9e0f-{n:012d}", "displayName": name, **more}
+    held = t.control("GET", "state")["graph"]["servicePrincipals"]
+    t.control("POST", "state", {"graph": {
+        "applications": [one(1, "ExchangeServerApp-x", keyCredentials=[key]), one(2, "Backup", requiredResourceAccess=role),
+                         one(3, "agent", tags=proxy), *(one(n, "Other") for n in range(4, 1300))],
+        "servicePrincipals": held + [one(13, "agent", tags=proxy, homepage="https://x.msappproxy.net/"), one(14, "Other", tags=["HideApp"])]}})
+    facts = t.observe("cloud:GraphApplication", "cloud:GraphProxyPrincipal")
+    assert set(facts.states().values()) == {"complete"}, facts.states()
+    assert [a["displayName"] for a in facts.objects("GraphApplication")] == ["ExchangeServerApp-x", "Backup", "agent"]
+    assert [p["homepage"] for p in facts.objects("GraphProxyPrincipal")] == ["https://x.msappproxy.net/"]
+    assert "key" not in facts.objects("GraphApplication")[0]["keyCredentials"][0]
+
+
 def test_custom_attributes_keep_their_numbers(tenant):
     """The first element is number 1; what one of them does not tell is null, not empty; all of them untold is no value."""
     t = tenant()
