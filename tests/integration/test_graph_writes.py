@@ -277,7 +277,7 @@ def test_fabrikams_operator(tmp_path):
     try:
         client = Client(lab.state["cloud"]["info"])
         principal = client.graph("GET", f"/v1.0/servicePrincipals?$filter=appId eq '{EXCHANGE}'").json["value"][0]["id"]
-        key, = client.graph("GET", f"/v1.0/servicePrincipals/{principal}?$select=keyCredentials").json["keyCredentials"]
+        key, *_ = client.graph("GET", f"/v1.0/servicePrincipals/{principal}?$select=keyCredentials").json["keyCredentials"]
         thumbprint = x509.load_der_x509_certificate(base64.b64decode(key["key"])).fingerprint(hashes.SHA1()).hex()
         words = ("remove-keys", "principal", principal, "ours=" + key["keyId"], "cert=" + thumbprint)
         for how, said in (("--show", {"shows": 0}), (None, {"outcome": "applied"}), ("--show", {"shows": 1})):

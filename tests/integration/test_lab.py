@@ -111,6 +111,19 @@ def test_a_second_removal_finds_nothing(lab, person):
     assert len(written.of(lab)) == 2
 
 
+def test_drains_of_recipients_are_counted(lab, unhybrid):
+    """Each audit reads all recipients once, from every place; looking at one is no drain."""
+    snapshot.restore(lab, lab.clean)
+    for times in (1, 2):
+        unhybrid.audit(lab.path("fabrikam.yaml"))
+        counted = snapshot.drains(lab)
+        assert set(counted.values()) == {times}
+        assert {"cloud Get-Mailbox {}", "on-premises Get-Mailbox {}", "directory dc=fabrikam,dc=com"} <= set(counted)
+    snapshot.exchange(lab, "run", {"cmdlet": "Get-Mailbox", "parameters": {"Identity": "nobody@fabrikam.com"}})
+    snapshot.cloud(lab, "run", {"cmdlet": "Get-Mailbox", "parameters": {"Identity": "sales@fabrikam.com"}})
+    assert snapshot.drains(lab) == counted
+
+
 # ---- lag
 
 def connector(lab):

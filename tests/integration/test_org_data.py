@@ -17,7 +17,7 @@ from fixtures.orgs.generate import Organization
 from fixtures.orgs.recipients import guid
 
 ORGS = os.path.join(TOP, "fixtures", "orgs")
-NAMES = ("contoso", "fabrikam")
+NAMES = ("contoso", "fabrikam", "tailspin")
 
 
 def load(name, what):
