@@ -5,6 +5,7 @@
  * Who carries a change out: the writers that the public <unhybrid/writer.h> speaks of. This room alone reaches a
  * writing call of wire/.
  */
+#include <unhybrid/directory_writer.h>
 #include <unhybrid/graph_writer.h>
 #include <unhybrid/writer.h>
 
@@ -103,4 +104,23 @@ struct uh_graph_writer uh_graph_executor_writer(struct uh_graph_executor *execut
  * looks can disagree. */
 int uh_graph_shows(struct uh_graph_executor *executor, const struct uh_graph_change *change, struct uh_err *err);
 int uh_graph_check(const struct uh_graph_change *change, struct uh_err *err); /* as uh_exchange_server_check */
+
+/*
+ * Active Directory itself, over LDAP with TLS or sealing. Each object is looked at right before: GUID, place, class, what
+ * stands below it. Where the server is Active Directory it is then addressed by GUID, so that a rename in between changes
+ * nothing. A tree goes leaf by leaf, never by one request.
+ */
+struct uh_directory_executor_options {
+  const struct uh_config *config; /* operator.directory says who, directory where */
+  bool (*UH_NULLABLE cancelled)(void *user);
+  void *cancel_user;
+};
+struct uh_directory_executor;
+/* Nobody is asked before the first change. UH_ERR_CONFIG where no account is configured that may write. */
+int uh_directory_executor_open(const struct uh_directory_executor_options *options,
+                               struct uh_directory_executor **ret_executor, struct uh_err *err);
+struct uh_directory_executor *uh_directory_executor_free(struct uh_directory_executor *UH_NULLABLE executor);
+void uh_directory_executor_freep(struct uh_directory_executor **executor);
+struct uh_directory_writer uh_directory_executor_writer(struct uh_directory_executor *executor);
+int uh_directory_check(const struct uh_directory_change *change, struct uh_err *err); /* as uh_exchange_server_check */
 #endif

@@ -538,6 +538,7 @@ int uh_ldap_connect(const struct uh_ldap_options *o, struct uh_ldap **ret_ldap, 
     return -1;
   }
   l->bound = true;
+  l->guarded = o->protection != UH_LDAP_PROTECT_NONE;
   *ret_ldap = UH_TAKE(l);
   return 0;
 }

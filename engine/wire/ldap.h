@@ -94,6 +94,7 @@ struct uh_ldap_search {
   const char *const *attributes; /* NULL-terminated */
   unsigned page_size;            /* 0: not paged */
   unsigned security_parts;       /* SD-flags control: 1 owner, 2 group, 4 DACL, 8 SACL; 0: no control */
+  bool deleted;                  /* deleted objects too (show-deleted control) */
   /* Called for each entry, in the order received; -1 (with err) ends the search. */
   int (*entry)(void *user, const struct uh_ldap_entry *entry, struct uh_err *err);
   void (*UH_NULLABLE reference)(void *user, const char *url); /* a continuation reference, not followed */

@@ -6,6 +6,9 @@
 
 #include "wire/ldap.h"
 
+#define UH_LDAP_SHOW_DELETED "1.2.840.113556.1.4.417"
+#define UH_LDAP_SECURITY_PARTS "1.2.840.113556.1.4.801"
+
 struct uh_ldap_scratch; /* growing arrays of the search, kept from entry to entry */
 
 struct uh_ldap {
@@ -16,8 +19,9 @@ struct uh_ldap {
   struct ldap_conncb callbacks;
   char host[272]; /* host:port, for messages */
   int64_t requests;
-  bool bound;  /* from here on a new TCP connection would be an anonymous one: it is refused */
-  bool broken; /* nobody knows what still comes on it: no more requests */
+  bool bound;   /* from here on a new TCP connection would be an anonymous one: it is refused */
+  bool guarded; /* by TLS or sealing: writing is possible at all */
+  bool broken;  /* nobody knows what still comes on it: no more requests */
   int silence_seconds;
   bool (*stopped)(void *user);
   void *stopped_user;

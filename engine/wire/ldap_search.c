@@ -195,7 +195,7 @@ static int send_search(struct run *r, const char *base, int scope, const char *f
                        bool paged, int *ret_msgid, struct uh_err *err) {
   const struct uh_ldap_search *q = r->search;
   if (r->ldap->broken) return uh_ldap_result_error(r->ldap->host, "search", LDAP_SERVER_DOWN, NULL, err);
-  LDAPControl *controls[3] = {NULL};
+  LDAPControl *controls[4] = {NULL};
   unsigned n = 0;
   LDAPControl *page = NULL;
   /* Not critical: a server that does not know paging answers whole, or says that it cut; both are honest. */
@@ -204,8 +204,11 @@ static int send_search(struct run *r, const char *base, int scope, const char *f
   if (page) controls[n++] = page;
   unsigned parts = q->security_parts & 15u;
   char sd[5] = {0x30, 3, 2, 1, (char)parts}; /* SEQUENCE { INTEGER parts } */
-  LDAPControl security = {.ldctl_oid = (char *)(uintptr_t) "1.2.840.113556.1.4.801", .ldctl_value = {sizeof sd, sd}};
+  LDAPControl security = {.ldctl_oid = (char *)(uintptr_t)UH_LDAP_SECURITY_PARTS, .ldctl_value = {sizeof sd, sd}};
   if (parts) controls[n++] = &security;
+  /* Critical: without it a deleted object would pass for one that never was. */
+  LDAPControl deleted = {.ldctl_oid = (char *)(uintptr_t)UH_LDAP_SHOW_DELETED, .ldctl_iscritical = 1};
+  if (q->deleted) controls[n++] = &deleted;
   r->ldap->requests++;
   int rc = ldap_search_ext(r->ldap->ld, base, scope, filter, (char **)(uintptr_t)attributes, 0, controls, NULL, NULL,
                            LDAP_NO_LIMIT, ret_msgid);

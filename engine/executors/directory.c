@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changes Active Directory itself, with the operator's account. */
+#include "executors/directory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "case/config.h"
+#include "wire/ldap_write.h"
+
+#define DN_MAX 2048
+#define CONTEXTS_MAX 64
+#define PAGE 1000
+#define OID_ACTIVE_DIRECTORY "1.2.840.113556.1.4.800"
+#define EVERY_PART 7u /* of a security descriptor: owner, group, DACL. The audit list needs a right of its own */
+
+struct uh_directory_executor {
+  struct uh_directory_executor_options options;
+  struct uh_ldap *ldap;
+  bool active_directory; /* takes <GUID=..> for a name */
+  char *contexts[CONTEXTS_MAX];
+  size_t n_contexts;
+  char server[128];
+};
+
+int uh_directory_executor_open(const struct uh_directory_executor_options *options,
+                               struct uh_directory_executor **ret_executor, struct uh_err *err) {
+  const struct uh_config *c = options->config;
+  if (!c->operator_ || !c->operator_->directory || !(c->operator_->directory->url || c->directory)) {
+    (void)uh_fail(err, UH_ERR_CONFIG, "no account is configured that may change Active Directory");
+    uh_err_remedy(err, "add operator.directory to the configuration");
+    return -1;
+  }
+  struct uh_directory_executor *x = calloc(1, sizeof *x);
+  if (!x) return uh_fail_nomem(err);
+  x->options = *options;
+  *ret_executor = x;
+  return 0;
+}
+
+static void hang_up(struct uh_directory_executor *x) {
+  x->ldap = uh_ldap_free(x->ldap);
+  for (size_t i = 0; i < x->n_contexts; i++) free(x->contexts[i]);
+  x->n_contexts = 0;
+}
+
+struct uh_directory_executor *uh_directory_executor_free(struct uh_directory_executor *x) {
+  if (!x) return NULL;
+  hang_up(x);
+  free(x);
+  return NULL;
+}
+void uh_directory_executor_freep(struct uh_directory_executor **executor) {
+  *executor = uh_directory_executor_free(*executor);
+}
+
+/* ---- the connection ---- */
+
+static int on_root(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
+  struct uh_directory_executor *x = user;
+  const struct uh_ldap_attribute *contexts = uh_ldap_get(entry, "namingContexts");
+  const struct uh_ldap_attribute *capabilities = uh_ldap_get(entry, "supportedCapabilities");
+  const struct uh_ldap_value *host = uh_ldap_first(entry, "dnsHostName");
+  for (size_t i = 0; contexts && i < contexts->n && x->n_contexts < CONTEXTS_MAX; i++) {
+    x->contexts[x->n_contexts] = strdup(contexts->values[i].data);
+    if (!x->contexts[x->n_contexts]) return uh_fail_nomem(err);
+    x->n_contexts++;
+  }
+  for (size_t i = 0; capabilities && i < capabilities->n; i++)
+    x->active_directory = x->active_directory || strcmp(capabilities->values[i].data, OID_ACTIVE_DIRECTORY) == 0;
+  (void)snprintf(x->server, sizeof x->server, "%s", host ? host->data : uh_ldap_host(x->ldap));
+  return 0;
+}
+
+static int read_root(struct uh_directory_executor *x, struct uh_err *err) {
+  static const char *const attributes[] = {"namingContexts", "supportedCapabilities", "dnsHostName", NULL};
+  struct uh_ldap_search search = {.base = "",
+                                  .scope = UH_LDAP_BASE,
+                                  .filter = "(objectClass=*)",
+                                  .attributes = attributes,
+                                  .entry = on_root,
+                                  .user = x};
+  struct uh_ldap_outcome outcome;
+  x->active_directory = false;
+  int r = uh_ldap_search(x->ldap, &search, &outcome, err);
+  if (r < 0) return -1;
+  if (r != 0 || x->n_contexts == 0) return uh_fail(err, UH_ERR_UNAVAILABLE, "the directory names no part of itself");
+  return 0;
+}
+
+static int connect_once(struct uh_directory_executor *x, struct uh_err *err) {
+  UH_CLEANUP(uh_secret_freep) char *password = NULL;
+  const struct uh_directory_config *who = x->options.config->operator_->directory,
+                                   *where = x->options.config->directory;
+  const struct uh_directory_config *how = who->url ? who : where;
+  if (x->ldap && !uh_ldap_is_broken(x->ldap)) return 0;
+  hang_up(x);
+  if (who->bind == UH_BIND_SIMPLE && who->password_file && uh_secret_read(who->password_file, &password, err) < 0)
+    return -1;
+  struct uh_ldap_options options = {.url = how->url,
+                                    .protection = who->security == UH_LDAP_SEALED  ? UH_LDAP_PROTECT_SEALED
+                                                  : who->security == UH_LDAP_PLAIN ? UH_LDAP_PROTECT_NONE
+                                                                                   : UH_LDAP_PROTECT_TLS,
+                                    .gssapi = who->bind == UH_BIND_GSSAPI,
+                                    .user = who->user,
+                                    .password = password,
+                                    .ca_file = who->ca_file ? who->ca_file : how->ca_file,
+                                    .stopped = x->options.cancelled,
+                                    .stopped_user = x->options.cancel_user};
+  if (uh_ldap_connect(&options, &x->ldap, err) == 0 && read_root(x, err) == 0) return 0;
+  hang_up(x);
+  return -1;
+}
+
+/* ---- looking ---- */
+
+struct seen {
+  int64_t n;
+  char dn[DN_MAX], object_class[128];
+  bool critical, deleted, too_long;
+  uint8_t guid[UH_GUID_SIZE];
+};
+
+static const char *const looked_at[] = {"objectGUID", "objectClass", "isCriticalSystemObject", "isDeleted", NULL};
+
+static bool is_true(const struct uh_ldap_entry *entry, const char *name) {
+  const struct uh_ldap_value *value = uh_ldap_first(entry, name);
+  return value && strcasecmp(value->data, "TRUE") == 0;
+}
+
+/* Active Directory gives the classes from the top down; a server that does not is not believed to. */
+static void most_specific(const struct uh_ldap_entry *entry, char ret[128]) {
+  const struct uh_ldap_attribute *classes = uh_ldap_get(entry, "objectClass");
+  (void)snprintf(ret, 128, "%s", classes ? classes->values[classes->n - 1].data : "");
+}
+
+static bool has_class(const struct uh_ldap_entry *entry, const char *name) {
+  const struct uh_ldap_attribute *classes = uh_ldap_get(entry, "objectClass");
+  for (size_t i = 0; classes && i < classes->n; i++)
+    if (strcasecmp(classes->values[i].data, name) == 0) return true;
+  return false;
+}
+
+static bool take_guid(const struct uh_ldap_entry *entry, uint8_t ret[UH_GUID_SIZE]) {
+  const struct uh_ldap_value *guid = uh_ldap_first(entry, "objectGUID");
+  if (!guid || guid->size != UH_GUID_SIZE) return false;
+  memcpy(ret, guid->data, UH_GUID_SIZE);
+  return true;
+}
+
+struct looking {
+  struct seen *seen;
+  const struct uh_directory_change *change;
+};
+
+static int on_object(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
+  struct looking *l = user;
+  struct seen *s = l->seen;
+  (void)err;
+  uint8_t guid[UH_GUID_SIZE];
+  if (!take_guid(entry, guid) || memcmp(guid, l->change->guid, UH_GUID_SIZE) != 0) return 0;
+  s->n++;
+  s->too_long = entry->dn_size >= DN_MAX;
+  (void)snprintf(s->dn, sizeof s->dn, "%s", entry->dn);
+  s->critical = is_true(entry, "isCriticalSystemObject");
+  s->deleted = is_true(entry, "isDeleted");
+  /* A computer is a user too, and no server tells the order of classes for sure. */
+  if (has_class(entry, "computer"))
+    (void)snprintf(s->object_class, sizeof s->object_class, "computer");
+  else if (has_class(entry, l->change->object_class))
+    (void)snprintf(s->object_class, sizeof s->object_class, "%s", l->change->object_class);
+  else
+    most_specific(entry, s->object_class);
+  return 0;
+}
+
+static void guid_filter(const uint8_t guid[UH_GUID_SIZE], struct uh_str *out) {
+  uh_str_add(out, "(objectGUID=");
+  uh_ldap_filter_value(out, guid, UH_GUID_SIZE);
+  uh_str_addc(out, ')');
+}
+
+static void guid_name(const uint8_t guid[UH_GUID_SIZE], struct uh_str *out) {
+  uh_str_add(out, "<GUID=");
+  for (size_t i = 0; i < UH_GUID_SIZE; i++) uh_str_addf(out, "%02x", guid[i]);
+  uh_str_addc(out, '>');
+}
+
+/* Fills what is there of the object; n 0: nothing. deleted: among the deleted ones. */
+static int look(struct uh_directory_executor *x, const struct uh_directory_change *c, bool deleted, struct seen *ret,
+                struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str base = {0}, filter = {0};
+  struct looking looking = {ret, c};
+  *ret = (struct seen){0};
+  guid_name(c->guid, &base);
+  guid_filter(c->guid, &filter);
+  if (!uh_str_text(&base) || !uh_str_text(&filter)) return uh_fail_nomem(err);
+  struct uh_ldap_search search = {.base = base.s,
+                                  .scope = UH_LDAP_BASE,
+                                  .filter = "(objectClass=*)",
+                                  .attributes = looked_at,
+                                  .deleted = deleted,
+                                  .entry = on_object,
+                                  .user = &looking};
+  struct uh_ldap_outcome outcome;
+  if (x->active_directory) return uh_ldap_search(x->ldap, &search, &outcome, err) < 0 ? -1 : 0;
+  search.scope = UH_LDAP_SUBTREE;
+  search.filter = filter.s;
+  for (size_t i = 0; i < x->n_contexts; i++) {
+    search.base = x->contexts[i];
+    if (uh_ldap_search(x->ldap, &search, &outcome, err) < 0) return -1;
+  }
+  return 0;
+}
+
+/* "CN=a,DC=b" and "cn=A, dc=b" are one place; what is escaped is not looked into. */
+static bool same_place(const char *a, const char *b) {
+  for (bool after_comma = false;; a++, b++) {
+    for (; after_comma && *a == ' ';) a++;
+    for (; after_comma && *b == ' ';) b++;
+    if (strncasecmp(a, b, 1) != 0) return false;
+    if (!*a) return true;
+    after_comma = *a == ',';
+  }
+}
+
+static int left_alone(const struct uh_directory_change *c, struct uh_err *err, const char *why, const char *what) {
+  (void)uh_fail(err, UH_ERR_DATA, "left alone: %s%.300s", why, what);
+  uh_err_where(err, "%s", c->dn);
+  uh_err_remedy(err, "plan again: the directory has changed since");
+  return -1;
+}
+
+static int look_right_before(struct uh_directory_executor *x, const struct uh_directory_change *c, struct seen *ret,
+                             struct uh_change_result *result, struct uh_err *err) {
+  if (look(x, c, c->action == UH_DIRECTORY_REANIMATE, ret, err) < 0) return -1;
+  if (ret->n == 0) {
+    result->not_found = true;
+    (void)uh_fail(err, UH_ERR_DATA, "the object is not there");
+    uh_err_where(err, "%s", c->dn);
+    return -1;
+  }
+  if (ret->n > 1 || ret->too_long) return left_alone(c, err, "its GUID or its name cannot be relied on", "");
+  if (ret->critical) return left_alone(c, err, "the directory marks it as critical to itself", "");
+  if (strcasecmp(ret->object_class, c->object_class) != 0) return left_alone(c, err, "it is a ", ret->object_class);
+  if (c->action == UH_DIRECTORY_REANIMATE)
+    return ret->deleted ? 0 : left_alone(c, err, "it is not deleted, but at ", ret->dn);
+  return same_place(ret->dn, c->dn) ? 0 : left_alone(c, err, "it has been moved to ", ret->dn);
+}
+
+/* ---- what a refusal means ---- */
+
+/* Active Directory's text begins with a Windows code; the LDAP code says enough. What is missing depends on what was
+ * asked. */
+static int refused(const struct uh_directory_change *c, const struct uh_ldap_write_result *w,
+                   struct uh_change_result *result, struct uh_err *err) {
+  static const char *const rights[] = {
+      "Delete on the object, or Delete Child on what holds it; an object that is protected from "
+      "accidental deletion denies both",
+      "Write Property on the object", "Reanimate Tombstones on the domain, and Create Child where it comes back",
+      "Create Child on what holds it"};
+  enum { INSUFFICIENT_ACCESS = 50, NO_SUCH_OBJECT = 32, NOT_ALLOWED_ON_NONLEAF = 66 };
+  struct uh_err own = UH_ERR_INIT;
+  result->refused = w->code == INSUFFICIENT_ACCESS;
+  result->not_found = w->code == NO_SUCH_OBJECT;
+  (void)snprintf(result->message, sizeof result->message, "%s", w->text);
+  (void)snprintf(result->identity, sizeof result->identity, "LDAP %d", w->code);
+  if (result->refused) {
+    (void)uh_fail(&own, UH_ERR_DENIED, "the directory refuses to %s it (LDAP 50: %.200s)",
+                  uh_directory_action_name(c->action), w->text);
+    uh_err_remedy(&own, "the operator's account needs the right %s", rights[c->action]);
+  } else if (w->code == NOT_ALLOWED_ON_NONLEAF) {
+    (void)uh_fail(&own, UH_ERR_DATA, "something has come into it meanwhile (LDAP 66: %.200s)", w->text);
+    uh_err_remedy(&own, "plan again: the directory has changed since");
+  } else {
+    return -1; /* the error of the wire says it */
+  }
+  own.answer = UH_REFUSED;
+  uh_err_where(&own, "%s", c->dn);
+  *err = own;
+  return -1;
+}
+
+static int settle(const struct uh_directory_change *c, int r, const struct uh_ldap_write_result *w,
+                  struct uh_change_result *result, struct uh_err *err) {
+  switch (w->written) {
+    case UH_LDAP_NOT_SENT: result->outcome = result->objects ? UH_CHANGE_FAILED : UH_CHANGE_NOT_SENT; break;
+    case UH_LDAP_WRITTEN: result->outcome = UH_CHANGE_APPLIED; break;
+    case UH_LDAP_NOT_WRITTEN: result->outcome = UH_CHANGE_FAILED; break;
+    case UH_LDAP_UNKNOWN: result->outcome = UH_CHANGE_UNKNOWN; break;
+  }
+  return r < 0 && w->written == UH_LDAP_NOT_WRITTEN ? refused(c, w, result, err) : r;
+}
+
+/* ---- deleting ---- */
+
+struct leaf {
+  uint8_t guid[UH_GUID_SIZE];
+  char *dn;
+  size_t depth;
+};
+struct tree {
+  const struct uh_directory_change *change;
+  struct leaf *v;
+  size_t n;
+  const char *dn; /* of the root, as it was seen */
+};
+
+static void tree_clear(struct tree *t) {
+  for (size_t i = 0; i < t->n; i++) free(t->v[i].dn);
+  free(t->v);
+}
+
+static size_t depth_of(const char *dn) {
+  size_t n = 0;
+  for (const char *p = dn; *p; p++) {
+    if (*p == '\\' && p[1])
+      p++;
+    else if (*p == ',')
+      n++;
+  }
+  return n;
+}
+
+static bool listed(const struct uh_directory_change *c, const uint8_t guid[UH_GUID_SIZE]) {
+  for (size_t i = 0; i < c->n_tree; i++)
+    if (memcmp(c->tree[i], guid, UH_GUID_SIZE) == 0) return true;
+  return false;
+}
+
+static int on_leaf(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
+  struct tree *t = user;
+  struct leaf leaf = {.depth = depth_of(entry->dn)};
+  if (!take_guid(entry, leaf.guid)) return left_alone(t->change, err, "an object below it has no GUID: ", entry->dn);
+  if (memcmp(leaf.guid, t->change->guid, UH_GUID_SIZE) == 0) return 0;
+  if (!listed(t->change, leaf.guid))
+    return left_alone(t->change, err, "below it is something that was not listed: ", entry->dn);
+  if (is_true(entry, "isCriticalSystemObject"))
+    return left_alone(t->change, err, "below it is something that is critical to the directory: ", entry->dn);
+  if (t->n == UH_DIRECTORY_TREE_MAX) return left_alone(t->change, err, "there is too much below it", "");
+  struct leaf *grown = reallocarray(t->v, t->n + 1, sizeof *grown);
+  if (!grown) return uh_fail_nomem(err);
+  t->v = grown;
+  leaf.dn = strdup(entry->dn);
+  if (!leaf.dn) return uh_fail_nomem(err);
+  t->v[t->n++] = leaf;
+  return 0;
+}
+
+static int deepest_first(const void *a, const void *b) {
+  const struct leaf *x = a, *y = b;
+  return x->depth == y->depth ? strcmp(x->dn, y->dn) : x->depth < y->depth ? 1 : -1;
+}
+
+static int read_tree(struct uh_directory_executor *x, struct tree *t, struct uh_err *err) {
+  struct uh_ldap_search search = {.base = t->dn,
+                                  .scope = UH_LDAP_SUBTREE,
+                                  .filter = "(objectClass=*)",
+                                  .attributes = looked_at,
+                                  .page_size = PAGE,
+                                  .entry = on_leaf,
+                                  .user = t};
+  struct uh_ldap_outcome outcome;
+  if (uh_ldap_search(x->ldap, &search, &outcome, err) < 0) return -1;
+  if (outcome.damaged || outcome.references)
+    return left_alone(t->change, err, "what stands below it could not be read in full", "");
+  qsort(t->v, t->n, sizeof *t->v, deepest_first);
+  return 0;
+}
+
+static int delete_one(struct uh_directory_executor *x, const struct uh_directory_change *c,
+                      const uint8_t guid[UH_GUID_SIZE], const char *dn, struct uh_change_result *result,
+                      struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str name = {0};
+  struct uh_ldap_write_result w;
+  if (x->active_directory)
+    guid_name(guid, &name);
+  else
+    uh_str_add(&name, dn);
+  if (!uh_str_text(&name)) return uh_fail_nomem(err);
+  int r = uh_ldap_delete(x->ldap, name.s, &w, err);
+  if (r == 0) result->objects++;
+  return settle(c, r, &w, result, err);
+}
+
+static int delete_tree(struct uh_directory_executor *x, const struct uh_directory_change *c, const struct seen *seen,
+                       struct uh_change_result *result, struct uh_err *err) {
+  UH_CLEANUP(tree_clear) struct tree t = {.change = c, .dn = seen->dn};
+  if (read_tree(x, &t, err) < 0) return -1;
+  for (size_t i = 0; i < t.n; i++)
+    if (delete_one(x, c, t.v[i].guid, t.v[i].dn, result, err) < 0) {
+      if (result->objects && result->outcome != UH_CHANGE_UNKNOWN) result->outcome = UH_CHANGE_FAILED;
+      return -1;
+    }
+  return delete_one(x, c, c->guid, seen->dn, result, err);
+}
+
+/* ---- editing ---- */
+
+static struct uh_ldap_mod *mods_of(const struct uh_directory_edit *edits, size_t n, size_t before,
+                                   struct uh_ldap_value **ret_values) {
+  static const enum uh_ldap_mod_type types[] = {UH_LDAP_MOD_DELETE, UH_LDAP_MOD_ADD, UH_LDAP_MOD_REPLACE};
+  size_t values = 0, at = 0;
+  for (size_t i = 0; i < n; i++) values += edits[i].n;
+  struct uh_ldap_mod *mods = calloc(before + n + 1, sizeof *mods);
+  struct uh_ldap_value *v = calloc(values + 1, sizeof *v);
+  if (!mods || !v) {
+    free(mods);
+    free(v);
+    return NULL;
+  }
+  for (size_t i = 0; i < n; i++) {
+    mods[before + i] = (struct uh_ldap_mod){types[edits[i].type], edits[i].attribute, v + at, edits[i].n};
+    for (size_t k = 0; k < edits[i].n; k++)
+      v[at++] = (struct uh_ldap_value){edits[i].values[k].data, edits[i].values[k].size};
+  }
+  *ret_values = v;
+  return mods;
+}
+
+static unsigned security_parts(const struct uh_directory_change *c) {
+  for (size_t i = 0; i < c->n_edits; i++)
+    if (strcasecmp(c->edits[i].attribute, "nTSecurityDescriptor") == 0) return EVERY_PART;
+  return 0;
+}
+
+static int modify(struct uh_directory_executor *x, const struct uh_directory_change *c, const char *dn,
+                  struct uh_change_result *result, struct uh_err *err) {
+  UH_CLEANUP(uh_freep) struct uh_ldap_value *values = NULL;
+  UH_CLEANUP(uh_freep) struct uh_ldap_mod *mods = mods_of(c->edits, c->n_edits, 0, &values);
+  struct uh_ldap_write_result w;
+  if (!mods) return uh_fail_nomem(err);
+  int r = uh_ldap_modify(x->ldap, dn, mods, c->n_edits, false, security_parts(c), &w, err);
+  if (r == 0) result->objects = 1;
+  return settle(c, r, &w, result, err);
+}
+
+/*
+ * First the object comes back, with what its tombstone kept, then it gets what it lacks: so GUID and SID are there even
+ * where an attribute is refused. The outcome of a second request that fails is FAILED: a part has been done.
+ */
+static int reanimate(struct uh_directory_executor *x, const struct uh_directory_change *c, const char *dn,
+                     struct uh_change_result *result, struct uh_err *err) {
+  struct uh_ldap_value place = {c->dn, strlen(c->dn)};
+  const struct uh_ldap_mod back[] = {{UH_LDAP_MOD_DELETE, "isDeleted", NULL, 0},
+                                     {UH_LDAP_MOD_REPLACE, "distinguishedName", &place, 1}};
+  struct uh_ldap_write_result w;
+  int r = uh_ldap_modify(x->ldap, dn, back, 2, true, 0, &w, err);
+  if (settle(c, r, &w, result, err) < 0) return -1;
+  result->objects = 1;
+  if (c->n_edits == 0) return 0;
+  r = modify(x, c, c->dn, result, err);
+  if (r < 0 && result->outcome == UH_CHANGE_NOT_SENT) result->outcome = UH_CHANGE_FAILED;
+  return r;
+}
+
+static int add(struct uh_directory_executor *x, const struct uh_directory_change *c, struct uh_change_result *result,
+               struct uh_err *err) {
+  UH_CLEANUP(uh_freep) struct uh_ldap_value *values = NULL;
+  UH_CLEANUP(uh_freep) struct uh_ldap_mod *mods = mods_of(c->edits, c->n_edits, 0, &values);
+  struct uh_ldap_write_result w;
+  if (!mods) return uh_fail_nomem(err);
+  int r = uh_ldap_write_new(x->ldap, c->dn, mods, c->n_edits, &w, err);
+  if (r == 0) result->objects = 1;
+  return settle(c, r, &w, result, err);
+}
+
+static int change(void *user, const struct uh_directory_change *c, struct uh_change_result *result,
+                  struct uh_err *err) {
+  struct uh_directory_executor *x = user;
+  struct seen seen;
+  *result = (struct uh_change_result){0};
+  if (uh_directory_check(c, err) < 0 || connect_once(x, err) < 0) return -1;
+  (void)snprintf(result->server, sizeof result->server, "%s", x->server);
+  if (c->action == UH_DIRECTORY_ADD) return add(x, c, result, err);
+  if (look_right_before(x, c, &seen, result, err) < 0) return -1;
+  switch (c->action) {
+    case UH_DIRECTORY_DELETE: return delete_tree(x, c, &seen, result, err);
+    case UH_DIRECTORY_MODIFY: return modify(x, c, seen.dn, result, err);
+    case UH_DIRECTORY_REANIMATE: return reanimate(x, c, seen.dn, result, err);
+    case UH_DIRECTORY_ADD: break;
+  }
+  return -1;
+}
+
+struct uh_directory_writer uh_directory_executor_writer(struct uh_directory_executor *executor) {
+  return (struct uh_directory_writer){change, executor};
+}

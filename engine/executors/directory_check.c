@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What of Active Directory may be changed at all, whatever a step asks for: a closed list of classes, where they stand,
+ * and the attributes that may be edited. Recipients, computers, domains and the schema are not on it.
+ */
+#include <stdio.h>
+#include <strings.h>
+
+#include "executors/directory.h"
+
+#define SERVICES ",CN=Services,CN=Configuration,DC="
+#define EXCHANGE ",CN=Microsoft Exchange" SERVICES
+#define AUTODISCOVER ",CN=Microsoft Exchange Autodiscover" SERVICES
+#define SECURITY_GROUPS ",OU=Microsoft Exchange Security Groups,DC="
+#define SYSTEM_OBJECTS ",CN=Microsoft Exchange System Objects,DC="
+
+/* A class that may be deleted, and a part of the names of those objects. */
+static const struct {
+  const char *object_class, *within;
+  const char *named; /* the name begins so; "" any */
+} deletable[] = {
+    /* Anything below the organisation, and it itself: msExchContainer, msExchRoutingSMTPConnector.. */
+    {"msExch*", EXCHANGE, ""},
+    {"container", EXCHANGE, ""},
+    {"serviceConnectionPoint", EXCHANGE, ""},
+    {"msExchConfigurationContainer", SERVICES, "Microsoft Exchange"},
+    {"msExchConfigurationContainer", SERVICES, "Microsoft Exchange Autodiscover"},
+    {"container", SERVICES, "Microsoft Exchange Autodiscover"},
+    {"serviceConnectionPoint", AUTODISCOVER, ""},
+    {"group", SECURITY_GROUPS, ""},
+    {"organizationalUnit", ",DC=", "Microsoft Exchange Security Groups"},
+    {"msExchSystemObjectsContainer", ",DC=", "Microsoft Exchange System Objects"},
+    {"msExch*", SYSTEM_OBJECTS, ""},
+    {"publicFolder", SYSTEM_OBJECTS, ""},
+    {"group", SYSTEM_OBJECTS, "Exchange Install Domain Servers"},
+    {"container", SYSTEM_OBJECTS, "Monitoring Mailboxes"},
+    {"user", SYSTEM_OBJECTS, "HealthMailbox"},
+    {"user", ",DC=", "HealthMailbox"},
+    {"user", ",DC=", "SystemMailbox{"},
+    {"user", ",DC=", "DiscoverySearchMailbox"},
+    {"user", ",DC=", "FederatedEmail."},
+    {"user", ",DC=", "Migration."},
+};
+
+static const struct {
+  const char *object_class, *attribute;
+} editable[] = {
+    {"msExchConfigurationContainer", "otherWellKnownObjects"},
+    {"msExchFedOrgId", "msExchFedAccountNamespace"},
+    {"msExchFedOrgId", "msExchFedDelegationTrust"},
+    {"msExchFedOrgId", "msExchFedIsEnabled"},
+    {"msExchAcceptedDomain", "msExchFedAcceptedDomainLink"},
+    {"serviceConnectionPoint", "serviceBindingInformation"},
+    {"serviceConnectionPoint", "keywords"},
+};
+
+const char *uh_directory_action_name(enum uh_directory_action action) {
+  static const char *const names[] = {"delete", "modify", "reanimate", "add"};
+  return (unsigned)action < sizeof names / sizeof *names ? names[action] : "unknown";
+}
+
+/* "msExch*" or the class itself. */
+static bool class_fits(const char *pattern, const char *object_class) {
+  size_t n = strcspn(pattern, "*");
+  return strncasecmp(pattern, object_class, n) == 0 && (pattern[n] || !object_class[n]);
+}
+
+/* The object's own name: "CN=a\,b,CN=c": "a\,b". */
+static size_t own_name(const char *dn, const char **ret_name) {
+  const char *equals = strchr(dn, '=');
+  *ret_name = equals ? equals + 1 : dn + strlen(dn);
+  size_t n = 0;
+  while ((*ret_name)[n] && (*ret_name)[n] != ',') n += (*ret_name)[n] == '\\' && (*ret_name)[n + 1] ? 2 : 1;
+  return n;
+}
+
+/* Whether the DN goes on so at one of its commas; an escaped one is a part of a name, which says nothing of the place.
+ */
+static bool stands_within(const char *dn, const char *within) {
+  size_t n = strlen(within);
+  for (; *dn; dn++) {
+    if (*dn == '\\' && dn[1])
+      dn++;
+    else if (*dn == ',' && strncasecmp(dn, within, n) == 0)
+      return true;
+  }
+  return false;
+}
+
+static bool may_delete(const char *object_class, const char *dn) {
+  const char *name;
+  size_t n = own_name(dn, &name);
+  for (size_t i = 0; i < sizeof deletable / sizeof *deletable; i++) {
+    size_t prefix = strlen(deletable[i].named);
+    if (!class_fits(deletable[i].object_class, object_class)) continue;
+    if (n < prefix || strncasecmp(name, deletable[i].named, prefix) != 0) continue;
+    if (stands_within(name + n, deletable[i].within)) return true;
+  }
+  return false;
+}
+
+bool uh_directory_may_delete(const char *object_class, const char *dn) {
+  return !stands_within(dn, ",CN=Schema,CN=Configuration,") && may_delete(object_class, dn);
+}
+
+static bool may_edit(const char *object_class, const char *attribute) {
+  for (size_t i = 0; i < sizeof editable / sizeof *editable; i++)
+    if (strcasecmp(editable[i].object_class, object_class) == 0 && strcasecmp(editable[i].attribute, attribute) == 0)
+      return true;
+  return false;
+}
+
+static int wrong(const struct uh_directory_change *c, const char *why, struct uh_err *err) {
+  (void)uh_fail(err, UH_ERR_INTERNAL, "%s is not sent: %s", uh_directory_action_name(c->action), why);
+  uh_err_where(err, "%s", c->dn ? c->dn : "");
+  return -1;
+}
+
+static int check_edits(const struct uh_directory_change *c, struct uh_err *err) {
+  for (size_t i = 0; i < c->n_edits; i++) {
+    const struct uh_directory_edit *e = &c->edits[i];
+    if (!e->attribute || !*e->attribute || (e->n && !e->values)) return wrong(c, "an attribute is not told", err);
+    if (e->type != UH_DIRECTORY_REPLACE_VALUES && e->n == 0) return wrong(c, "an attribute's values are missing", err);
+    if (c->action == UH_DIRECTORY_MODIFY && !may_edit(c->object_class, e->attribute)) {
+      (void)uh_fail(err, UH_ERR_INTERNAL, "modify is not sent: %.80s of a %.80s is never edited", e->attribute,
+                    c->object_class);
+      uh_err_where(err, "%s", c->dn);
+      return -1;
+    }
+    if (c->action == UH_DIRECTORY_ADD && e->type != UH_DIRECTORY_GIVE_VALUES)
+      return wrong(c, "a new object only gets values", err);
+  }
+  return 0;
+}
+
+int uh_directory_check(const struct uh_directory_change *c, struct uh_err *err) {
+  static const uint8_t nothing[UH_GUID_SIZE];
+  bool edits = c->action == UH_DIRECTORY_MODIFY || c->action == UH_DIRECTORY_ADD;
+  if ((unsigned)c->action > UH_DIRECTORY_ADD) return wrong(c, "no such action", err);
+  if (!c->dn || !*c->dn || !c->object_class || !*c->object_class) return wrong(c, "the object is not named", err);
+  if ((c->action == UH_DIRECTORY_ADD) != !c->guid)
+    return wrong(c, "it needs the object's GUID, a new one has none", err);
+  if (c->guid && memcmp(c->guid, nothing, sizeof nothing) == 0) return wrong(c, "the object's GUID is zero", err);
+  if (c->n_tree > UH_DIRECTORY_TREE_MAX || c->n_edits > UH_DIRECTORY_EDITS_MAX)
+    return wrong(c, "it lists too much", err);
+  if (c->n_tree && c->action != UH_DIRECTORY_DELETE) return wrong(c, "only a deletion has a tree", err);
+  if (edits && c->n_edits == 0) return wrong(c, "nothing is to be changed", err);
+  if (c->action == UH_DIRECTORY_DELETE && c->n_edits) return wrong(c, "a deletion edits nothing", err);
+  if (c->action != UH_DIRECTORY_MODIFY && !uh_directory_may_delete(c->object_class, c->dn))
+    return wrong(c, "objects of this class at this place are never touched", err);
+  return check_edits(c, err);
+}
