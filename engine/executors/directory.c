@@ -12,7 +12,8 @@
 #define DN_MAX 2048
 #define CONTEXTS_MAX 64
 #define PAGE 1000
-#define OID_ACTIVE_DIRECTORY "1.2.840.113556.1.4.800"
+/* Who knows this control knows <GUID=..> too; what a server calls itself proves nothing. */
+#define OID_SHOW_DELETED "1.2.840.113556.1.4.417"
 #define EVERY_PART 7u /* of a security descriptor: owner, group, DACL. The audit list needs a right of its own */
 
 struct uh_directory_executor {
@@ -60,21 +61,21 @@ void uh_directory_executor_freep(struct uh_directory_executor **executor) {
 static int on_root(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
   struct uh_directory_executor *x = user;
   const struct uh_ldap_attribute *contexts = uh_ldap_get(entry, "namingContexts");
-  const struct uh_ldap_attribute *capabilities = uh_ldap_get(entry, "supportedCapabilities");
+  const struct uh_ldap_attribute *controls = uh_ldap_get(entry, "supportedControl");
   const struct uh_ldap_value *host = uh_ldap_first(entry, "dnsHostName");
   for (size_t i = 0; contexts && i < contexts->n && x->n_contexts < CONTEXTS_MAX; i++) {
     x->contexts[x->n_contexts] = strdup(contexts->values[i].data);
     if (!x->contexts[x->n_contexts]) return uh_fail_nomem(err);
     x->n_contexts++;
   }
-  for (size_t i = 0; capabilities && i < capabilities->n; i++)
-    x->active_directory = x->active_directory || strcmp(capabilities->values[i].data, OID_ACTIVE_DIRECTORY) == 0;
+  for (size_t i = 0; controls && i < controls->n; i++)
+    x->active_directory = x->active_directory || strcmp(controls->values[i].data, OID_SHOW_DELETED) == 0;
   (void)snprintf(x->server, sizeof x->server, "%s", host ? host->data : uh_ldap_host(x->ldap));
   return 0;
 }
 
 static int read_root(struct uh_directory_executor *x, struct uh_err *err) {
-  static const char *const attributes[] = {"namingContexts", "supportedCapabilities", "dnsHostName", NULL};
+  static const char *const attributes[] = {"namingContexts", "supportedControl", "dnsHostName", NULL};
   struct uh_ldap_search search = {.base = "",
                                   .scope = UH_LDAP_BASE,
                                   .filter = "(objectClass=*)",
@@ -214,17 +215,6 @@ static int look(struct uh_directory_executor *x, const struct uh_directory_chang
   return 0;
 }
 
-/* "CN=a,DC=b" and "cn=A, dc=b" are one place; what is escaped is not looked into. */
-static bool same_place(const char *a, const char *b) {
-  for (bool after_comma = false;; a++, b++) {
-    for (; after_comma && *a == ' ';) a++;
-    for (; after_comma && *b == ' ';) b++;
-    if (strncasecmp(a, b, 1) != 0) return false;
-    if (!*a) return true;
-    after_comma = *a == ',';
-  }
-}
-
 static int left_alone(const struct uh_directory_change *c, struct uh_err *err, const char *why, const char *what) {
   (void)uh_fail(err, UH_ERR_DATA, "left alone: %s%.300s", why, what);
   uh_err_where(err, "%s", c->dn);
@@ -246,7 +236,7 @@ static int look_right_before(struct uh_directory_executor *x, const struct uh_di
   if (strcasecmp(ret->object_class, c->object_class) != 0) return left_alone(c, err, "it is a ", ret->object_class);
   if (c->action == UH_DIRECTORY_REANIMATE)
     return ret->deleted ? 0 : left_alone(c, err, "it is not deleted, but at ", ret->dn);
-  return same_place(ret->dn, c->dn) ? 0 : left_alone(c, err, "it has been moved to ", ret->dn);
+  return strcasecmp(ret->dn, c->dn) == 0 ? 0 : left_alone(c, err, "it has been moved to ", ret->dn);
 }
 
 /* ---- what a refusal means ---- */
