@@ -172,25 +172,18 @@ static const struct uh_rule accepted[] = {{"cloud", "cloud:AcceptedDomain", acce
   "  SELECT DISTINCT domain_key(" DOMAIN_TOLD ") AS domain" \
   "   FROM object"                                          \
   "   WHERE side = 'cloud' AND kind = 'AcceptedDomain' AND has_word(prop(json, 'DomainType'), 'InternalRelay'))"
-/* Most addresses are told apart by their text; the key, which is dear, decides about the others. */
-#define IN_RELAY                                                                                      \
-  "EXISTS (SELECT 1 FROM relay WHERE (a.value LIKE '%@' || domain || '%' OR a.value GLOB '*[^ -~]*')" \
-  " AND domain_of(a.value) = domain)"
-#define OWN_MAILBOX                                  \
-  "coalesce(recipient_type_details & 75317091786752" \
-  " OR dn LIKE 'CN=HealthMailbox%' OR dn LIKE 'CN=SystemMailbox%' OR dn LIKE 'CN=PublicFolderMailboxes.%', 0)"
 static const char relay_sql[] = RELAY
     ", there AS MATERIALIZED ("
     "  SELECT address_key(a.value) AS address"
     "   FROM exchange_recipient r, json_each(r.addresses) a"
     "   WHERE EXISTS (SELECT 1 FROM relay)"
     "     AND r.side = 'cloud' AND r.listing NOT IN ('SoftDeletedMailbox', 'InactiveMailboxOnly')"
-    "     AND " IN_RELAY "),"
+    "     AND " UH_SQL_IN_RELAY "),"
     " missing AS ("
     "  SELECT r.fact, group_concat(DISTINCT address_key(a.value)) AS addresses"
     "   FROM directory_recipient r, json_each(r.addresses) a"
     "   WHERE EXISTS (SELECT 1 FROM relay)"
-    "     AND " IN_RELAY " AND address_key(a.value) NOT IN (SELECT address FROM there)"
+    "     AND " UH_SQL_IN_RELAY " AND address_key(a.value) NOT IN (SELECT address FROM there)"
     "   GROUP BY r.fact),"
     /* A recipient in the cloud whose addresses were not obtained may have the missing one. */
     " untold(cloud) AS MATERIALIZED ("
@@ -217,7 +210,7 @@ static const char relay_sql[] = RELAY
     " FROM directory_recipient r LEFT JOIN missing ON missing.fact = r.fact, untold"
     " WHERE EXISTS (SELECT 1 FROM relay)"
     "   AND (missing.addresses IS NOT NULL OR r.addresses IS NULL)"
-    "   AND NOT " OWN_MAILBOX;
+    "   AND NOT " UH_SQL_OWN_MAILBOX;
 static const char relay_applies[] = RELAY
     " SELECT CASE"
     "   WHEN EXISTS (SELECT 1 FROM relay) THEN 1"

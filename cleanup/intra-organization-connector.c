@@ -5,17 +5,13 @@
 #include <unhybrid/step.h>
 #include <unhybrid/step_sql.h>
 
-static enum uh_executor executor(const struct uh_subject *subject) {
-  return strcmp(subject->side, "cloud") == 0 ? UH_BY_EXCHANGE_ONLINE : UH_BY_EXCHANGE_SERVER;
-}
-
 static int remove_it(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
   const struct uh_change changes[] = {{.cmdlet = "Remove-IntraOrganizationConnector"}, {0}};
   const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
   const struct uh_action action = {
       .subject = row->subject,
       .verb = UH_VERB_REMOVE,
-      .executor = executor(&row->subject),
+      .executor = UH_BY_SIDE(row->subject.side),
       .reversible = UH_REVERSIBLE_NEW,
       .changes = changes,
       .expect = expect,
@@ -35,7 +31,7 @@ static int reduce(struct uh_step_run *run, const struct uh_step_row *row, const 
   uh_step_expect_lacks("TargetAddressDomains", gone, expect);
   const struct uh_action action = {.subject = row->subject,
                                    .verb = UH_VERB_REDUCE,
-                                   .executor = executor(&row->subject),
+                                   .executor = UH_BY_SIDE(row->subject.side),
                                    .reversible = UH_REVERSIBLE,
                                    .changes = changes,
                                    .expect = expect,

@@ -27,6 +27,16 @@
 
 /* An object in Active Directory that cannot be a mailbox, whatever its recipient type. */
 #define UH_SQL_NO_MAILBOX "lower(class) IN ('group', 'contact', 'publicfolder', 'msexchdynamicdistributionlist')"
+/* Exchange's own mailboxes in Active Directory, which are never synchronised: system attendant, system, arbitration,
+ * discovery, monitoring, audit log, aux audit log. */
+#define UH_SQL_OWN_MAILBOX                           \
+  "coalesce(recipient_type_details & 75317091786752" \
+  " OR dn LIKE 'CN=HealthMailbox%' OR dn LIKE 'CN=SystemMailbox%' OR dn LIKE 'CN=PublicFolderMailboxes.%', 0)"
+/* The address a.value is in a domain of relay(domain). Most are told apart by their text; the key, which is dear,
+ * decides about the others. */
+#define UH_SQL_IN_RELAY                                                                               \
+  "EXISTS (SELECT 1 FROM relay WHERE (a.value LIKE '%@' || domain || '%' OR a.value GLOB '*[^ -~]*')" \
+  " AND domain_of(a.value) = domain)"
 /* A property is true; NULL when it was not obtained. */
 #define UH_SQL_TRUE(name) "(lower(prop(json, '" name "')) IN ('1', 'true'))"
 

@@ -24,6 +24,9 @@ enum uh_phase { UH_PHASE_BEFORE_UNINSTALL, UH_PHASE_UNINSTALL, UH_PHASE_AFTER_UN
  * there; the commands shown are then the same. */
 enum uh_executor { UH_BY_EXCHANGE_SERVER, UH_BY_EXCHANGE_ONLINE, UH_BY_GRAPH, UH_BY_DIRECTORY, UH_BY_OPERATOR };
 
+/* Who runs a cmdlet on an object of this side. */
+#define UH_BY_SIDE(side) (strcmp((side), "cloud") == 0 ? UH_BY_EXCHANGE_ONLINE : UH_BY_EXCHANGE_SERVER)
+
 enum uh_verb {
   UH_VERB_REMOVE,  /* the object goes */
   UH_VERB_REDUCE,  /* a part of it goes: what it shares with others stays */

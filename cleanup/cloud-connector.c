@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hybrid connectors in Exchange Online, the hidden ones too. */
+#include <string.h>
+
+#include <unhybrid/step.h>
+#include <unhybrid/step_sql.h>
+
+static bool inbound(const struct uh_subject *subject) {
+  return strcmp(subject->kind, "InboundConnector") == 0;
+}
+
+static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
+  bool in = inbound(&row->subject);
+  const struct uh_change changes[] = {{.cmdlet = in ? "Remove-InboundConnector" : "Remove-OutboundConnector"}, {0}};
+  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
+  const struct uh_action action = {
+      .subject = row->subject,
+      .verb = UH_VERB_REMOVE,
+      .executor = UH_BY_EXCHANGE_ONLINE,
+      .reversible = UH_REVERSIBLE_NEW,
+      .changes = changes,
+      .expect = expect,
+      .why = row->reason,
+      .effect =
+          in ? "Mail from the server is a stranger's to Exchange Online: what relays through it is refused with "
+               "550 5.7.64 TenantAttribution, and internal senders look external."
+             : "Exchange Online has no way to the server any more: mail that still had to get there stays queued, "
+               "for days, before it comes back.",
+      .after = "soft-disable"};
+  if (row->owner == UH_OWNER_SHARED)
+    return uh_step_note(run, err, "The connector %s stays: %s.", row->subject.name, row->reason);
+  return uh_step_action(run, &action, err);
+}
+
+static int discover(struct uh_step_run *run, struct uh_err *err) {
+  return uh_step_each(run, UH_SQL_STEP_CONNECTOR, act, err);
+}
+
+static int undo(struct uh_undo *undo, struct uh_err *err) {
+  static const struct uh_undo_parameter in[] = {{"Name", UH_VALUE_TEXT, NULL, false},
+                                                {"SenderDomains", UH_VALUE_TEXTS, NULL, false},
+                                                {"AssociatedAcceptedDomains", UH_VALUE_TEXTS, NULL, false},
+                                                {"ClientHostNames", UH_VALUE_TEXTS, NULL, false},
+                                                {"CloudServicesMailEnabled", UH_VALUE_BOOL, NULL, false},
+                                                {"Comment", UH_VALUE_TEXT, NULL, false},
+                                                {"ConnectorSource", UH_VALUE_TEXT, NULL, false},
+                                                {"ConnectorType", UH_VALUE_TEXT, NULL, false},
+                                                {"EFSkipIPs", UH_VALUE_TEXTS, NULL, false},
+                                                {"EFSkipLastIP", UH_VALUE_BOOL, NULL, false},
+                                                {"EFSkipMailGateway", UH_VALUE_TEXTS, NULL, false},
+                                                {"EFTestMode", UH_VALUE_BOOL, NULL, false},
+                                                {"EFUsers", UH_VALUE_TEXTS, NULL, false},
+                                                {"Enabled", UH_VALUE_BOOL, NULL, false},
+                                                {"RequireTls", UH_VALUE_BOOL, NULL, false},
+                                                {"RestrictDomainsToCertificate", UH_VALUE_BOOL, NULL, false},
+                                                {"RestrictDomainsToIPAddresses", UH_VALUE_BOOL, NULL, false},
+                                                {"ScanAndDropRecipients", UH_VALUE_TEXTS, NULL, false},
+                                                {"SenderIPAddresses", UH_VALUE_TEXTS, NULL, false},
+                                                {"TlsSenderCertificateName", UH_VALUE_TEXT, NULL, false},
+                                                {"TreatMessagesAsInternal", UH_VALUE_BOOL, NULL, false},
+                                                {"TrustedOrganizations", UH_VALUE_TEXTS, NULL, false},
+                                                {0}};
+  static const struct uh_undo_parameter out[] = {{"Name", UH_VALUE_TEXT, NULL, false},
+                                                 {"AllAcceptedDomains", UH_VALUE_BOOL, NULL, false},
+                                                 {"CloudServicesMailEnabled", UH_VALUE_BOOL, NULL, false},
+                                                 {"Comment", UH_VALUE_TEXT, NULL, false},
+                                                 {"ConnectorSource", UH_VALUE_TEXT, NULL, false},
+                                                 {"ConnectorType", UH_VALUE_TEXT, NULL, false},
+                                                 {"Enabled", UH_VALUE_BOOL, NULL, false},
+                                                 {"IsTransportRuleScoped", UH_VALUE_BOOL, NULL, false},
+                                                 {"MtaStsMode", UH_VALUE_TEXT, NULL, false},
+                                                 {"RecipientDomains", UH_VALUE_TEXTS, NULL, false},
+                                                 {"RouteAllMessagesViaOnPremises", UH_VALUE_BOOL, NULL, false},
+                                                 {"SenderRewritingEnabled", UH_VALUE_BOOL, NULL, false},
+                                                 {"SmartHosts", UH_VALUE_TEXTS, NULL, false},
+                                                 {"SmtpDaneMode", UH_VALUE_TEXT, NULL, false},
+                                                 {"TestMode", UH_VALUE_BOOL, NULL, false},
+                                                 {"TlsDomain", UH_VALUE_TEXT, NULL, false},
+                                                 {"TlsSettings", UH_VALUE_TEXT, NULL, false},
+                                                 {"UseMXRecord", UH_VALUE_BOOL, NULL, false},
+                                                 {0}};
+  if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
+  return inbound(uh_undo_subject(undo))
+             ? uh_undo_create(undo, "New-InboundConnector", "Set-InboundConnector", in, NULL, err)
+             : uh_undo_create(undo, "New-OutboundConnector", "Set-OutboundConnector", out, NULL, err);
+}
+
+UH_STEP(cloud_connector) = {
+    .id = "cloud-connector",
+    .title = "Remove the hybrid connectors in Exchange Online",
+    .requirement = "C-04",
+    .phase = UH_PHASE_BEFORE_UNINSTALL,
+    .follows =
+        (const struct uh_follows[]){
+            {"centralized-mail", "while everything leaves through the server, removing its connector stops all mail"},
+            {"accepted-domain-type", "mail for unknown recipients of a relayed domain would wait for a connector"},
+            {"hybrid-configuration", "an accidental run of the wizard would make the connectors again"},
+            {"send-connector", "mail from the server would arrive as a stranger's"},
+            {"soft-disable", "a connector that is disabled first shows who still needs it"},
+            {0}},
+    .needs = UH_SQL_STEP_CONNECTOR_NEEDS,
+    .checks =
+        "dns.mx,routing.outbound-connector,routing.recipient-domain,relay.inbound-connector,"
+        "relay.receive-connector,relay.traffic,journal.target,mailbox.on-premises,forest.organization,"
+        "forest.object",
+    .discover = discover,
+    .undo = undo,
+    .effect = "Exchange Online neither trusts mail from the server nor sends any to it.",
+    .undo_limits =
+        "The connector is a new object, with a new GUID and new times; whether the wizard's mark "
+        "(ConnectorSource) can be given again is not known: the undo says if it could not. "
+        "OnPremisesOrganization names it by its name, which is the old one. When it was validated is lost.",
+    .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-inboundconnector",
+    .explain =
+        "Looked at is the union of four listings: without asking for them, Get-OutboundConnector leaves out connectors "
+        "in test mode and those for transport rules. A connector is the hybrid deployment's when its ConnectorSource is "
+        "HybridWizard and its ConnectorType OnPremises, and the OnPremisesOrganization with this organisation's GUID "
+        "names it; or, where none names it, when it leads to this organisation: the host in TlsSenderCertificateName, "
+        "or the smart hosts, are in its domains, its servers or its networks (mail_flow.onprem_networks).\n"
+        "Never touched: connectors that a person made, of type Partner, or that another forest's "
+        "OnPremisesOrganization names or whose domains they lead to. A connector that the wizard made stays, too, where "
+        "it serves something else: a third-party gateway (EFSkipIPs, EFSkipMailGateway, EFSkipLastIP, or a smart host "
+        "that mail_flow.gateways names), a transport rule, or domains that are not the tenant's; the plan says so, and "
+        "a person decides.\n"
+        "Whether Microsoft's guide takes them away before or after the uninstall is not known. Here they go before, "
+        "while the server can still be looked at; neither needs the other."};

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OnPremisesOrganization, by which Exchange Online knows this organisation: the last of the cloud's objects. */
+#include <unhybrid/step.h>
+#include <unhybrid/step_sql.h>
+
+static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
+  const struct uh_change changes[] = {{.cmdlet = "Remove-OnPremisesOrganization"}, {0}};
+  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
+  const struct uh_action action = {
+      .subject = row->subject,
+      .verb = UH_VERB_REMOVE,
+      .executor = UH_BY_EXCHANGE_ONLINE,
+      .reversible = UH_REVERSIBLE_NEW,
+      .changes = changes,
+      .expect = expect,
+      .why = row->reason,
+      .effect =
+          "Exchange Online knows of no hybrid deployment with this organisation any more; that is what Microsoft's "
+          "reference warns of, and what is wanted here."};
+  return uh_step_action(run, &action, err);
+}
+
+static int discover(struct uh_step_run *run, struct uh_err *err) {
+  if (!uh_step_anchor(run, UH_ANCHOR_ORGANIZATION))
+    return uh_step_blocked(run, err,
+                           "the GUID of this Exchange organisation is not known, and nothing else tells which "
+                           "OnPremisesOrganization is its own");
+  return uh_step_each(run, UH_SQL_STEP_HOLDER, act, err);
+}
+
+static int undo(struct uh_undo *undo, struct uh_err *err) {
+  static const struct uh_undo_parameter parameters[] = {{"Name", UH_VALUE_TEXT, NULL, false},
+                                                        {"HybridDomains", UH_VALUE_TEXTS, NULL, false},
+                                                        {"InboundConnector", UH_VALUE_TEXT, NULL, false},
+                                                        {"OrganizationGuid", UH_VALUE_TEXT, NULL, false},
+                                                        {"OutboundConnector", UH_VALUE_TEXT, NULL, false},
+                                                        {"OrganizationName", UH_VALUE_TEXT, NULL, false},
+                                                        {"OrganizationRelationship", UH_VALUE_TEXT, NULL, false},
+                                                        {"Comment", UH_VALUE_TEXT, NULL, false},
+                                                        {0}};
+  if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
+  return uh_undo_create(undo, "New-OnPremisesOrganization", "Set-OnPremisesOrganization", parameters, NULL, err);
+}
+
+UH_STEP(on_premises_organization) = {
+    .id = "on-premises-organization",
+    .title = "Remove the OnPremisesOrganization of this organisation",
+    .requirement = "C-12",
+    .phase = UH_PHASE_AFTER_UNINSTALL,
+    .follows =
+        (const struct uh_follows[]){
+            {"cloud-connector", "it names the connectors: while they are there it tells whose they are"},
+            {"organization-relationship", "it names the relationship: while that is there it tells whose it is"},
+            {"intra-organization-connector", "its hybrid domains tell whose the connector is"},
+            {0}},
+    .needs = UH_SQL_STEP_HOLDER_NEEDS,
+    .checks = "",
+    .discover = discover,
+    .undo = undo,
+    .effect = "Exchange Online knows of no hybrid deployment with this organisation any more.",
+    .undo_limits =
+        "The object is a new one, with a new GUID and new times. It can only be made while the two "
+        "connectors that it names exist: put them back first.",
+    .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-onpremisesorganization",
+    .explain =
+        "The OnPremisesOrganization whose OrganizationGuid is the objectGUID of this Exchange organisation, as the "
+        "facts or the journal's anchors tell it; its name is free, and two forests can have the same "
+        "OrganizationName. Those of other forests stay. More than one with this GUID is not supported by Microsoft: "
+        "the step is unknown then.\n"
+        "It goes last of all in the cloud, because it is what tells which of the other objects are this organisation's. "
+        "Microsoft's reference has the cmdlet for broken deployments, under its support's direction, and warns that it "
+        "ends the hybrid deployment, which is what is wanted here. Whether Microsoft's own guide has this step is not "
+        "known."};

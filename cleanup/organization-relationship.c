@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Organization relationships, by which each side shares with the other. */
+#include <string.h>
+
+#include <unhybrid/step.h>
+#include <unhybrid/step_sql.h>
+
+static int remove_it(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
+  const struct uh_change changes[] = {{.cmdlet = "Remove-OrganizationRelationship"}, {0}};
+  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
+  const struct uh_action action = {
+      .subject = row->subject,
+      .verb = UH_VERB_REMOVE,
+      .executor = UH_BY_SIDE(row->subject.side),
+      .reversible = UH_REVERSIBLE_NEW,
+      .changes = changes,
+      .expect = expect,
+      .why = row->reason,
+      .effect = "Free/busy, MailTips and the redirection of Outlook on the web to the other side stop.",
+      .after = "soft-disable"};
+  return uh_step_action(run, &action, err);
+}
+
+/* Takes the hybrid domains out and leaves the partner's. */
+static int reduce(struct uh_step_run *run, const struct uh_step_row *row, const struct uh_step_list *gone,
+                  const struct uh_step_list *rest, struct uh_err *err) {
+  const struct uh_argument arguments[] = {{.name = "DomainNames", .type = UH_VALUE_TEXTS, .texts = {rest->v, rest->n}},
+                                          {0}};
+  const struct uh_change changes[] = {{.cmdlet = "Set-OrganizationRelationship", .arguments = arguments}, {0}};
+  struct uh_expect expect[UH_STEP_LIST_MAX + 1];
+  uh_step_expect_lacks("DomainNames", gone, expect);
+  const struct uh_action action = {
+      .subject = row->subject,
+      .verb = UH_VERB_REDUCE,
+      .executor = UH_BY_SIDE(row->subject.side),
+      .reversible = UH_REVERSIBLE,
+      .changes = changes,
+      .expect = expect,
+      .why = row->reason,
+      .effect = "Nothing is shared about these domains any more; with the other domains it is as before."};
+  return uh_step_action(run, &action, err);
+}
+
+static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
+  enum { ENABLED = UH_ROW_OWN, GONE, REST };
+  struct uh_step_list gone UH_CLEANUP(uh_step_list_clear) = {0}, rest UH_CLEANUP(uh_step_list_clear) = {0};
+  if (row->owner == UH_OWNER_HYBRID) return remove_it(run, row, err);
+  if (uh_step_list_read(row->query, GONE, &gone, err) < 0 || uh_step_list_read(row->query, REST, &rest, err) < 0)
+    return -1;
+  /* Two organisations name it, and all its domains are of both: nothing can be taken out for one alone. */
+  if (gone.n == 0 || rest.n == 0)
+    return uh_step_note(run, err, "The organization relationship %s stays: %s.", row->subject.name, row->reason);
+  return reduce(run, row, &gone, &rest, err);
+}
+
+static int discover(struct uh_step_run *run, struct uh_err *err) {
+  return uh_step_each(run, UH_SQL_STEP_RELATIONSHIP, act, err);
+}
+
+#define BOTH                                                                                                        \
+  {"Name", UH_VALUE_TEXT, NULL, false}, {"DomainNames", UH_VALUE_TEXTS, NULL, false},                               \
+      {"Enabled", UH_VALUE_BOOL, NULL, false}, {"ArchiveAccessEnabled", UH_VALUE_BOOL, NULL, false},                \
+      {"DeliveryReportEnabled", UH_VALUE_BOOL, NULL, false}, {"FreeBusyAccessEnabled", UH_VALUE_BOOL, NULL, false}, \
+      {"FreeBusyAccessLevel", UH_VALUE_TEXT, NULL, false}, {"FreeBusyAccessScope", UH_VALUE_TEXT, NULL, false},     \
+      {"MailTipsAccessEnabled", UH_VALUE_BOOL, NULL, false}, {"MailTipsAccessLevel", UH_VALUE_TEXT, NULL, false},   \
+      {"MailTipsAccessScope", UH_VALUE_TEXT, NULL, false}, {"MailboxMoveEnabled", UH_VALUE_BOOL, NULL, false},      \
+      {"OrganizationContact", UH_VALUE_TEXT, NULL, false}, {"PhotosEnabled", UH_VALUE_BOOL, NULL, false},           \
+      {"TargetApplicationUri", UH_VALUE_TEXT, NULL, false}, {"TargetAutodiscoverEpr", UH_VALUE_TEXT, NULL, false},  \
+      {"TargetOwaURL", UH_VALUE_TEXT, NULL, false}, {                                                               \
+    "TargetSharingEpr", UH_VALUE_TEXT, NULL, false                                                                  \
+  }
+
+static int undo(struct uh_undo *undo, struct uh_err *err) {
+  static const struct uh_undo_parameter local[] = {BOTH, {0}};
+  static const struct uh_undo_parameter cloud[] = {BOTH,
+                                                   {"MailboxMoveCapability", UH_VALUE_TEXT, NULL, false},
+                                                   {"MailboxMovePublishedScopes", UH_VALUE_TEXTS, NULL, false},
+                                                   {"OAuthApplicationId", UH_VALUE_TEXT, NULL, false},
+                                                   {0}};
+  if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
+  bool in_cloud = strcmp(uh_undo_subject(undo)->side, "cloud") == 0;
+  return uh_undo_create(undo, "New-OrganizationRelationship", "Set-OrganizationRelationship", in_cloud ? cloud : local,
+                        NULL, err);
+}
+
+UH_STEP(organization_relationship) = {
+    .id = "organization-relationship",
+    .title = "Remove the organization relationships of the hybrid deployment",
+    .requirement = "C-05",
+    .phase = UH_PHASE_BEFORE_UNINSTALL,
+    .follows = (const struct uh_follows[]){{"intra-organization-connector",
+                                            "Exchange asks by intra-organization connector first: with that gone it "
+                                            "falls back to the relationship, the other way round it waits"},
+                                           {"soft-disable", "what is disabled first shows whom it is missed by"},
+                                           {0}},
+    .needs = UH_SQL_STEP_RELATIONSHIP_NEEDS,
+    .checks = "sharing.partner,mailbox.on-premises,archive.on-premises,forest.organization,forest.object",
+    .discover = discover,
+    .undo = undo,
+    .effect = "Free/busy, MailTips and the redirection of Outlook on the web between the two sides stop.",
+    .undo_limits =
+        "The relationship is a new object, with a new GUID and new times. A domain stands in one "
+        "relationship only: where another has taken it meanwhile, the undo fails and says so. What names "
+        "the relationship, OnPremisesOrganization, names it by its name, which is the old one.",
+    .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-organizationrelationship",
+    .explain =
+        "On premises a relationship is the hybrid deployment's when all its domains are the tenant's names at "
+        "Microsoft, or domains of the tenant that it looks for at Microsoft (TargetApplicationUri, "
+        "TargetAutodiscoverEpr, TargetOwaURL or TargetSharingEpr). In Exchange Online it is when the "
+        "OnPremisesOrganization with this organisation's GUID names it, or when all its domains are this "
+        "organisation's. Where it names a partner's domains beside, the hybrid ones are taken out.\n"
+        "Never touched: relationships with partners; those for mailbox moves between tenants (MailboxMoveCapability, "
+        "OAuthApplicationId, or MailboxMoveEnabled with domains that are not the tenant's); those that another forest's "
+        "OnPremisesOrganization names. Microsoft moves sharing between tenants to cross-tenant access policies until "
+        "April 2027.\n"
+        "Exchange Online can hold a relationship that it cannot read any more (ManagementObjectNotFoundException): "
+        "the listing fails then and the step is unknown; only Microsoft's support mends that. Where the relationships "
+        "stand in Active Directory is not documented: they are found by class."};

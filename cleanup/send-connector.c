@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Send connectors that carry mail to the tenant. */
+#include <unhybrid/step.h>
+#include <unhybrid/step_sql.h>
+
+static int remove_it(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
+  const struct uh_change changes[] = {{.cmdlet = "Remove-SendConnector"}, {0}};
+  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
+  const struct uh_action action = {
+      .subject = row->subject,
+      .verb = UH_VERB_REMOVE,
+      .executor = UH_BY_EXCHANGE_SERVER,
+      .reversible = UH_REVERSIBLE_NEW,
+      .changes = changes,
+      .expect = expect,
+      .why = row->reason,
+      .effect =
+          "The server does not reach the tenant by this way any more: applications that hand it mail for people "
+          "in the cloud get it back.",
+      .after = "soft-disable"};
+  return uh_step_action(run, &action, err);
+}
+
+/* Takes the tenant's address spaces out, and the certificate of the hybrid deployment, which no connector may name when
+ * it is to go. */
+static int reduce(struct uh_step_run *run, const struct uh_step_row *row, const struct uh_step_list *gone,
+                  const struct uh_step_list *rest, bool certificate, struct uh_err *err) {
+  const struct uh_argument arguments[] = {
+      {.name = "AddressSpaces", .type = UH_VALUE_TEXTS, .texts = {rest->v, rest->n}},
+      {.name = certificate ? "TlsCertificateName" : NULL, .type = UH_VALUE_NULL},
+      {0}};
+  const struct uh_change changes[] = {{.cmdlet = "Set-SendConnector", .arguments = arguments}, {0}};
+  struct uh_expect expect[UH_STEP_LIST_MAX + 2];
+  uh_step_expect_lacks("AddressSpaces", gone, expect);
+  if (certificate) {
+    expect[gone->n] =
+        (struct uh_expect){.what = UH_EXPECT_VALUE, .value = {.name = "TlsCertificateName", .type = UH_VALUE_NULL}};
+    expect[gone->n + 1] = (struct uh_expect){.what = UH_EXPECT_END};
+  }
+  const struct uh_action action = {.subject = row->subject,
+                                   .verb = UH_VERB_REDUCE,
+                                   .executor = UH_BY_EXCHANGE_SERVER,
+                                   .reversible = UH_REVERSIBLE,
+                                   .changes = changes,
+                                   .expect = expect,
+                                   .why = row->reason,
+                                   .effect = certificate
+                                                 ? "Mail for the tenant does not take this connector any more; for the "
+                                                   "others the server chooses its certificate by its own name."
+                                                 : "Mail for the tenant does not take this connector any more."};
+  return uh_step_action(run, &action, err);
+}
+
+static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
+  enum { ENABLED = UH_ROW_OWN, GONE, REST, CERTIFICATE };
+  struct uh_step_list gone UH_CLEANUP(uh_step_list_clear) = {0}, rest UH_CLEANUP(uh_step_list_clear) = {0};
+  int64_t certificate = 0;
+  if (row->owner == UH_OWNER_HYBRID) return remove_it(run, row, err);
+  if (uh_step_list_read(row->query, GONE, &gone, err) < 0 || uh_step_list_read(row->query, REST, &rest, err) < 0)
+    return -1;
+  return reduce(run, row, &gone, &rest, uh_query_int(row->query, CERTIFICATE, &certificate) && certificate, err);
+}
+
+static int discover(struct uh_step_run *run, struct uh_err *err) {
+  return uh_step_each(run, UH_SQL_STEP_SEND, act, err);
+}
+
+static int undo(struct uh_undo *undo, struct uh_err *err) {
+  static const struct uh_undo_parameter parameters[] = {{"Name", UH_VALUE_TEXT, NULL, false},
+                                                        {"AddressSpaces", UH_VALUE_TEXTS, NULL, false},
+                                                        {"CloudServicesMailEnabled", UH_VALUE_BOOL, NULL, false},
+                                                        {"Comment", UH_VALUE_TEXT, NULL, false},
+                                                        {"ConnectionInactivityTimeOut", UH_VALUE_TEXT, NULL, false},
+                                                        {"ConnectorType", UH_VALUE_TEXT, NULL, false},
+                                                        {"DNSRoutingEnabled", UH_VALUE_BOOL, NULL, false},
+                                                        {"DomainSecureEnabled", UH_VALUE_BOOL, NULL, false},
+                                                        {"Enabled", UH_VALUE_BOOL, NULL, false},
+                                                        {"ErrorPolicies", UH_VALUE_TEXT, NULL, false},
+                                                        {"ForceHELO", UH_VALUE_BOOL, NULL, false},
+                                                        {"Fqdn", UH_VALUE_TEXT, NULL, false},
+                                                        {"FrontendProxyEnabled", UH_VALUE_BOOL, NULL, false},
+                                                        {"IgnoreSTARTTLS", UH_VALUE_BOOL, NULL, false},
+                                                        {"IsScopedConnector", UH_VALUE_BOOL, NULL, false},
+                                                        {"MaxMessageSize", UH_VALUE_TEXT, NULL, false},
+                                                        {"Port", UH_VALUE_NUMBER, NULL, false},
+                                                        {"ProtocolLoggingLevel", UH_VALUE_TEXT, NULL, false},
+                                                        {"RequireOorg", UH_VALUE_BOOL, NULL, false},
+                                                        {"RequireTLS", UH_VALUE_BOOL, NULL, false},
+                                                        {"SmartHostAuthMechanism", UH_VALUE_TEXT, NULL, false},
+                                                        {"SmartHosts", UH_VALUE_TEXTS, NULL, false},
+                                                        {"SmtpMaxMessagesPerConnection", UH_VALUE_NUMBER, NULL, false},
+                                                        {"SourceIPAddress", UH_VALUE_TEXT, NULL, false},
+                                                        {"SourceTransportServers", UH_VALUE_TEXTS, NULL, false},
+                                                        {"TlsAuthLevel", UH_VALUE_TEXT, NULL, false},
+                                                        {"TlsCertificateName", UH_VALUE_TEXT, NULL, false},
+                                                        {"TlsDomain", UH_VALUE_TEXT, NULL, false},
+                                                        {"UseExternalDNSServersEnabled", UH_VALUE_BOOL, NULL, false},
+                                                        {0}};
+  if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
+  return uh_undo_create(undo, "New-SendConnector", "Set-SendConnector", parameters, NULL, err);
+}
+
+UH_STEP(send_connector) = {
+    .id = "send-connector",
+    .title = "Remove the send connectors to the tenant",
+    .requirement = "C-03",
+    .phase = UH_PHASE_BEFORE_UNINSTALL,
+    .follows =
+        (const struct uh_follows[]){
+            {"hybrid-configuration", "an accidental run of the wizard would make the connector again"},
+            {"intra-organization-connector", "Microsoft's order: lookups between the sides end before mail does"},
+            {"soft-disable", "a connector that is disabled first shows who still needs it"},
+            {0}},
+    .needs = UH_SQL_STEP_SEND_NEEDS,
+    .checks =
+        "dns.mx,mailbox.on-premises,archive.on-premises,public-folder.on-premises,relay.receive-connector,"
+        "relay.traffic,journal.target",
+    .discover = discover,
+    .undo = undo,
+    .effect = "Mail from the server to mailboxes in the cloud has no way of its own any more.",
+    .undo_limits =
+        "The connector is a new object, with a new GUID and new times. A credential for a smart host "
+        "(AuthenticationCredential) cannot be read and so not be put back; the wizard's connector has none. "
+        "The certificate that TlsCertificateName names has to be there still.",
+    .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-sendconnector",
+    .explain =
+        "A send connector is the hybrid deployment's when all its address spaces are the tenant's own names at "
+        "Microsoft, whoever made it and whatever it is called. Where it carries mail for others too (the domain of "
+        "Microsoft 365 groups, another tenant), the tenant's address spaces are taken out and the rest stays; its "
+        "TlsCertificateName is cleared where it is the hybrid deployment's certificate, because a certificate that a "
+        "connector names cannot be removed. A connector that takes everything (*) to Exchange Online or to a smart host "
+        "is not the wizard's: it is left to the server's uninstall, and to the check routing.send-connector.\n"
+        "Foreign and delivery agent connectors are not looked at. One guide says that removing HybridConfiguration took "
+        "the send connector with it; Microsoft's reference says the opposite. Both are fine here: what is absent is "
+        "done. Where an Edge server is subscribed, Remove-EdgeSubscription may have taken it too."};
