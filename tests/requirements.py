@@ -71,7 +71,7 @@ def page(text, program):
     listing = listed(program)
     rows = [(check["id"], check["requirement"]) for check in listing]
     marks = shown(listing)
-    gates = ", ".join(f"`{check['id']}`" for check in listing if not check["fails"])
+    gates = ", ".join(f"`{check['id']}`" for check in listing if not check["fails"] and check["purposes"] != ["gate"])
     lines, out, table = text.split("\n"), [], False
     for line in lines:
         if line.startswith("| id | what has to be true"):

@@ -19,8 +19,10 @@ static void list_json(struct uh_str *out) {
     uh_cli_json_words(out, "requirement", c->requirements);
     uh_str_add(out, ", \"purposes\": [");
     uh_str_add(out, c->purposes & UH_BEFORE ? "\"before\"" : "");
-    uh_str_add(out, c->purposes == (UH_BEFORE | UH_AFTER) ? ", " : "");
+    uh_str_add(out, c->purposes & UH_BEFORE && c->purposes != UH_BEFORE ? ", " : "");
     uh_str_add(out, c->purposes & UH_AFTER ? "\"after\"" : "");
+    uh_str_add(out, c->purposes & UH_AFTER && c->purposes & UH_GATE ? ", " : "");
+    uh_str_add(out, c->purposes & UH_GATE ? "\"gate\"" : "");
     uh_str_addc(out, ']');
     uh_cli_json_member(out, "reference", c->reference);
     uh_str_addf(out, ", \"fails\": %s, \"attests\": [", c->never_fails ? "false" : "true");

@@ -119,7 +119,10 @@ static int accept_finding(const char *facts, struct uh_statement *s, char *evide
     return -1;
   }
   const char *const only[] = {id, NULL};
-  struct uh_judge_options how = {.purpose = check->purposes & UH_BEFORE ? UH_BEFORE : UH_AFTER, .only = only};
+  struct uh_judge_options how = {.purpose = check->purposes & UH_BEFORE  ? UH_BEFORE
+                                            : check->purposes & UH_AFTER ? UH_AFTER
+                                                                         : UH_GATE,
+                                 .only = only};
   if (uh_judge(facts, &how, &results, err) < 0) return -1;
   int found = uh_results_evidence(results, s->subject, evidence, err);
   *ret_observed_at = uh_results_head(results)->observed_at;

@@ -173,13 +173,14 @@ static void settle_duplicates(const struct uh_statements *all, struct uh_worth *
 
 static int fill_view(struct judge *j, const struct uh_statements *all, struct uh_err *err) {
   sqlite3_stmt *st = NULL;
-  int rc = sqlite3_prepare_v2(j->db, "INSERT INTO temp.uh_shared_attestation(fact, object, value) VALUES(?, ?, ?)", -1,
-                              &st, NULL);
+  int rc = sqlite3_prepare_v2(
+      j->db, "INSERT INTO temp.uh_shared_attestation(fact, object, value, since) VALUES(?, ?, ?, ?)", -1, &st, NULL);
   for (size_t i = 0; rc == SQLITE_OK && i < all->n; i++) {
     if (j->worth[UH_ATTESTATION][i].state != UH_STATED_COUNTS) continue;
     sqlite3_bind_text(st, 1, all->v[i].subject, -1, SQLITE_STATIC);
     sqlite3_bind_text(st, 2, all->v[i].object, -1, SQLITE_STATIC);
     sqlite3_bind_text(st, 3, all->v[i].text, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(st, 4, all->v[i].from);
     rc = sqlite3_step(st) == SQLITE_DONE ? SQLITE_OK : SQLITE_ERROR;
     sqlite3_reset(st);
   }

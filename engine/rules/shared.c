@@ -63,8 +63,8 @@ int uh_shared_for(sqlite3 *db, const char *sql, unsigned *made, struct uh_err *e
 int uh_shared_attestations(sqlite3 *db, struct uh_err *err) {
   static const char sql[] =
       "CREATE TEMP TABLE " UH_SHARED
-      "attestation(fact TEXT, object TEXT, value TEXT);"
-      "CREATE TEMP VIEW attestation AS SELECT fact, object, value FROM temp." UH_SHARED "attestation;";
+      "attestation(fact TEXT, object TEXT, value TEXT, since INTEGER);"
+      "CREATE TEMP VIEW attestation AS SELECT fact, object, value, since FROM temp." UH_SHARED "attestation;";
   if (sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK) return 0;
   return uh_fail(err, UH_ERR_INTERNAL, "attestation: %s", sqlite3_errmsg(db));
 }

@@ -7,7 +7,7 @@
 #define UH_SHARED "uh_shared_" /* their tables begin with it */
 
 struct sqlite3;
-/* The view attestation(fact, object, value), empty; its rows go into temp.uh_shared_attestation. */
+/* The view attestation(fact, object, value, since), empty; its rows go into temp.uh_shared_attestation. */
 int uh_shared_attestations(struct sqlite3 *db, struct uh_err *err);
 /* Makes the views that a statement names and that are not there yet; *made remembers them. */
 int uh_shared_for(struct sqlite3 *db, const char *sql, unsigned *made, struct uh_err *err);

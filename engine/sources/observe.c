@@ -645,7 +645,10 @@ static int write_settings(struct run *run, struct uh_err *err) {
   const struct uh_config *config = run->config;
   char limit[16];
   (void)snprintf(limit, sizeof limit, "%u", uh_writeback_limit(config));
+  char pause[24];
+  (void)snprintf(pause, sizeof pause, "%lld", (long long)uh_pause_observe(config));
   int rc = write_setting(rows, "writeback.limit", 0, limit, err);
+  if (rc == 0) rc = write_setting(rows, "pauses.observe", 0, pause, err);
   if (rc == 0) rc = write_list(rows, "writeback.templates", uh_writeback_templates(config), err);
   if (rc == 0 && config->mail_flow) {
     rc = write_list(rows, "mail_flow.gateways", &config->mail_flow->gateways, err);

@@ -32,13 +32,24 @@ def test_every_requirement():
     assert [(id_, class_) for id_, (class_, _) in documented().items()] == [(id_, word.lower()) for id_, word in graveness]
 
 
+def test_what_the_gate_asks_for_stands_with_the_cleanup(listed):
+    """A check of the gate alone belongs to a step of the cleanup, and the page names it there."""
+    with open(os.path.join(TOP, "docs", "requirements.md"), encoding="utf-8") as page:
+        cleanup = page.read().partition("## C: ")[2].partition("\n## ")[0]
+    gate = [check for check in listed["checks"] if check["purposes"] == ["gate"]]
+    assert {check["id"] for check in gate} == {"cleanup.backup", "cleanup.observation-window"}
+    for check in gate:
+        assert f"`{check['id']}`" in cleanup and all(f"| {id_} |" in cleanup for id_ in check["requirement"]), check
+
+
 def test_examined_by(listed):
     """The column names exactly the checks of the program, in its order."""
     examined = {id_: [] for id_ in documented()}
     for check in listed["checks"]:
         assert check["requirement"], check
         for id_ in check["requirement"]:
-            examined[id_].append(check["id"])
+            if check["purposes"] != ["gate"]:
+                examined[id_].append(check["id"])
     assert {id_: checks for id_, (_, checks) in documented().items()} == examined
 
 

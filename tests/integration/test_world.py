@@ -4,14 +4,18 @@ driver (drivers/world_drive.c) that does what the cleanup does."""
 import glob
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import urllib.request
 
 import pytest
+import yaml
 
 from cloud_client import Client
 from conftest import TOP
+from fixtures.lab import certificates
+from fixtures.lab.change import Organisation
 from fixtures.lab.lab import Lab
 
 BUILD = os.environ.get("BUILD") or os.environ.get("BUILD_DIR") or os.path.join(TOP, "build")
@@ -182,3 +186,128 @@ def test_a_dry_world_sends_nothing(org):
         assert world("change", "exchange-server", "Remove-SendConnector", guid)["outcome"] == "recorded"
         assert world("change", "exchange-online", "Remove-OutboundConnector", org.guid("OutboundConnector", "cloud")[0])["outcome"] == "recorded"
     assert org.exchange("GET", "log") == []
+
+
+# ---- the gate ----
+
+def drained(org):
+    """How often recipients were listed since the logs were emptied: of Exchange Server and of Exchange Online."""
+    cloud = [line["cmdlet"] for line in org.cloud("GET", "log?cmdlet=Get-MailPublicFolder")]
+    return len([c for c in org.cmdlets() if c == "Get-RemoteMailbox"]), len(cloud)
+
+
+def age(org, seconds, grows=True, folder=None):
+    """A copy of the newest observation that is so much older: all of it, or what is no recipient alone."""
+    path = os.path.join(folder, f"aged-{seconds}-{grows}.db")
+    shutil.copy(org.facts(), path)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE t_observation SET started_at = started_at - ?, ended_at = ended_at - ?", (seconds, seconds))
+        recipients = "('Recipient', 'RemoteMailbox', 'MailUser', 'MailContact', 'DistributionGroup', 'DynamicDistributionGroup', " \
+                     "'MailPublicFolder', 'SiteMailbox', 'UMMailbox', 'GraphProvisioningError')"
+        db.execute(f"UPDATE t_set SET observed_at = observed_at - ? WHERE ? OR NOT (name IN {recipients} OR name LIKE 'Mailbox%')", (seconds, grows))
+    return path
+
+
+def of(answer):
+    return {check["id"]: check for check in answer["checks"]}
+
+
+def test_the_gate_of_an_organisation_that_is_ready(org, tmp_path):
+    """An observation of a moment ago is not made again; the gate's own two checks are among its checks."""
+    org.exchange("DELETE", "log")
+    org.audit()
+    with org.world() as world:
+        org.exchange("DELETE", "log")
+        answer = world("gate", "-")
+        assert answer["verdict"] == "ready", [c for c in answer["checks"] if c["status"] in ("fail", "unknown")]
+        assert of(answer)["cleanup.backup"]["status"] == of(answer)["cleanup.observation-window"]["status"] == "pass"
+        assert all(check["before"] == check["status"] for check in answer["checks"])
+        assert org.exchange("GET", "log") == [], "nobody is asked twice"
+    with org.world(facts=age(org, 1200, True, tmp_path)) as world:
+        assert world("gate", "-")["verdict"] == "ready"
+        assert "Get-SendConnector" in org.cmdlets() and "Get-RemoteMailbox" not in org.cmdlets(), "twenty minutes later configuration is"
+
+
+PRINTERS = {"Name": "Printers", "ConnectorType": "OnPremises", "ConnectorSource": "AdminUI", "SenderIPAddresses": ["203.0.113.40"]}
+CONTOSO = {"name": "Contoso", "domains": ["contoso.example"], "target": "contoso.example"}
+
+
+def test_the_gate_sees_what_changed_since_and_drains_no_recipients(org):
+    """On both sides, right after an observation that did not see it; and the difference is told."""
+    org.audit()
+    checks = "relay.inbound-connector,sharing.partner,mailbox.on-premises,dns.mx"
+    with org.world() as world:
+        org.exchange("DELETE", "log")
+        org.cloud("POST", "reset", {"keep": ["state", "tokens", "faults"]})
+        assert world("gate", checks)["verdict"] == "ready"
+        with Organisation(org.lab).changed({"cloud": {"exchange_online/InboundConnector+": [PRINTERS]}, "directory": {"organization_relationships+": [CONTOSO]}}):
+            answer = of(world("gate", checks))
+        assert answer.keys() == set(checks.split(","))
+        assert {id_: (check["before"], check["status"]) for id_, check in answer.items()} == {
+            "relay.inbound-connector": ("pass", "fail"), "sharing.partner": ("pass", "fail"), "mailbox.on-premises": ("pass", "pass"), "dns.mx": ("pass", "pass")}
+        assert answer["relay.inbound-connector"]["detail"].startswith("Printers: ") and answer["sharing.partner"]["detail"].startswith("Contoso: ")
+        assert world("gate", checks)["verdict"] == "ready", "what is gone again is gone"
+        assert drained(org) == (0, 0)
+    assert glob.glob(os.path.join(org.case, ".run-*")) == []
+
+
+def test_recipients_are_observed_again_before_what_cannot_be_undone_when_they_are_old(org, tmp_path):
+    org.audit()
+    old = age(org, 2 * 3600, True, tmp_path)
+    files = len(glob.glob(os.path.join(org.case, "facts-*.db")))
+    with org.world(facts=old) as world:
+        org.exchange("DELETE", "log")
+        org.cloud("POST", "reset", {"keep": ["state", "tokens", "faults"]})
+        assert world("gate", "mailbox.on-premises")["verdict"] == "ready"
+        assert drained(org) == (0, 0), "what can be undone is content with two hours"
+        for _ in range(3):
+            assert world("gate", "mailbox.on-premises", "irreversible")["verdict"] == "ready"
+        assert drained(org) == (1, 1), "once, and then they are fresh"
+    assert len(glob.glob(os.path.join(org.case, "facts-*.db"))) == files + 1
+
+
+def test_a_backup_stated_long_ago_and_a_window_nobody_stated(org):
+    """Each of the two facts is asked for by itself, and the gate stays shut without it."""
+    with open(org.configuration, encoding="utf-8") as text:
+        configuration = yaml.safe_load(text)
+    stated = org.lab.path(configuration["attestations"])
+    with open(stated, encoding="utf-8") as text:
+        whole = text.read()
+    entries = yaml.safe_load(whole)
+    try:
+        for fact in ("cleanup.backup", "cleanup.observation-window"):
+            rest = {"attestations": [e for e in entries["attestations"] if e["fact"] != fact]}
+            certificates.write_private(stated, yaml.safe_dump(rest))
+            with org.world() as world:
+                answer = world("gate", "-")
+            assert answer["verdict"] == "undetermined" and of(answer)[fact]["status"] == "unknown" and "nobody stated" in of(answer)[fact]["detail"]
+        old = [dict(e, **{"from": "2026-01-01T00:00:00Z"}) if e["fact"] == "cleanup.backup" else e for e in entries["attestations"]]
+        certificates.write_private(stated, yaml.safe_dump({"attestations": old}))
+        with org.world() as world:
+            answer = of(world("gate", "cleanup.backup"))["cleanup.backup"]
+        assert answer["status"] == "unknown" and "counts for 7" in answer["detail"]
+    finally:
+        certificates.write_private(stated, whole)
+
+
+def test_who_waits_needs_no_statement(org, tmp_path):
+    """With a pause the cleanup watches by itself."""
+    with open(org.configuration, encoding="utf-8") as text:
+        configuration = yaml.safe_load(text)
+    configuration["pauses"] = {"observe": "7d"}
+    path = org.lab.path("waits.yaml")
+    certificates.write_private(path, yaml.safe_dump({key: value for key, value in configuration.items() if key != "attestations"}))
+    with World([DRIVER, path, str(tmp_path / "case"), "-"]) as world:
+        answer = of(world("gate", "cleanup.observation-window,cleanup.backup"))
+    assert answer["cleanup.observation-window"]["status"] == "pass" and answer["cleanup.backup"]["status"] == "unknown"
+
+
+def test_a_check_that_there_is_not_is_a_bug_of_the_step(org):
+    with org.world() as world:
+        assert world("gate", "mailbox.nothing")["exit"] == 70
+
+
+def test_how_long_things_take(org):
+    with org.world() as world:
+        answer = world("settles")
+    assert (answer["directory"], answer["cloud"]) == (3, 5)

@@ -53,7 +53,7 @@ struct uh_rule {
 /*
  * A fact that no source can see and a person may state (an attestation). It fills a gap and nothing else: a blind spot,
  * or a value that no source gave. What was observed is never overruled by it. Rules read what was stated, and is valid
- * at the time of judging, in the view attestation(fact, object, value): fact is the id below, object '' where the fact
+ * at the time of judging, in the view attestation(fact, object, value, since): fact is the id below, object '' where the fact
  * is about the whole organisation.
  */
 struct uh_attestable {
@@ -161,7 +161,7 @@ int uh_set_lacking(struct uh_check_run *run, const char *set, const char *state,
                    const char *why_fmt, ...) UH_PRINTF(5, 6);
 
 /* A list of strings from the configuration that checks may see: "mail_flow.gateways", "mail_flow.onprem_networks",
- * "writeback.templates", "writeback.limit".
+ * "writeback.templates", "writeback.limit", "pauses.observe" (seconds).
  * Stored with the facts, so that judging again needs no configuration. Returns the number, and element i
  * (valid until the next call). */
 size_t uh_setting_count(struct uh_check_run *run, const char *name);

@@ -127,7 +127,10 @@ static json_t *statements(const struct uh_check *check) {
 
 static int look(const char *path, const struct uh_check *check, struct uh_err *err) {
   const char *only[] = {check->id, NULL};
-  struct uh_judge_options options = {.purpose = check->purposes & UH_BEFORE ? UH_BEFORE : UH_AFTER, .only = only};
+  struct uh_judge_options options = {.purpose = check->purposes & UH_BEFORE  ? UH_BEFORE
+                                                : check->purposes & UH_AFTER ? UH_AFTER
+                                                                             : UH_GATE,
+                                     .only = only};
   struct uh_results *results = NULL;
   columns = json_object();
   properties = json_object();
