@@ -14,8 +14,6 @@
 #include "rules/judging.h"
 #include "rules/shared.h"
 
-enum { FRESH_FOR_DEFAULT = 24 * 3600, NAME_MAX_SET = 160 };
-
 int64_t uh_check_now(const struct uh_check_run *run) {
   return run->judge->now;
 }
@@ -23,181 +21,24 @@ int64_t uh_check_fresh_for(const struct uh_check_run *run) {
   return run->judge->fresh_for;
 }
 
-/* ---- what a check's SQL may do ---- */
-
-int uh_judge_authorize(void *user, int action, const char *a, const char *b, const char *db, const char *view) {
-  (void)user;
-  (void)b;
-  bool temp = db && strcmp(db, "temp") == 0;
-  if (temp && a && action != SQLITE_READ && uh_shared_is(a)) return SQLITE_DENY;
-  switch (action) {
-    case SQLITE_SELECT:
-    case SQLITE_FUNCTION:
-    case SQLITE_RECURSIVE:
-    case SQLITE_TRANSACTION:
-    case SQLITE_CREATE_TEMP_TABLE:
-    case SQLITE_CREATE_TEMP_INDEX:
-    case SQLITE_CREATE_TEMP_VIEW:
-    case SQLITE_DROP_TEMP_TABLE:
-    case SQLITE_DROP_TEMP_INDEX:
-    case SQLITE_DROP_TEMP_VIEW: return SQLITE_OK;
-    /* The tables behind the views hold values without their states: only a view may look there. */
-    case SQLITE_READ: return a && strncmp(a, "t_", 2) == 0 && !view && !temp ? SQLITE_DENY : SQLITE_OK;
-    case SQLITE_INSERT:
-    case SQLITE_UPDATE:
-    case SQLITE_DELETE:
-    case SQLITE_REINDEX: return temp ? SQLITE_OK : SQLITE_DENY;
-    default: return SQLITE_DENY;
-  }
-}
-
-int uh_judge_prepare(struct judge *j, const char *sql, sqlite3_stmt **ret, struct uh_err *err) {
-  if (uh_shared_for(j->db, sql, &j->shared, err) < 0) return -1;
-  sqlite3_set_authorizer(j->db, uh_judge_authorize, NULL);
-  int rc = sqlite3_prepare_v2(j->db, sql, -1, ret, NULL);
-  sqlite3_set_authorizer(j->db, NULL, NULL);
-  return rc == SQLITE_OK ? 0 : uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(j->db));
-}
-
 /* ---- sets ---- */
 
-enum set_state { SET_COMPLETE, SET_STALE, SET_PARTIAL, SET_FAILED, SET_NOT_CONFIGURED, SET_MISSING };
-static const char *const set_state_names[] = {"complete", "stale",          "partial",
-                                              "failed",   "not-configured", "not-observed"};
-
-struct set_info {
-  enum set_state state;
-  char why[512];
-};
-
-static enum set_state state_of_row(const struct judge *j, const char *state, int64_t observed_at) {
-  if (strcmp(state, "complete") == 0) return j->now - observed_at > j->fresh_for ? SET_STALE : SET_COMPLETE;
-  if (strcmp(state, "partial") == 0) return SET_PARTIAL;
-  if (strcmp(state, "not-configured") == 0) return SET_NOT_CONFIGURED;
-  return SET_FAILED;
-}
-
-/* Of each source the worst part, of all sources the best. */
-static int read_set(struct judge *j, const char *set, struct set_info *ret, struct uh_err *err) {
-  sqlite3_stmt *st = NULL;
-  const char *colon = strchr(set, ':');
-  *ret = (struct set_info){.state = SET_MISSING, .why = "no source reads it"};
-  if (!colon) return uh_fail(err, UH_ERR_INTERNAL, "\"%s\" is no set: side:Name expected", set);
-  if (sqlite3_prepare_v2(
-          j->db,
-          "SELECT source, part, state, why, observed_at FROM t_set WHERE side = ? AND name = ? ORDER BY source, fact",
-          -1, &st, NULL) != SQLITE_OK)
-    return uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
-  sqlite3_bind_text(st, 1, set, (int)(colon - set), SQLITE_STATIC);
-  sqlite3_bind_text(st, 2, colon + 1, -1, SQLITE_STATIC);
-  char source[64] = "";
-  struct set_info of_source = {.state = SET_MISSING};
-  int rc;
-  while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-    const char *name = (const char *)sqlite3_column_text(st, 0);
-    const char *part = (const char *)sqlite3_column_text(st, 1);
-    const char *why = (const char *)sqlite3_column_text(st, 3);
-    enum set_state state = state_of_row(j, (const char *)sqlite3_column_text(st, 2), sqlite3_column_int64(st, 4));
-    if (strcmp(source, name) != 0) {
-      if (of_source.state < ret->state) *ret = of_source;
-      (void)snprintf(source, sizeof source, "%s", name);
-      of_source = (struct set_info){.state = SET_COMPLETE};
-    }
-    if (state > of_source.state) {
-      of_source.state = state;
-      (void)snprintf(of_source.why, sizeof of_source.why, "%s%s%s: %s", name, *part ? " " : "", part,
-                     state == SET_STALE ? "observed too long ago" : why);
-    }
-  }
-  if (of_source.state < ret->state) *ret = of_source;
-  sqlite3_finalize(st);
-  return rc == SQLITE_DONE ? 0 : uh_fail(err, UH_ERR_DATA, "cannot read the facts: %s", sqlite3_errmsg(j->db));
-}
-
-struct alternative {
-  const char *start;
-  size_t n;
-  enum set_state worst;
-};
-
-static int each_set(const char *list, size_t n,
-                    int (*each)(struct judge *, const char *set, void *user, struct uh_err *), struct judge *j,
-                    void *user, struct uh_err *err) {
-  char set[NAME_MAX_SET];
-  for (size_t at = 0; at < n;) {
-    size_t len = 0;
-    while (at + len < n && list[at + len] != '+') len++;
-    const char *p = list + at;
-    size_t m = len;
-    while (m && *p == ' ') p++, m--;
-    while (m && p[m - 1] == ' ') m--;
-    if (m >= sizeof set) return uh_fail(err, UH_ERR_INTERNAL, "a set's name is too long");
-    memcpy(set, p, m);
-    set[m] = '\0';
-    if (each(j, set, user, err) < 0) return -1;
-    at += len + 1;
-  }
-  return 0;
-}
-
-static int worst_state(struct judge *j, const char *set, void *user, struct uh_err *err) {
-  enum set_state *worst = user;
-  struct set_info info;
-  if (read_set(j, set, &info, err) < 0) return -1;
-  if (info.state > *worst) *worst = info.state;
-  return 0;
-}
-
 struct lacking {
-  struct uh_check_run *run; /* NULL: nothing is written down */
+  struct uh_check_run *run;
   bool any;
   char why[512];
 };
 
-static int report_lacking(struct judge *j, const char *set, void *user, struct uh_err *err) {
+static int report_lacking(void *user, const char *set, const char *state, const char *why, struct uh_err *err) {
   struct lacking *l = user;
-  struct set_info info;
-  if (read_set(j, set, &info, err) < 0) return -1;
-  if (info.state == SET_COMPLETE) return 0;
-  if (!l->any) (void)snprintf(l->why, sizeof l->why, "%s is %s", set, set_state_names[info.state]);
+  if (!l->any) (void)snprintf(l->why, sizeof l->why, "%s is %s", set, state);
   l->any = true;
-  return !l->run ? 0
-                 : uh_results_put_unknown(j->results, l->run->index, set, set_state_names[info.state], info.why, err);
-}
-
-/* One need: alternatives between '|'. The best alternative's lacking sets are written down. */
-static int check_need(struct judge *j, const char *need, size_t n, struct lacking *l, struct uh_err *err) {
-  struct alternative best = {.worst = SET_MISSING + 1};
-  for (size_t at = 0; at <= n;) {
-    size_t len = 0;
-    while (at + len < n && need[at + len] != '|') len++;
-    struct alternative a = {.start = need + at, .n = len, .worst = SET_COMPLETE};
-    if (each_set(a.start, a.n, worst_state, j, &a.worst, err) < 0) return -1;
-    if (a.worst < best.worst) best = a;
-    at += len + 1;
-  }
-  return best.worst == SET_COMPLETE ? 0 : each_set(best.start, best.n, report_lacking, j, l, err);
-}
-
-static int look_at_needs(struct judge *j, const char *needs, struct lacking *l, struct uh_err *err) {
-  for (const char *p = needs; p && *p;) {
-    size_t len = strcspn(p, ",");
-    if (check_need(j, p, len, l, err) < 0) return -1;
-    p += len + (p[len] == ',');
-  }
-  return 0;
+  return uh_results_put_unknown(l->run->judge->results, l->run->index, set, state, why, err);
 }
 
 static int check_needs(struct uh_check_run *run, const char *needs, struct lacking *l, struct uh_err *err) {
   l->run = run;
-  return look_at_needs(run->judge, needs, l, err);
-}
-
-int uh_judge_lacking(struct judge *j, const char *needs, char *why, size_t size, struct uh_err *err) {
-  struct lacking l = {0};
-  if (look_at_needs(j, needs, &l, err) < 0) return -1;
-  (void)snprintf(why, size, "%s", l.why);
-  return l.any;
+  return uh_sets_lacking(run->judge, needs, report_lacking, l, err);
 }
 
 int uh_check_need(struct uh_check_run *run, const char *needs, struct uh_err *err) {
@@ -569,7 +410,7 @@ static void end(struct judge *j) {
 }
 
 #define JUDGE(o) \
-  { .options = (o), .fresh_for = (o)->fresh_for ? (o)->fresh_for : FRESH_FOR_DEFAULT }
+  { .options = (o), .fresh_for = (o)->fresh_for ? (o)->fresh_for : UH_FRESH_FOR_DEFAULT }
 
 int uh_judge(const char *facts_path, const struct uh_judge_options *options, struct uh_results **ret_results,
              struct uh_err *err) {

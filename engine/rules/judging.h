@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef UH_JUDGING_H
 #define UH_JUDGING_H
-/* One judgement, as judge.c and waivers.c share it. */
+/* One judgement, as judge.c, waivers.c and the plan's discovery share it. */
 #include "rules/results.h"
 
 struct sqlite3;
@@ -26,6 +26,9 @@ struct uh_worth {
   char why[400];
 };
 
+enum { UH_FRESH_FOR_DEFAULT = 24 * 3600 };
+
+/* What reads facts. The plan's discovery reads them with it too: db, now, fresh_for and shared are all it has then. */
 struct judge {
   struct sqlite3 *db;
   struct uh_results *results;
@@ -48,6 +51,13 @@ struct uh_check_run {
 int uh_judge_authorize(void *user, int action, const char *a, const char *b, const char *db, const char *view);
 /* A check's statement: it sees views only. */
 int uh_judge_prepare(struct judge *j, const char *sql, struct sqlite3_stmt **ret, struct uh_err *err);
+/* The same, read as checks and steps do. */
+int uh_judge_query(struct judge *j, const char *sql, struct uh_query **ret_query, struct uh_err *err);
+/* Tells each set of the needs that is not complete; of alternatives, those of the best one. state: "partial", "stale",
+ * "not-observed".. */
+typedef int uh_lacking_fn(void *user, const char *set, const char *state, const char *why, struct uh_err *err);
+int uh_sets_lacking(struct judge *j, const char *UH_NULLABLE needs, uh_lacking_fn *tell, void *user,
+                    struct uh_err *err);
 /* The first set of the needs that is not complete: 1, and why; 0 where all are. */
 int uh_judge_lacking(struct judge *j, const char *UH_NULLABLE needs, char *why, size_t size, struct uh_err *err);
 

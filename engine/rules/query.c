@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What checks that are functions read and execute. */
+/* What checks and steps may read of the facts, and how: through views, by statements that change nothing else. */
 #include <sqlite3.h>
 
 #include "rules/judging.h"
@@ -7,19 +7,57 @@
 
 struct uh_query {
   sqlite3_stmt *st;
-  struct uh_check_run *run;
+  struct judge *judge;
 };
 
-int uh_query_open(struct uh_check_run *run, const char *sql, struct uh_query **ret_query, struct uh_err *err) {
+int uh_judge_authorize(void *user, int action, const char *a, const char *b, const char *db, const char *view) {
+  (void)user;
+  (void)b;
+  bool temp = db && strcmp(db, "temp") == 0;
+  if (temp && a && action != SQLITE_READ && uh_shared_is(a)) return SQLITE_DENY;
+  switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_FUNCTION:
+    case SQLITE_RECURSIVE:
+    case SQLITE_TRANSACTION:
+    case SQLITE_CREATE_TEMP_TABLE:
+    case SQLITE_CREATE_TEMP_INDEX:
+    case SQLITE_CREATE_TEMP_VIEW:
+    case SQLITE_DROP_TEMP_TABLE:
+    case SQLITE_DROP_TEMP_INDEX:
+    case SQLITE_DROP_TEMP_VIEW: return SQLITE_OK;
+    /* The tables behind the views hold values without their states: only a view may look there. */
+    case SQLITE_READ: return a && strncmp(a, "t_", 2) == 0 && !view && !temp ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_INSERT:
+    case SQLITE_UPDATE:
+    case SQLITE_DELETE:
+    case SQLITE_REINDEX: return temp ? SQLITE_OK : SQLITE_DENY;
+    default: return SQLITE_DENY;
+  }
+}
+
+int uh_judge_prepare(struct judge *j, const char *sql, sqlite3_stmt **ret, struct uh_err *err) {
+  if (uh_shared_for(j->db, sql, &j->shared, err) < 0) return -1;
+  sqlite3_set_authorizer(j->db, uh_judge_authorize, NULL);
+  int rc = sqlite3_prepare_v2(j->db, sql, -1, ret, NULL);
+  sqlite3_set_authorizer(j->db, NULL, NULL);
+  return rc == SQLITE_OK ? 0 : uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(j->db));
+}
+
+int uh_judge_query(struct judge *j, const char *sql, struct uh_query **ret_query, struct uh_err *err) {
   struct uh_query *q = calloc(1, sizeof *q);
   if (!q) return uh_fail_nomem(err);
-  q->run = run;
-  if (uh_judge_prepare(run->judge, sql, &q->st, err) < 0) {
+  q->judge = j;
+  if (uh_judge_prepare(j, sql, &q->st, err) < 0) {
     free(q);
     return -1;
   }
   *ret_query = q;
   return 0;
+}
+
+int uh_query_open(struct uh_check_run *run, const char *sql, struct uh_query **ret_query, struct uh_err *err) {
+  return uh_judge_query(run->judge, sql, ret_query, err);
 }
 
 struct uh_query *uh_query_free(struct uh_query *q) {
@@ -43,7 +81,7 @@ void uh_query_rewind(struct uh_query *q) {
 int uh_query_next(struct uh_query *q, struct uh_err *err) {
   int rc = sqlite3_step(q->st);
   if (rc == SQLITE_ROW) return 1;
-  return rc == SQLITE_DONE ? 0 : uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(q->run->judge->db));
+  return rc == SQLITE_DONE ? 0 : uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(q->judge->db));
 }
 
 const char *uh_query_text(struct uh_query *q, int column) {

@@ -70,7 +70,9 @@ int uh_shared_attestations(sqlite3 *db, struct uh_err *err) {
 }
 
 bool uh_shared_is(const char *name) {
-  if (sqlite3_stricmp(name, "attestation") == 0 || sqlite3_stricmp(name, UH_PAIRS_VIEW) == 0) return true;
+  static const char *const views[] = {"attestation", UH_PAIRS_VIEW, "configuration", "anchor"};
+  for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+    if (sqlite3_stricmp(name, views[i]) == 0) return true;
   if (strncmp(name, UH_SHARED, sizeof UH_SHARED - 1) == 0) return true;
   for (int i = 0; i < SHARED; i++)
     if (sqlite3_stricmp(name, shared[i].view) == 0) return true;
