@@ -4,23 +4,12 @@
 
 #include "executors/change_check.h"
 #include "executors/cloud.h"
-
-static const struct uh_writing_cmdlet cmdlets[] = {
-#include "executors/exchange_online_cmdlets.h"
-};
+#include "executors/exchange_online_private.h"
 
 struct uh_exchange_online {
   struct uh_exchange_online_options options;
   struct uh_exo *exo;
 };
-
-static const struct uh_writing_cmdlet *find(const char *name) {
-  return uh_writing_cmdlet_find(cmdlets, sizeof cmdlets / sizeof *cmdlets, name);
-}
-
-int uh_exchange_online_check(const struct uh_change *change, struct uh_err *err) {
-  return uh_change_check(find(change->cmdlet), change, err);
-}
 
 int uh_exchange_online_open(const struct uh_exchange_online_options *options, struct uh_exchange_online **ret_online,
                             struct uh_err *err) {
@@ -116,7 +105,7 @@ static void advise(const struct uh_exchange_online *x, const struct uh_change *c
         "run Enable-OrganizationCustomization in Exchange Online PowerShell, wait until Get-OrganizationConfig "
         "says IsDehydrated false (up to hours), then resume");
   } else if (result->refused) {
-    refused(x, find(change->cmdlet), why);
+    refused(x, uh_online_cmdlet(change->cmdlet), why);
   } else if (w->problem.cls == UH_EXO_THROTTLED) {
     uh_err_remedy(why, "Exchange Online takes no more for now: wait some minutes, then resume");
   }

@@ -49,6 +49,8 @@ struct uh_writer uh_exchange_server_writer(struct uh_exchange_server *server);
 /* What a change must be before anybody is asked: a cmdlet that a cleanup may run, its parameters in their types, the
  * object's GUID where there is an object (UH_ERR_INTERNAL: the caller is wrong). */
 int uh_exchange_server_check(const struct uh_change *change, struct uh_err *err);
+/* Whether the cmdlet names its object by its GUID; false also for one that is not in the list. */
+bool uh_exchange_server_by_guid(const char *cmdlet);
 
 /* ---- the cloud ---- */
 
@@ -87,6 +89,7 @@ struct uh_exchange_online *uh_exchange_online_free(struct uh_exchange_online *UH
 void uh_exchange_online_freep(struct uh_exchange_online **online);
 struct uh_writer uh_exchange_online_writer(struct uh_exchange_online *online);
 int uh_exchange_online_check(const struct uh_change *change, struct uh_err *err); /* as uh_exchange_server_check */
+bool uh_exchange_online_by_guid(const char *cmdlet);                              /* as uh_exchange_server_by_guid */
 
 /*
  * Graph. Each change reads its object right before, and is sent with If-Match where Graph gives an ETag. UNVERIFIED
