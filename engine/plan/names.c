@@ -29,3 +29,8 @@ const char *uh_reversible_name(enum uh_reversible reversible) {
   static const char *const names[] = {"yes", "new-object", "operator", "no"};
   return NAME(names, reversible);
 }
+
+const char *uh_step_state_name(enum uh_step_state state) {
+  static const char *const names[] = {"nothing", "actions", "unknown", "blocked", "skipped"};
+  return NAME(names, state);
+}

@@ -83,7 +83,8 @@ enum uh_step_state {
   UH_STEP_BLOCKED,
   UH_STEP_SKIPPED, /* not chosen, or follows one that is not */
 };
-struct uh_plan_object { /* looked at, and why it stays or goes */
+const char *uh_step_state_name(enum uh_step_state state); /* "nothing", "actions", "unknown", .. */
+struct uh_plan_object {                                   /* looked at, and why it stays or goes */
   const char *side, *kind, *guid, *name, *reason;
   enum uh_owner owner;
 };
@@ -106,6 +107,7 @@ struct uh_plan_options {
   bool can[UH_BY_OPERATOR + 1];        /* executors whose account is configured */
   bool server_gone_only;               /* only the phase after-uninstall (sweep) */
   int64_t now;
+  int64_t fresh_for;                              /* seconds for which facts count; 0: the default of 24 h */
   const struct uh_step *const *UH_NULLABLE steps; /* for tests; NULL: the registry. NULL-terminated */
   const char *organization;
   const char *UH_NULLABLE tenant;

@@ -14,7 +14,9 @@ size_t uh_step_count(void) {
   return n;
 }
 
-const struct uh_step *uh_step_at(size_t i) { return i < uh_step_count() ? uh_builtin_steps[i] : NULL; }
+const struct uh_step *uh_step_at(size_t i) {
+  return i < uh_step_count() ? uh_builtin_steps[i] : NULL;
+}
 
 const struct uh_step *uh_step_find(const char *id) {
   for (const struct uh_step *const *step = uh_builtin_steps; *step; step++)

@@ -115,7 +115,7 @@ struct uh_action {
 
 struct uh_step_run; /* one step's discovery; opaque */
 
-/* SQL over the views of docs/facts.md, and anchor(name, value), claim(side.., see below). Read it with uh_query_next,
+/* SQL over the views of docs/facts.md, and anchor(name, value). Read it with uh_query_next,
  * uh_query_text.. of check.h. On-premises objects may stand there once for each source that showed them; the view
  * `configuration` (source, side, kind, listing, identity, name, guid, json) holds each once: as Exchange's own cmdlets
  * gave it where they did, else as the directory did. */
@@ -143,6 +143,7 @@ int uh_step_query(struct uh_step_run *run, const char *sql, struct uh_query **re
 #define UH_ANCHOR_OUTBOUND "outbound-connector"
 #define UH_ANCHOR_RELATIONSHIP "organization-relationship"
 /* And what another forest's names: never to be touched. Value: the name or GUID as it is told. */
+#define UH_ANCHOR_OTHER_ORGANIZATION "other-organization" /* its organisation's GUID, as it is told */
 #define UH_ANCHOR_OTHER_INBOUND "other-inbound-connector"
 #define UH_ANCHOR_OTHER_OUTBOUND "other-outbound-connector"
 #define UH_ANCHOR_OTHER_RELATIONSHIP "other-organization-relationship"

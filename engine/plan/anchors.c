@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * By what later steps, and the sweep, know what belongs to the hybrid deployment. They are read before anything goes:
+ * the objects that tell them are the first to be removed.
+ */
+#include <sqlite3.h>
+
+#include <unhybrid/text.h>
+
+#include "plan/plan_internal.h"
+
+enum { ANCHOR_NAME_MAX = 64, ANCHOR_VALUE_MAX = 4096, ANCHORS_MAX = 20000 };
+
+struct anchor {
+  char *name, *value;
+};
+struct uh_anchors {
+  struct anchor *v;
+  size_t n, room;
+  json_t *seen; /* {"name\nvalue in lower case": true} */
+};
+
+/* ---- the list ---- */
+
+static struct uh_anchors *anchors_new(void) {
+  struct uh_anchors *a = calloc(1, sizeof *a);
+  if (a && !(a->seen = json_object())) {
+    free(a);
+    a = NULL;
+  }
+  return a;
+}
+
+struct uh_anchors *uh_anchors_free(struct uh_anchors *a) {
+  if (!a) return NULL;
+  for (size_t i = 0; i < a->n; i++) {
+    free(a->v[i].name);
+    free(a->v[i].value);
+  }
+  free(a->v);
+  json_decref(a->seen);
+  free(a);
+  return NULL;
+}
+void uh_anchors_freep(struct uh_anchors **a) {
+  *a = uh_anchors_free(*a);
+}
+
+static bool key_of(const char *name, const char *value, struct uh_str *key) {
+  uh_str_addf(key, "%s\n", name);
+  for (; *value; value++) uh_str_addc(key, *value >= 'A' && *value <= 'Z' ? (char)(*value + 32) : *value);
+  return uh_str_text(key) != NULL;
+}
+
+static bool has(const struct uh_anchors *a, const char *name, const char *value) {
+  UH_CLEANUP(uh_str_clear) struct uh_str key = {0};
+  return key_of(name, value, &key) && json_object_get(a->seen, uh_str_text(&key));
+}
+
+static int add(struct uh_anchors *a, const char *name, const char *value, struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str key = {0};
+  if (!*value || has(a, name, value)) return 0;
+  if (a->n >= ANCHORS_MAX) return uh_fail(err, UH_ERR_DATA, "the facts tell more than %d anchors", ANCHORS_MAX);
+  if (a->n == a->room) {
+    size_t room = a->room ? 2 * a->room : 32;
+    struct anchor *v = reallocarray(a->v, room, sizeof *v);
+    if (!v) return uh_fail_nomem(err);
+    a->v = v;
+    a->room = room;
+  }
+  a->v[a->n] = (struct anchor){strdup(name), strdup(value)};
+  a->n++;
+  if (!a->v[a->n - 1].name || !a->v[a->n - 1].value || !key_of(name, value, &key) ||
+      json_object_set_new(a->seen, uh_str_text(&key), json_true()) < 0)
+    return uh_fail_nomem(err);
+  return 0;
+}
+
+const char *uh_anchors_at(const struct uh_anchors *a, size_t i, const char **ret_value) {
+  if (i >= a->n) return NULL;
+  *ret_value = a->v[i].value;
+  return a->v[i].name;
+}
+
+const char *uh_anchors_get(const struct uh_anchors *a, const char *name, size_t i) {
+  for (size_t k = 0; k < a->n; k++)
+    if (strcmp(a->v[k].name, name) == 0 && i-- == 0) return a->v[k].value;
+  return NULL;
+}
+
+bool uh_anchors_have(const struct uh_anchors *a, const char *name, const char *value) {
+  return value && has(a, name, value);
+}
+
+/* ---- JSON ---- */
+
+json_t *uh_anchors_encode(const struct uh_anchors *a) {
+  json_t *o = json_object();
+  bool good = o != NULL;
+  for (size_t i = 0; good && i < a->n; i++) {
+    json_t *list = json_object_get(o, a->v[i].name);
+    if (!list) {
+      list = json_array();
+      good = json_object_set_new(o, a->v[i].name, list) == 0;
+    }
+    good = good && json_array_append_new(list, json_string(a->v[i].value)) == 0;
+  }
+  if (!good) json_decref(o);
+  return good ? o : NULL;
+}
+
+char *uh_anchors_json(const struct uh_anchors *anchors) {
+  json_t *o = uh_anchors_encode(anchors);
+  char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
+  json_decref(o);
+  return text;
+}
+
+static int bad(struct uh_err *err) {
+  return uh_fail(err, UH_ERR_DATA, "the anchors are not {\"name\": [\"value\", ..], ..}");
+}
+
+int uh_anchors_decode(const json_t *object, struct uh_anchors **ret_anchors, struct uh_err *err) {
+  UH_CLEANUP(uh_anchors_freep) struct uh_anchors *a = anchors_new();
+  const char *name;
+  json_t *list, *item;
+  size_t i;
+  if (!a) return uh_fail_nomem(err);
+  if (!json_is_object(object)) return bad(err);
+  json_object_foreach((json_t *)(uintptr_t)object, name, list) {
+    if (!json_is_array(list) || strlen(name) > ANCHOR_NAME_MAX) return bad(err);
+    json_array_foreach(list, i, item) {
+      const char *value = json_string_value(item);
+      if (!value || strlen(value) > ANCHOR_VALUE_MAX) return bad(err);
+      if (add(a, name, value, err) < 0) return -1;
+    }
+  }
+  *ret_anchors = UH_TAKE(a);
+  return 0;
+}
+
+int uh_anchors_from_json(const char *json, struct uh_anchors **ret_anchors, struct uh_err *err) {
+  json_t *o = json_loads(json, 0, NULL);
+  int rc = uh_anchors_decode(o, ret_anchors, err);
+  json_decref(o);
+  return rc;
+}
+
+/* ---- what a value is ---- */
+
+enum form { TEXT, GUID, DOMAIN, THUMBPRINT, HOST, AGENT };
+
+/* The host of "https://host:port/path", or of "host:port". */
+static void host_of(const char *text, struct uh_str *out) {
+  const char *p = strstr(text, "://");
+  p = p ? p + 3 : text;
+  size_t n = strcspn(p, "/:?# ");
+  (void)(n && uh_domain_key(p, n, out));
+}
+
+static bool ends_with(const char *text, const char *end) {
+  size_t n = strlen(text), m = strlen(end);
+  return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static bool is_below(const char *host, const char *domain) {
+  size_t n = strlen(host), m = strlen(domain);
+  return ends_with(host, domain) && (n == m || host[n - m - 1] == '.');
+}
+
+/* What Microsoft runs is no server of the organisation, whatever an object of the organisation says of it. */
+static bool is_microsofts(const char *host) {
+  static const char *const theirs[] = {"outlook.com",    "office365.com",  "office.com",          "office365.us",
+                                       "outlook.cn",     "msappproxy.net", "microsoftonline.com", "onmicrosoft.com",
+                                       "onmicrosoft.us", "microsoft.com",  "partner.onmschina.cn"};
+  for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
+    if (is_below(host, theirs[i])) return true;
+  return false;
+}
+
+static void add_agent(const char *text, struct uh_str *out) {
+  static const char tail[] = ".resource.mailboxmigration.his.msappproxy.net";
+  UH_CLEANUP(uh_str_clear) struct uh_str host = {0};
+  uint8_t guid[UH_GUID_SIZE];
+  char spelled[UH_GUID_TEXT];
+  host_of(text, &host);
+  const char *name = uh_str_or(&host, "");
+  if (strlen(name) != UH_GUID_TEXT - 1 + sizeof tail - 1 || !ends_with(name, tail)) return;
+  (void)snprintf(spelled, sizeof spelled, "%.36s", name);
+  if (uh_guid_parse(spelled, guid)) uh_str_add(out, uh_guid_text(guid, spelled));
+}
+
+/* Nothing is added where the text is not of that form. */
+static void add_form(enum form form, const char *text, struct uh_str *out) {
+  uint8_t guid[UH_GUID_SIZE];
+  char spelled[UH_GUID_TEXT];
+  switch (form) {
+    case TEXT: uh_str_add(out, text); return;
+    case GUID:
+      if (uh_guid_parse(text, guid)) uh_str_add(out, uh_guid_text(guid, spelled));
+      return;
+    case DOMAIN: (void)uh_domain_key(text, strlen(text), out); return;
+    case THUMBPRINT:
+      if (strlen(text) != 40 || strspn(text, "0123456789abcdefABCDEF") != 40) return;
+      for (; *text; text++) uh_str_addc(out, *text >= 'a' && *text <= 'f' ? (char)(*text - 32) : *text);
+      return;
+    case HOST:
+      host_of(text, out);
+      if (is_microsofts(uh_str_or(out, ""))) uh_str_reset(out);
+      return;
+    case AGENT: add_agent(text, out);
+  }
+}
+
+/* ---- where they stand ---- */
+
+#define P(name) "prop(configuration.json, '" name "')"
+#define OF(side, kind) " FROM configuration WHERE side = '" side "' AND kind = '" kind "'"
+#define EACH(name) "SELECT a.value FROM configuration, json_each(prop_list(configuration.json, '" name "')) a WHERE "
+#define IN_(side, kind) "side = '" side "' AND kind = '" kind "'"
+/* The tenant's OnPremisesOrganization objects: ours is the one with our GUID. One whose GUID nobody could read, and
+ * every one while ours is not known, counts as another forest's: it is left alone. */
+#define OURS \
+  "trim(lower(" P("OrganizationGuid") "), '{}') = (SELECT value FROM anchor WHERE name = 'organization-guid')"
+#define HOLDER IN_("cloud", "OnPremisesOrganization")
+#define MINE(name) "SELECT " P(name) " FROM configuration WHERE " HOLDER " AND (" OURS ")"
+#define OTHERS(name) "SELECT " P(name) " FROM configuration WHERE " HOLDER " AND (" OURS ") IS NOT 1"
+#define BARE(value) "iif(" value " LIKE 'autod:%', substr(" value ", 7), " value ")"
+#define ALONE " NOT EXISTS (SELECT 1 FROM anchor WHERE name = 'other-organization')"
+#define HYBRID_SEND "(" P("CloudServicesMailEnabled") " = 1 OR " P("TlsDomain") " LIKE '%mail.protection.%')"
+
+static const struct finding {
+  const char *name;
+  enum form form;
+  bool unique; /* two of them, and nobody can tell whose anything is */
+  const char *sql;
+} findings[] = {
+    {UH_ANCHOR_ORGANIZATION, GUID, true,
+     "SELECT guid FROM object WHERE side = 'on-premises' AND kind = 'OrganizationConfig'"},
+    {UH_ANCHOR_TENANT, GUID, true,
+     "SELECT tenant FROM observation UNION ALL SELECT guid" OF("cloud", "GraphOrganization")},
+    {UH_ANCHOR_OTHER_ORGANIZATION, TEXT, false,
+     "SELECT coalesce(nullif(" P("OrganizationGuid") ", ''), nullif(guid, ''), name) FROM configuration WHERE " HOLDER
+                                                     " AND (" OURS ") IS NOT 1"},
+    {UH_ANCHOR_INITIAL_DOMAIN, DOMAIN, false,
+     "SELECT coalesce(nullif(" P("id") ", ''), identity)" OF("cloud", "GraphDomain") " AND " P(
+         "isInitial") " = 1"
+                      " UNION ALL SELECT " P("DomainName") OF("cloud", "AcceptedDomain") " AND " P(
+                          "InitialDomain") " = 1"
+                                           " UNION ALL SELECT " P("DomainName")
+                                               OF("cloud", "AcceptedDomain") " AND (" P("DomainName") " LIKE '%.onmicrosoft.%' OR " P(
+                                                   "DomainName") " LIKE '%.partner.onmschina.cn')"
+                                                                 " AND " P("DomainName") " NOT LIKE '%.mail.%'"},
+    /* That of the initial domain stands first. */
+    {UH_ANCHOR_ROUTING_DOMAIN, DOMAIN, false,
+     "SELECT domain FROM (SELECT " P("DomainName") " AS domain" OF("cloud", "AcceptedDomain") " UNION SELECT coalesce(nullif(" P(
+         "id") ", ''), identity)" OF("cloud",
+                                     "GraphDomain") ")"
+                                                    " WHERE domain LIKE '%.mail.onmicrosoft.%' OR domain LIKE '%.mail.partner.onmschina.cn'"
+                                                    " ORDER BY replace(lower(domain), '.mail.', '.') = (SELECT value FROM anchor WHERE name = 'tenant-initial-domain')"
+                                                    " DESC, domain"},
+    {UH_ANCHOR_HYBRID_DOMAIN, DOMAIN, false,
+     "SELECT " BARE("a.value") " FROM configuration, json_each(prop_list(configuration.json, 'Domains')) a WHERE " IN_(
+         "on-premises",
+         "HybridConfiguration") " UNION ALL SELECT " BARE("a.value") " FROM configuration, json_each(prop_list(configuration.json, 'HybridDomains')) a WHERE " HOLDER
+                                                                     " AND (" OURS ")"},
+    {UH_ANCHOR_AUTH_CERTIFICATE, THUMBPRINT, false,
+     "SELECT " P("CurrentCertificateThumbprint")
+         OF("on-premises", "AuthConfig") " UNION ALL SELECT " P("NextCertificateThumbprint")
+             OF("on-premises", "AuthConfig") " UNION ALL SELECT " P("PreviousCertificateThumbprint")
+                 OF("on-premises", "AuthConfig")},
+    {UH_ANCHOR_AUTH_SUBJECT, TEXT, false,
+     "SELECT " P("Subject") OF("on-premises", "ExchangeCertificate") " AND upper(" P(
+         "Thumbprint") ") IN (SELECT value FROM anchor WHERE name = 'auth-certificate')"},
+    /* A trust tells the certificate itself, or its thumbprint. */
+    {UH_ANCHOR_FEDERATION_CERTIFICATE, THUMBPRINT, false,
+     "SELECT a.value FROM configuration, json_each(json_array(prop(configuration.json, 'OrgPrivCertificate'),"
+     "  prop(configuration.json, 'OrgNextPrivCertificate'), prop(configuration.json, 'OrgPrevPrivCertificate'),"
+     "  prop(prop(configuration.json, 'OrgCertificate'), 'Thumbprint'), prop(prop(configuration.json, 'OrgNextCertificate'), 'Thumbprint'),"
+     "  prop(prop(configuration.json, 'OrgPrevCertificate'), 'Thumbprint'))) a"
+     " WHERE " IN_("on-premises", "FederationTrust") " UNION ALL SELECT " P("Thumbprint")
+         OF("on-premises", "ExchangeCertificate") " AND lower(" P("Subject") ") IN ('cn=federation', 'federation')"},
+    {UH_ANCHOR_TLS_CERTIFICATE, TEXT, false,
+     "SELECT " P("TlsCertificateName") OF("on-premises", "HybridConfiguration") " UNION ALL SELECT " P(
+         "TlsCertificateName") OF("on-premises",
+                                  "SendConnector") " AND " HYBRID_SEND " UNION ALL SELECT " P("TlsCertificateName")
+         OF("on-premises",
+            "ReceiveConnector") " AND prop_list(configuration.json, 'TlsDomainCapabilities') LIKE '%mail.protection.%'"},
+    {UH_ANCHOR_CLOUD_ORGANIZATION, GUID, false, "SELECT guid FROM configuration WHERE " HOLDER " AND (" OURS ")"},
+    {UH_ANCHOR_INBOUND, TEXT, false, MINE("InboundConnector")},
+    {UH_ANCHOR_OUTBOUND, TEXT, false, MINE("OutboundConnector")},
+    {UH_ANCHOR_RELATIONSHIP, TEXT, false, MINE("OrganizationRelationship")},
+    {UH_ANCHOR_OTHER_INBOUND, TEXT, false, OTHERS("InboundConnector")},
+    {UH_ANCHOR_OTHER_OUTBOUND, TEXT, false, OTHERS("OutboundConnector")},
+    {UH_ANCHOR_OTHER_RELATIONSHIP, TEXT, false, OTHERS("OrganizationRelationship")},
+    {UH_ANCHOR_OTHER_DOMAIN, DOMAIN, false,
+     "SELECT " BARE(
+         "a.value") " FROM configuration, json_each(prop_list(configuration.json, 'HybridDomains')) a WHERE " HOLDER
+                    " AND (" OURS ") IS NOT 1"},
+    /* In the cloud another forest's agent looks the same: ours is what leads to our domains, or what our
+     * OnPremisesOrganization names; while nobody else is in the tenant, all are. */
+    {UH_ANCHOR_HYBRID_AGENT, AGENT, false,
+     "SELECT " P(
+         "TargetSharingEpr") " FROM configuration WHERE side = 'on-premises'"
+                             "  AND kind IN ('OrganizationRelationship', 'IntraOrganizationConnector')"
+                             " UNION ALL SELECT " P("TargetSharingEpr") OF(
+                                 "cloud",
+                                 "IntraOrganizationConnector") " AND (" ALONE
+                                                               "  OR EXISTS (SELECT 1 FROM json_each(prop_list(configuration.json, 'TargetAddressDomains')) a JOIN anchor ON anchor.name ="
+                                                               "   'hybrid-domain' AND anchor.value = domain_key(a.value)))"
+                                                               " UNION ALL SELECT " P("TargetSharingEpr") OF(
+                                                                   "cloud",
+                                                                   "OrganizationRelationship") " AND (" ALONE
+                                                                                               "  OR EXISTS (SELECT 1 FROM anchor WHERE anchor.name = 'organization-relationship'"
+                                                                                               "   AND lower(anchor.value) IN (lower(configuration.name), lower(identity), guid)))"
+                                                                                               " UNION ALL SELECT " P(
+                                                                                                   "RemoteServer")
+                                                                                                   OF("cloud",
+                                                                                                      "MigrationEndpoint") " AND" ALONE},
+    {UH_ANCHOR_DEDICATED_APPLICATION, GUID, false,
+     /* The others are the identifiers of Microsoft's own services: Exchange's and the token service's. */
+     "SELECT " P("ApplicationIdentifier") OF("on-premises", "AuthServer") " AND " P(
+         "ApplicationIdentifier") " NOT LIKE '0000000%-0000-0ff1-ce00-000000000000'"
+                                  " AND " P(
+                                      "ApplicationIdentifier") " NOT LIKE '00000001-0000-0000-c000-000000000000'"
+                                                               " UNION ALL SELECT " P("appId")
+                                                                   OF("cloud", "GraphApplication") " AND lower(" P(
+                                                                       "displayName") ") = 'exchangeserverapp-' ||"
+                                                                                      " (SELECT value FROM anchor WHERE name = 'organization-guid')"},
+    {UH_ANCHOR_HOST, HOST, false,
+     "SELECT " P("Fqdn") OF(
+         "on-premises",
+         "ExchangeServer") " UNION ALL SELECT a.value FROM configuration,"
+                           "  json_each(json_array(prop(configuration.json, 'InternalUrl'), prop(configuration.json, 'ExternalUrl'), prop(configuration.json, 'InternalNLBBypassUrl'),"
+                           "   prop(configuration.json, 'AutoDiscoverServiceInternalUri'))) a WHERE side = 'on-premises'"
+                           "  AND (kind LIKE '%VirtualDirectory' OR kind IN ('ClientAccessService', 'OutlookAnywhere'))"
+                           " UNION ALL " EACH("ServiceBindingInformation")
+                               IN_("on-premises", "AutodiscoverServiceConnectionPoint") " UNION ALL SELECT " P(
+                                   "OnPremisesSmartHost") OF("on-premises", "HybridConfiguration")},
+};
+
+static int fail_sql(sqlite3 *db, const struct finding *f, struct uh_err *err) {
+  return uh_fail(err, UH_ERR_DATA, "cannot read the anchor %s from the facts: %s", f->name, sqlite3_errmsg(db));
+}
+
+/* Another value than the one known already. */
+static int contradiction(const struct uh_anchors *a, const struct finding *f, const char *value, struct uh_err *err) {
+  const char *first = uh_anchors_get(a, f->name, 0);
+  uh_fail(err, UH_ERR_DATA, "two values are told for %s, %s and %s: what belongs to this organisation cannot be told",
+          f->name, first, value);
+  uh_err_remedy(err, "observe again with sources of this organisation alone, and in this organisation's own case");
+  return -1;
+}
+
+static int add_found(struct uh_anchors *a, const struct finding *f, const char *text, sqlite3_stmt *into,
+                     struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str value = {0};
+  size_t before = a->n;
+  if (!text || strlen(text) > ANCHOR_VALUE_MAX) return 0;
+  add_form(f->form, text, &value);
+  if (!uh_str_text(&value)) return uh_fail_nomem(err);
+  if (f->unique && *uh_str_text(&value) && uh_anchors_get(a, f->name, 0) && !has(a, f->name, uh_str_text(&value)))
+    return contradiction(a, f, uh_str_text(&value), err);
+  if (add(a, f->name, uh_str_text(&value), err) < 0) return -1;
+  if (a->n == before) return 0;
+  sqlite3_bind_text(into, 1, f->name, -1, SQLITE_STATIC);
+  sqlite3_bind_text(into, 2, uh_str_text(&value), -1, SQLITE_TRANSIENT);
+  int rc = sqlite3_step(into);
+  sqlite3_reset(into);
+  return rc == SQLITE_DONE ? 0 : uh_fail(err, UH_ERR_INTERNAL, "cannot keep the anchor %s", f->name);
+}
+
+static int find(sqlite3 *db, struct uh_anchors *a, const struct finding *f, sqlite3_stmt *into, struct uh_err *err) {
+  sqlite3_stmt *st = NULL;
+  int rc = sqlite3_prepare_v2(db, f->sql, -1, &st, NULL), result = 0;
+  if (rc == SQLITE_OK)
+    while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
+      result = add_found(a, f, (const char *)sqlite3_column_text(st, 0), into, err);
+  if (result == 0 && rc != SQLITE_DONE) result = fail_sql(db, f, err);
+  sqlite3_finalize(st);
+  return result;
+}
+
+static int find_all(sqlite3 *db, struct uh_anchors *a, struct uh_err *err) {
+  sqlite3_stmt *into = NULL;
+  int result = 0;
+  if (uh_configuration_make(db, err) < 0 || uh_anchor_view_make(db, a, err) < 0) return -1;
+  if (sqlite3_prepare_v2(db, UH_ANCHOR_INSERT, -1, &into, NULL) != SQLITE_OK)
+    result = uh_fail(err, UH_ERR_INTERNAL, "cannot keep anchors: %s", sqlite3_errmsg(db));
+  for (size_t i = 0; result == 0 && i < sizeof findings / sizeof *findings; i++)
+    result = find(db, a, &findings[i], into, err);
+  sqlite3_finalize(into);
+  return result;
+}
+
+int uh_anchors_read(sqlite3 *facts, const struct uh_anchors *known, struct uh_anchors **ret_anchors,
+                    struct uh_err *err) {
+  UH_CLEANUP(uh_anchors_freep) struct uh_anchors *a = anchors_new();
+  if (!a) return uh_fail_nomem(err);
+  for (size_t i = 0; known && i < known->n; i++)
+    if (add(a, known->v[i].name, known->v[i].value, err) < 0) return -1;
+  if (find_all(facts, a, err) < 0) return -1;
+  *ret_anchors = UH_TAKE(a);
+  return 0;
+}
