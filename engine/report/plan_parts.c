@@ -52,11 +52,6 @@ const char *uh_plan_phase_title(enum uh_phase phase) {
   return (size_t)phase < sizeof titles / sizeof *titles ? titles[phase] : "?";
 }
 
-const char *uh_step_state_name(enum uh_step_state state) {
-  static const char *const names[] = {"nothing", "actions", "unknown", "blocked", "skipped"};
-  return (size_t)state < sizeof names / sizeof *names ? names[state] : "?";
-}
-
 const char *uh_plan_undo_words(enum uh_reversible reversible) {
   static const char *const words[] = {"can be undone", "can be undone, as a new object", "can be undone by a person",
                                       "cannot be undone"};

@@ -44,7 +44,6 @@ struct uh_plan_sums {
 struct uh_plan_sums uh_plan_sum(const struct uh_plan *plan);
 
 const char *uh_plan_phase_title(enum uh_phase phase);     /* "Before the server is uninstalled" */
-const char *uh_step_state_name(enum uh_step_state state); /* "nothing", "actions", "unknown", "blocked", "skipped" */
 /* "can be undone", "as a new object", .. */
 const char *uh_plan_undo_words(enum uh_reversible reversible);
 /* What tells an object without GUID from the others: "Thumbprint 0A1B.., Server EX01"; "" for one with a GUID. */
