@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/arena.h"
 
-enum { BLOCK = 64 * 1024 };
+enum { BLOCK_FIRST = 1024, BLOCK_LAST = 64 * 1024 };
 
 struct uh_block {
   struct uh_block *next;
@@ -12,7 +12,9 @@ struct uh_block {
 static struct uh_block *block_with(struct uh_arena *arena, size_t n) {
   struct uh_block *b = arena->blocks;
   if (b && b->size - b->used >= n) return b;
-  size_t size = n > BLOCK ? n : BLOCK;
+  size_t size = b ? 2 * b->size : BLOCK_FIRST;
+  if (size > BLOCK_LAST) size = BLOCK_LAST;
+  if (size < n) size = n;
   b = calloc(1, sizeof *b + size);
   if (!b) return NULL;
   b->size = size;

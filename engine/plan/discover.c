@@ -105,7 +105,7 @@ static int put_object(struct uh_step_run *run, const struct uh_subject *s, const
 int uh_step_owner(struct uh_step_run *run, const struct uh_subject *s, enum uh_owner owner, struct uh_err *err,
                   const char *fmt, ...) {
   UH_CLEANUP(uh_freep) char *reason = NULL;
-  UH_CLEANUP(uh_str_clear) struct uh_str key = {0}, why = {0};
+  UH_CLEANUP(uh_str_clear) struct uh_str why = {0};
   va_list ap;
   va_start(ap, fmt);
   int n = vasprintf(&reason, fmt, ap);
@@ -114,12 +114,13 @@ int uh_step_owner(struct uh_step_run *run, const struct uh_subject *s, enum uh_o
     reason = NULL;
     return uh_fail_nomem(err);
   }
-  if (!uh_subject_key(s, &key)) { /* not to be acted on, but to be shown */
-    uh_str_addc(&key, ':');
-    uh_str_add(&key, s->name ? s->name : "");
+  uh_str_reset(&run->key);
+  if (!uh_subject_key(s, &run->key)) { /* not to be acted on, but to be shown */
+    uh_str_addc(&run->key, ':');
+    uh_str_add(&run->key, s->name ? s->name : "");
   }
-  if (!uh_str_text(&key)) return uh_fail_nomem(err);
-  if (put_object(run, s, uh_str_text(&key), owner, reason, err) < 0) return -1;
+  if (!uh_str_text(&run->key)) return uh_fail_nomem(err);
+  if (put_object(run, s, uh_str_text(&run->key), owner, reason, err) < 0) return -1;
   if (owner != UH_OWNER_UNKNOWN) return 0;
   uh_str_addf(&why, "whose %s \"%.120s\" is cannot be told: %.400s", s->kind, s->name ? s->name : "", reason);
   return set_state(run, UH_STEP_UNKNOWN, uh_str_or(&why, "out of memory"), err);
@@ -206,27 +207,31 @@ static int put_action(struct uh_step_run *run, const struct uh_action *a, const 
 }
 
 int uh_step_action(struct uh_step_run *run, const struct uh_action *a, struct uh_err *err) {
-  UH_CLEANUP(uh_str_clear) struct uh_str key = {0}, id = {0};
+  struct uh_str *key = &run->key, *id = &run->id;
   const char *wrong = wrong_form(a);
   if (wrong) return fault(run, &a->subject, wrong, err);
-  if (!uh_subject_key(&a->subject, &key) || !uh_action_id(run->step, a, &id))
+  uh_str_reset(key);
+  uh_str_reset(id);
+  if (!uh_subject_key(&a->subject, key) || !uh_action_id(run->step, a, id))
     return fault(run, &a->subject, "an action names its object by GUID or by what tells it from the others", err);
-  if (!uh_str_text(&key) || !uh_str_text(&id)) return uh_fail_nomem(err);
-  const json_t *object = owner_of(run, uh_str_text(&key));
+  if (!uh_str_text(key) || !uh_str_text(id)) return uh_fail_nomem(err);
+  const json_t *object = owner_of(run, uh_str_text(key));
   wrong = wrong_owner(object, a->verb);
   if (wrong) return fault(run, &a->subject, wrong, err);
-  if (json_object_get(run->ids, uh_str_text(&id)))
+  if (json_object_get(run->ids, uh_str_text(id)))
     return uh_fail(err, UH_ERR_INTERNAL, "the step %s asks for the action %.300s twice", run->step->id,
-                   uh_str_text(&id));
+                   uh_str_text(id));
   if (json_array_size(run->actions) >= UH_PLAN_ACTIONS_MAX)
     return uh_fail(err, UH_ERR_DATA, "the step %s finds more than %d actions", run->step->id, UH_PLAN_ACTIONS_MAX);
-  return put_action(run, a, uh_str_text(&id), object, err);
+  return put_action(run, a, uh_str_text(id), object, err);
 }
 
 /* ---- the step ---- */
 
 void uh_discover_clear(struct uh_step_run *run) {
   uh_str_clear(&run->why);
+  uh_str_clear(&run->key);
+  uh_str_clear(&run->id);
   json_decref(run->objects);
   json_decref(run->actions);
   json_decref(run->notes);

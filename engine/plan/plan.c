@@ -21,7 +21,8 @@ struct making {
   bool halted[STEPS_MAX]; /* not carried out: neither is what follows it */
   char servers[512];      /* why the phase after the uninstall waits; "" it does not */
   json_t *document, *step_list, *action_list;
-  json_t *states; /* {subject's key: its image after the actions so far, null: gone} */
+  struct uh_str key; /* of the object at hand */
+  json_t *states;    /* {subject's key: its image after the actions so far, null: gone} */
 };
 
 static void clear(struct making *m) {
@@ -30,6 +31,7 @@ static void clear(struct making *m) {
   m->anchors = uh_anchors_free(m->anchors);
   json_decref(m->document);
   json_decref(m->states);
+  uh_str_clear(&m->key);
 }
 
 /* ---- which steps ---- */
@@ -148,13 +150,13 @@ static int find_image(struct making *m, const struct uh_subject *s, const char *
 }
 
 static int put_state(struct making *m, const struct uh_action *a, json_t *planned, struct uh_err *err) {
-  UH_CLEANUP(uh_str_clear) struct uh_str key = {0};
   json_t *image = NULL;
   char hex[65] = "";
   const char *source = "";
-  (void)uh_subject_key(&a->subject, &key);
-  if (!uh_str_text(&key)) return uh_fail_nomem(err);
-  if (find_image(m, &a->subject, uh_str_text(&key), &image, err) < 0) return -1;
+  uh_str_reset(&m->key);
+  (void)uh_subject_key(&a->subject, &m->key);
+  if (!uh_str_text(&m->key)) return uh_fail_nomem(err);
+  if (find_image(m, &a->subject, uh_str_text(&m->key), &image, err) < 0) return -1;
   if (json_is_null(image))
     return uh_fail(err, UH_ERR_INTERNAL, "%s acts on what an earlier action takes away",
                    json_string_value(json_object_get(planned, "id")));
@@ -171,7 +173,7 @@ static int put_state(struct making *m, const struct uh_action *a, json_t *planne
       json_object_set_new(planned, "fingerprint_source", json_string(done_by_person ? "" : source)) < 0)
     return uh_fail_nomem(err);
   if (json_is_object(image) && !uh_image_apply(image, a) &&
-      json_object_set_new(m->states, uh_str_text(&key), json_null()) < 0)
+      json_object_set_new(m->states, uh_str_text(&m->key), json_null()) < 0)
     return uh_fail_nomem(err);
   return 0;
 }

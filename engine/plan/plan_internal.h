@@ -54,6 +54,7 @@ struct uh_step_run {
   json_t *objects, *actions, *notes; /* arrays, as they stand in the document */
   json_t *owners;                    /* {subject's key: its place in objects} */
   json_t *ids;                       /* {action id: true} */
+  struct uh_str key, id;             /* of the object, the action at hand; kept so that memory is asked for once */
 };
 int uh_discover_begin(struct uh_step_run *run, struct uh_err *err); /* nothing is said yet */
 int uh_discover(struct uh_step_run *run, struct uh_err *err);
