@@ -17,7 +17,7 @@ from fixtures.orgs.generate import Organization
 from fixtures.orgs.recipients import guid
 
 ORGS = os.path.join(TOP, "fixtures", "orgs")
-NAMES = ("contoso", "fabrikam", "tailspin")
+NAMES = ("contoso", "fabrikam")
 
 
 def load(name, what):
@@ -63,7 +63,7 @@ def test_truth_names_things_that_exist(name):
     assert len({(f["check"], f["side"], f["object"], f.get("key")) for f in truth["findings"]}) == len(truth["findings"])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", (*NAMES, "tailspin"))
 def test_entries_follow_their_parents(name):
     """slapadd takes entries in this order: no entry before its parent, none twice."""
     forest, seen = Forest.load(os.path.join(ORGS, name)), set()
