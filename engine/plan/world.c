@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <unhybrid/text.h>
 
+#include "plan/failpoint.h"
 #include "plan/world_private.h"
 
 #define SCRATCH ".run-"  /* beginning of the names of a run's own files */
@@ -176,6 +177,9 @@ int uh_world_open(const struct uh_world_options *options, struct uh_world **ret_
                               .change = change,
                               .graph = graph,
                               .settles = settles};
+#ifdef UH_FAILPOINTS
+  w->face.failpoint = uh_failpoint_passed;
+#endif
   if (options->held->locked) remove_old_scratch(options->held->dir);
   *ret_world = &w->face;
   return 0;
