@@ -74,6 +74,10 @@ struct uh_column {
 const char *uh_table_name(enum uh_table_id table);
 const struct uh_column *uh_table_columns(enum uh_table_id table, int *ret_count);
 
+/* Does a property or an attribute of that name hold a secret (*Password*, *PrivateKey*, unicodePwd..)? Such are never
+ * asked for, and where they come unasked they are not kept: not in facts, journal, exports, reports or logs. */
+bool uh_secret_name(const char *name);
+
 /* Opens a finished (or cut off) facts file for reading: checks application id and version (UH_ERR_DATA otherwise),
  * adds the SQL functions of docs/facts.md. The connection is the caller's (sqlite3 *). */
 int uh_facts_open(const char *path, struct sqlite3 **ret_db, struct uh_err *err);

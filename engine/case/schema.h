@@ -41,7 +41,8 @@
   X(hold_policies, JSON, ASKED)     /* msExchUserHoldPolicies, JSON array */                                    \
   X(consistency_guid, BLOB, ASKED)  /* mS-DS-ConsistencyGuid */                                                 \
   X(external_id, TEXT, ASKED)       /* msDS-ExternalDirectoryObjectId */                                        \
-  X(custom_attributes, JSON, ASKED) /* extensionAttribute1.. in their order, see docs/facts.md */
+  X(custom_attributes, JSON, ASKED) /* extensionAttribute1.. in their order, see docs/facts.md */               \
+  X(legacy_dn, TEXT, ASKED)         /* legacyExchangeDN */
 
 /* One recipient as an Exchange cmdlet gives it, from Exchange Online or Exchange Server, live or exported. */
 #define UH_TABLE_exchange_recipient(X)                                                                               \

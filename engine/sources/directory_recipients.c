@@ -57,6 +57,7 @@ static const struct column {
     {"msExchUserHoldPolicies", COL(hold_policies), LIST, false},
     {"mS-DS-ConsistencyGuid", COL(consistency_guid), BLOB, false},
     {"msDS-ExternalDirectoryObjectId", COL(external_id), TEXT, false},
+    {"legacyExchangeDN", COL(legacy_dn), TEXT, true},
     {"extensionAttribute1", COL(custom_attributes), CUSTOM, true},
     {"extensionAttribute2", COL(custom_attributes), CUSTOM, true},
     {"extensionAttribute3", COL(custom_attributes), CUSTOM, true},
@@ -105,6 +106,7 @@ const char *const *uh_recipient_attributes(bool gc) {
                                         "msExchUserHoldPolicies",
                                         "mS-DS-ConsistencyGuid",
                                         "msDS-ExternalDirectoryObjectId",
+                                        "legacyExchangeDN",
                                         CUSTOM_ATTRIBUTES,
                                         NULL};
   static const char *const from_gc[] = {"objectClass",
@@ -121,6 +123,7 @@ const char *const *uh_recipient_attributes(bool gc) {
                                         "mail",
                                         "mailNickname",
                                         "proxyAddresses",
+                                        "legacyExchangeDN",
                                         CUSTOM_ATTRIBUTES,
                                         NULL};
   return gc ? from_gc : from_dc;

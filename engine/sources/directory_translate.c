@@ -3,8 +3,10 @@
  * From LDAP attributes to Exchange's properties, by table (directory_kinds.c). Rules of the JSON: a property that AD
  * holds and that is not set is null; one that AD does not hold, or that could not be read, is left out.
  */
+#include <string.h>
 #include <strings.h>
 
+#include "case/facts.h"
 #include "sources/directory.h"
 
 bool uh_directory_int(const struct uh_ldap_value *v, int64_t *ret_value) {
@@ -268,41 +270,9 @@ void uh_directory_translate(const struct uh_kind *kind, const struct uh_ldap_ent
 
 /* ---- what is asked for ---- */
 
-/* Passwords, private keys and what could open them. Most are closed by ACL as well; that is no reason to ask. */
+/* Most are closed by ACL as well; that is no reason to ask. */
 bool uh_directory_is_secret(const char *attribute) {
-  static const char *const secrets[] = {"msExchSmtpOutboundSecurityPassword",
-                                        "msExchSecurityPassword",
-                                        "msExchFedOrgPrivCertificate",
-                                        "msExchFedOrgNextPrivCertificate",
-                                        "msExchFedOrgPrevPrivCertificate",
-                                        "msExchFedAdminKey",
-                                        "msExchAuthAppSecret",
-                                        "msExchAvailabilityUserPassword",
-                                        "msExchEdgeSyncCredential",
-                                        "msExchEdgeSyncLease",
-                                        "msExchReceiveHashedPassword",
-                                        "msExchSendEncryptedPassword",
-                                        "msExchMailboxMoveRemotePassword",
-                                        "msExchCertificateData",
-                                        "msExchAuthCertificateData",
-                                        "msExchUMPinChecksum",
-                                        "msExchSmtpRelayForAuth",
-                                        "unicodePwd",
-                                        "userPassword",
-                                        "dBCSPwd",
-                                        "lmPwdHistory",
-                                        "ntPwdHistory",
-                                        "supplementalCredentials",
-                                        "msDS-ManagedPassword",
-                                        "ms-Mcs-AdmPwd",
-                                        "msLAPS-Password",
-                                        "msLAPS-EncryptedPassword",
-                                        "msFVE-RecoveryPassword",
-                                        "*",
-                                        "+"};
-  for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
-    if (strcasecmp(secrets[i], attribute) == 0) return true;
-  return strcasestr(attribute, "password") || strcasestr(attribute, "secret") || strcasestr(attribute, "PrivCert");
+  return uh_secret_name(attribute) || strcmp(attribute, "*") == 0 || strcmp(attribute, "+") == 0;
 }
 
 static bool add_attribute(const char *list[UH_KIND_ATTRIBUTES], size_t *n, const char *attribute) {

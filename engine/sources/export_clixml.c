@@ -28,7 +28,7 @@ static bool add_members(struct uh_str *out, const struct uh_clixml_value *v, int
   bool any = false;
   uh_str_addc(out, '{');
   while ((member = uh_clixml_next_property(v, &walk, &name))) {
-    if (export_is_secret(name) || export_is_noise(name)) continue;
+    if (uh_secret_name(name) || export_is_noise(name)) continue;
     size_t before = out->len;
     if (any) uh_str_addc(out, ',');
     uh_json_string(out, name, strlen(name));
@@ -50,7 +50,7 @@ static bool add_entries(struct uh_str *out, const struct uh_clixml_value *v, int
   uh_str_addc(out, '{');
   while ((value = uh_clixml_next(v, &at, &key))) {
     if (uh_clixml_text(key, &text, &n) != UH_VALUE) return false;
-    if (export_is_secret(text)) continue;
+    if (uh_secret_name(text)) continue;
     if (any) uh_str_addc(out, ',');
     any = true;
     uh_json_string(out, text, n);
@@ -196,7 +196,7 @@ static int put_object(struct export_clixml *x, const struct uh_clixml_value *obj
   uh_record_begin(f->writer);
   while ((v = uh_clixml_next_property(object, &walk, &name)))
     if (x->recipient ? uh_record_wants(f->writer, name, strlen(name))
-                     : !export_is_secret(name) && !export_is_noise(name))
+                     : !uh_secret_name(name) && !export_is_noise(name))
       put_property(x, name, v);
   return export_record_end(f, err);
 }

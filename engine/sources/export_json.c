@@ -26,7 +26,7 @@ struct export_json {
 /* ---- one object ---- */
 
 static bool unwanted(const char *name) {
-  return export_is_secret(name) || export_is_noise(name);
+  return uh_secret_name(name) || export_is_noise(name);
 }
 
 static void on_text(void *user, const char *name, const char *text, size_t n) {
@@ -53,7 +53,7 @@ static void drop_secrets(json_t *value, int depth) {
     return;
   }
   json_object_foreach_safe(value, next, key, member) {
-    if (export_is_secret(key))
+    if (uh_secret_name(key))
       (void)json_object_del(value, key);
     else
       drop_secrets(member, depth - 1);
@@ -67,7 +67,7 @@ static void json_freep(char **text) {
 static void on_json(void *user, const char *name, const char *text) {
   struct uh_record_writer *w = ((struct export_json *)user)->file->writer;
   if (unwanted(name)) return;
-  if (!export_is_secret(text)) {
+  if (!uh_secret_name(text)) {
     uh_record_json(w, name, text);
     return;
   }

@@ -116,19 +116,6 @@ bool export_name_parse(const char *file, bool cloud, struct export_name *ret, co
   return switches > dot || (switches < dot && parse_switches(switches, (size_t)(dot - switches), ret));
 }
 
-bool export_is_secret(const char *property) {
-  static const char *const parts[] = {"password",          "secret",          "privatekey", "credential",
-                                      "serializationdata", "msexchfedorgpriv"};
-  /* Asked for every property of every object: strcasestr() prepares itself anew each time. */
-  for (const char *p = property; *p; p++) {
-    int c = *p | 0x20;
-    if (c != 'p' && c != 's' && c != 'c' && c != 'm') continue;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-      if (parts[i][0] == c && strncasecmp(p, parts[i], strlen(parts[i])) == 0) return true;
-  }
-  return false;
-}
-
 bool export_is_noise(const char *property) {
   static const char *const names[] = {"PSComputerName", "RunspaceId", "PSShowComputerName", "PSSourceJobInstanceId"};
   if (strchr(property, '@')) return true; /* OData's notes on a property */

@@ -8,6 +8,7 @@
 #include <unhybrid/base.h>
 #include <unhybrid/text.h>
 
+#include "case/facts.h"
 #include "sources/exchange_record.h"
 #include "sources/source.h"
 #include "wire/clixml.h"
@@ -25,8 +26,6 @@ struct export_name {
 /* false: the name is that of no cmdlet that exists on this side; ret_why says so. */
 bool export_name_parse(const char *file, bool cloud, struct export_name *ret, const char **ret_why);
 
-/* Values that are never stored, whatever they hold. */
-bool export_is_secret(const char *property);
 /* Properties that PowerShell adds on the way, not Exchange's. */
 bool export_is_noise(const char *property);
 

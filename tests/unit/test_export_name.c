@@ -94,11 +94,23 @@ static void test_secrets(void **state) {
                                        "SerializationData",
                                        "msExchFedOrgPrivCertificate",
                                        "PrivateKey",
-                                       "ResetPasswordOnNextLogon"};
-  static const char *const open[] = {"Name", "Guid", "TlsCertificateName", "SmartHostAuthMechanism",
-                                     "PrimarySmtpAddress"};
-  for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) assert_true(export_is_secret(secret[i]));
-  for (size_t i = 0; i < sizeof open / sizeof *open; i++) assert_false(export_is_secret(open[i]));
+                                       "ResetPasswordOnNextLogon",
+                                       "unicodePwd",
+                                       "ms-Mcs-AdmPwd",
+                                       "lmPwdHistory",
+                                       "MSExchFedAdminKey",
+                                       "passwordCredentials",
+                                       "secretText",
+                                       "supplementalCredentials"};
+  static const char *const open[] = {"Name",
+                                     "Guid",
+                                     "TlsCertificateName",
+                                     "SmartHostAuthMechanism",
+                                     "PrimarySmtpAddress",
+                                     "keyCredentials",
+                                     "msExchFedOrgNextCertificate"};
+  for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) assert_true(uh_secret_name(secret[i]));
+  for (size_t i = 0; i < sizeof open / sizeof *open; i++) assert_false(uh_secret_name(open[i]));
   assert_true(export_is_noise("PSComputerName"));
   assert_true(export_is_noise("Guid@odata.type"));
   assert_false(export_is_noise("Guid"));
