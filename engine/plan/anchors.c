@@ -302,6 +302,11 @@ static const struct finding {
      "SELECT " BARE(
          "a.value") " FROM configuration, json_each(prop_list(configuration.json, 'HybridDomains')) a WHERE " HOLDER
                     " AND (" OURS ") IS NOT 1"},
+    {UH_ANCHOR_ACCEPTED_DOMAIN, DOMAIN, false,
+     "SELECT domain FROM (SELECT ltrim(coalesce(nullif(" P("DomainName") ", ''), name), '*.') AS domain" OF(
+         "on-premises",
+         "AcceptedDomain") ")"
+                           " WHERE domain_key(domain) NOT IN (SELECT value FROM anchor WHERE name = 'other-hybrid-domain')"},
     /* In the cloud another forest's agent looks the same: ours is what leads to our domains, or what our
      * OnPremisesOrganization names; while nobody else is in the tenant, all are. */
     {UH_ANCHOR_HYBRID_AGENT, AGENT, false,
