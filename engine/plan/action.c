@@ -385,6 +385,12 @@ static int pause_over(struct uh_run *run, const struct uh_planned *a, const stru
   return uh_run_stop(run, 3, "%s: it was done, and after the pause it is so no more: %s", a->id, uh_str_or(&why, ""));
 }
 
+static bool may_be_approved_now(const struct uh_run *run, const struct uh_planned *a,
+                                const struct uh_history_entry *e) {
+  if (e->skip != UH_SKIP_APPROVAL) return false;
+  return is_approved(run, a) || (run->o->guide && run->o->guide->ask && !run->o->dry);
+}
+
 static int held_back(struct uh_run *run, const struct uh_planned *a, bool *ret_held) {
   const char *because = "";
   char why[600];
@@ -403,7 +409,7 @@ int uh_run_action(struct uh_run *run, const struct uh_planned *a) {
   if (state == UH_ACTION_VERIFIED) return pause_after(run, a);
   if (state == UH_ACTION_UNDONE) return uh_hold_add(run, a, UH_HOLD_SKIP, true, false);
   if (state == UH_ACTION_UNDO_BEGUN) return uh_hold_add(run, a, UH_HOLD_LEFT, true, true);
-  if (state == UH_ACTION_SKIPPED && e->skip != UH_SKIP_APPROVAL)
+  if (state == UH_ACTION_SKIPPED && !may_be_approved_now(run, a, e))
     return uh_hold_add(run, a, UH_HOLD_SKIP, e->skip == UH_SKIP_PERSON, false);
   if (state == UH_ACTION_WAITS && e->is.until) return pause_over(run, a, e);
   if (held_back(run, a, &held) < 0 || held) return run->stopped ? -1 : 0;

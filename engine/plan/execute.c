@@ -199,9 +199,9 @@ static int write_closed(struct uh_run *run) {
 }
 
 /* Nothing more is written to a journal that broke; to one on a full disk, these words alone. */
-static void write_end(struct uh_run *run) {
+static void write_end(struct uh_run *run, bool finished) {
   if (run->o->dry || uh_journal_broken(run->o->journal)) return;
-  if (run->r->left == 0 && (!run->stopped || run->exit_code == 3)) {
+  if (finished) {
     (void)write_closed(run);
     return;
   }
@@ -229,8 +229,10 @@ static void name_doubts(struct uh_run *run) {
 static void end(struct uh_run *run) {
   struct uh_execute_result *r = run->r;
   count(run, r);
+  /* Steps that could not be planned are no part of what this plan can finish. */
+  bool finished = !run->stopped && r->left == 0;
   if (!run->stopped && !run->o->dry) say_what_is_left(run);
-  write_end(run);
+  write_end(run, finished);
   if (run->stopped && run->exit_code == 73) name_doubts(run);
   r->exit_code = run->stopped ? run->exit_code : 0;
   (void)snprintf(r->stopped, sizeof r->stopped, "%s", run->stopped ? uh_str_or(&run->why, "") : "");

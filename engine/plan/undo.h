@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UH_UNDO_H
+#define UH_UNDO_H
+/* One undoing, within engine/plan: what the step, or the engine for it, says is to be sent, and what is true then. */
+#include <jansson.h>
+
+#include "plan/plan.h"
+
+struct uh_undo_op {
+  struct uh_change change;             /* cmdlet NULL: it is Graph's */
+  const struct uh_graph_change *graph; /* points into the undo */
+  bool on_new;
+};
+struct uh_undo {
+  const struct uh_planned *a;
+  json_t *image;    /* the before-image */
+  const char *guid; /* of the object now, as text: another than the action's where it was made anew; "" none */
+  const char *UH_NULLABLE name_property, *UH_NULLABLE name; /* how the new object is found */
+  struct uh_change create;                                  /* cmdlet NULL: nothing is made anew */
+  struct uh_undo_op *ops;
+  size_t n_ops;
+  struct uh_expect *expect; /* what is true afterwards, UH_EXPECT_END last */
+  size_t n_expect;
+  struct uh_str commands, where; /* a person's */
+  void **kept;                   /* everything that the above points to */
+  size_t n_kept, cap_kept;
+};
+int uh_undo_open(struct uh_undo *undo, const struct uh_planned *action, const char *image, const char *guid,
+                 struct uh_err *err);
+void uh_undo_clear(struct uh_undo *undo);
+/* What the action's own changes set gets its former values; a deleted object of Graph is restored. UH_ERR_USAGE where
+ * there is no such way. */
+int uh_undo_generic(struct uh_undo *undo, struct uh_err *err);
+/* All of it as a person would run it. */
+int uh_undo_text_of(const struct uh_undo *undo, struct uh_str *out, struct uh_err *err);
+#endif
