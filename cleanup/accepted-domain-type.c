@@ -13,13 +13,13 @@
  */
 #define JUDGED                                                                                                      \
   UH_SQL_STEP_PLACES ","                                                                                            \
-  " thing AS ("                                                                                                     \
+  " thing AS MATERIALIZED ("                                                                                        \
   "  SELECT side, kind, guid, name, lower(prop(json, 'DomainType')) AS type,"                                       \
   "    domain_key(iif(prop(json, 'DomainName') = '', name, prop(json, 'DomainName'))) AS domain,"                   \
   "    " UH_SQL_TRUE("MatchSubDomains") " AS subdomains"                                                            \
   "   FROM configuration"                                                                                           \
   "   WHERE side = 'cloud' AND kind = 'AcceptedDomain'),"                                                           \
-  " led AS ("                                                                                                       \
+  " led AS MATERIALIZED ("                                                                                          \
   "  SELECT *, iif(domain IN (SELECT domain FROM own), 1, (SELECT mine FROM place WHERE place.domain = thing.domain)) AS mine," \
   "    (SELECT min(c.name) FROM configuration AS c"                                                                 \
   "      WHERE c.side = 'cloud' AND c.kind = 'OutboundConnector' AND lower(prop(c.json, 'ConnectorSource')) IS NOT 'hybridwizard'" \
@@ -27,7 +27,7 @@
   "        AND EXISTS (SELECT 1 FROM json_each(prop_list(c.json, 'RecipientDomains')) AS entry"                     \
   "          WHERE " UH_SQL_STEP_DOMAIN("entry.value") " = thing.domain)) AS onward"                                \
   "   FROM thing),"                                                                                                 \
-  " judged AS ("                                                                                                    \
+  " judged AS MATERIALIZED ("                                                                                       \
   "  SELECT *, CASE"                                                                                                \
   "    WHEN type IS NULL OR domain IS NULL THEN NULL"                                                               \
   "    WHEN type <> 'internalrelay' THEN 'tenant'"                                                                  \

@@ -21,22 +21,15 @@ static int remove_it(struct uh_step_run *run, const struct uh_step_row *row, str
   return uh_step_action(run, &action, err);
 }
 
-/* Takes the tenant's address spaces out, and the certificate of the hybrid deployment, which no connector may name when
- * it is to go. */
+/* Takes the tenant's address spaces out. The certificate stays: what the connector goes on to carry may be told by it.
+ */
 static int reduce(struct uh_step_run *run, const struct uh_step_row *row, const struct uh_step_list *gone,
-                  const struct uh_step_list *rest, bool certificate, struct uh_err *err) {
+                  const struct uh_step_list *rest, struct uh_err *err) {
   const struct uh_argument arguments[] = {
-      {.name = "AddressSpaces", .type = UH_VALUE_TEXTS, .texts = {rest->v, rest->n}},
-      {.name = certificate ? "TlsCertificateName" : NULL, .type = UH_VALUE_NULL},
-      {0}};
+      {.name = "AddressSpaces", .type = UH_VALUE_TEXTS, .texts = {rest->v, rest->n}}, {0}};
   const struct uh_change changes[] = {{.cmdlet = "Set-SendConnector", .arguments = arguments}, {0}};
-  struct uh_expect expect[UH_STEP_LIST_MAX + 2];
+  struct uh_expect expect[UH_STEP_LIST_MAX + 1];
   uh_step_expect_lacks("AddressSpaces", gone, expect);
-  if (certificate) {
-    expect[gone->n] =
-        (struct uh_expect){.what = UH_EXPECT_VALUE, .value = {.name = "TlsCertificateName", .type = UH_VALUE_NULL}};
-    expect[gone->n + 1] = (struct uh_expect){.what = UH_EXPECT_END};
-  }
   const struct uh_action action = {.subject = row->subject,
                                    .verb = UH_VERB_REDUCE,
                                    .executor = UH_BY_EXCHANGE_SERVER,
@@ -44,21 +37,17 @@ static int reduce(struct uh_step_run *run, const struct uh_step_row *row, const 
                                    .changes = changes,
                                    .expect = expect,
                                    .why = row->reason,
-                                   .effect = certificate
-                                                 ? "Mail for the tenant does not take this connector any more; for the "
-                                                   "others the server chooses its certificate by its own name."
-                                                 : "Mail for the tenant does not take this connector any more."};
+                                   .effect = "Mail for the tenant does not take this connector any more."};
   return uh_step_action(run, &action, err);
 }
 
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
-  enum { ENABLED = UH_ROW_OWN, GONE, REST, CERTIFICATE };
+  enum { ENABLED = UH_ROW_OWN, GONE, REST };
   struct uh_step_list gone UH_CLEANUP(uh_step_list_clear) = {0}, rest UH_CLEANUP(uh_step_list_clear) = {0};
-  int64_t certificate = 0;
   if (row->owner == UH_OWNER_HYBRID) return remove_it(run, row, err);
   if (uh_step_list_read(row->query, GONE, &gone, err) < 0 || uh_step_list_read(row->query, REST, &rest, err) < 0)
     return -1;
-  return reduce(run, row, &gone, &rest, uh_query_int(row->query, CERTIFICATE, &certificate) && certificate, err);
+  return reduce(run, row, &gone, &rest, err);
 }
 
 static int discover(struct uh_step_run *run, struct uh_err *err) {
@@ -126,9 +115,9 @@ UH_STEP(send_connector) = {
     .explain =
         "A send connector is the hybrid deployment's when all its address spaces are the tenant's own names at "
         "Microsoft, whoever made it and whatever it is called. Where it carries mail for others too (the domain of "
-        "Microsoft 365 groups, another tenant), the tenant's address spaces are taken out and the rest stays; its "
-        "TlsCertificateName is cleared where it is the hybrid deployment's certificate, because a certificate that a "
-        "connector names cannot be removed. A connector that takes everything (*) to Exchange Online or to a smart host "
+        "Microsoft 365 groups, another tenant), the tenant's address spaces are taken out and the rest stays, "
+        "with its certificate: those who get that mail may know it by it, so a certificate that such a connector names "
+        "stays too. A connector that takes everything (*) to Exchange Online or to a smart host "
         "is not the wizard's: it is left to the server's uninstall, and to the check routing.send-connector.\n"
         "Foreign and delivery agent connectors are not looked at. One guide says that removing HybridConfiguration took "
         "the send connector with it; Microsoft's reference says the opposite. Both are fine here: what is absent is "

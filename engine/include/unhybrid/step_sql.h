@@ -17,7 +17,7 @@
 
 /* A domain's key, of an entry that may stand for its subdomains too ("*.contoso.com") or lead Autodiscover
  * ("autod:contoso.com"). */
-#define UH_SQL_STEP_DOMAIN(entry) \
+#define UH_SQL_STEP_DOMAIN(entry)                                                                                   \
   "domain_key(ltrim(iif(" entry " LIKE 'autod:%', substr(" entry ", 7), " entry "), '*.'))"
 /* The host of a URL, in lower case; '' where there is none. */
 #define UH_SQL_STEP_AFTER_SCHEME(url) "substr(" url ", instr(" url ", '://') + 3) || '/'"
@@ -48,8 +48,8 @@
  * untold: an OnPremisesOrganization of which somebody did not tell what it names, or whose it is.
  */
 #define UH_SQL_STEP_PLACES                                                                                          \
-  "WITH ours(organization_guid) AS MATERIALIZED ("                                                                               \
-  "  SELECT (SELECT trim(lower(value), '{}') FROM anchor WHERE name = 'organization-guid' AND value <> '' LIMIT 1)),"  \
+  "WITH ours(organization_guid) AS MATERIALIZED ("                                                                  \
+  "  SELECT (SELECT trim(lower(value), '{}') FROM anchor WHERE name = 'organization-guid' AND value <> '' LIMIT 1))," \
   " tenant(domain) AS MATERIALIZED ("                                                                               \
   "  SELECT DISTINCT domain_key(iif(prop(json, 'DomainName') = '', name, prop(json, 'DomainName')))"                \
   "   FROM configuration"                                                                                           \
@@ -76,7 +76,7 @@
   "    coalesce(max(prop(json, 'OrganizationRelationship') IS NULL), 0)"                                            \
   "   FROM configuration"                                                                                           \
   "   WHERE side = 'cloud' AND kind = 'OnPremisesOrganization')"
-#define UH_SQL_STEP_PLACES_NEEDS \
+#define UH_SQL_STEP_PLACES_NEEDS                                                                                    \
   "cloud:AcceptedDomain,on-premises:AcceptedDomain,cloud:OnPremisesOrganization"
 
 /* Of a list of domains: which of them satisfy a condition on `key`, in the order written, as JSON; and as a text. */
@@ -103,7 +103,7 @@
  */
 #define UH_SQL_STEP_INTRA                                                                                           \
   UH_SQL_STEP_PLACES ","                                                                                            \
-  " thing AS ("                                                                                                     \
+  " thing AS MATERIALIZED ("                                                                                        \
   "  SELECT side, kind, guid, name, json, prop_list(json, 'TargetAddressDomains') AS domains,"                      \
   "    coalesce(prop(json, 'DiscoveryEndpoint'), '') AS endpoint,"                                                  \
   "    " UH_SQL_STEP_HOST("coalesce(prop(json, 'DiscoveryEndpoint'), '')") " AS endpoint_host,"                     \
@@ -111,11 +111,11 @@
   "    prop(json, 'DiscoveryEndpoint') IS NULL AS endpoint_untold"                                                  \
   "   FROM configuration"                                                                                           \
   "   WHERE kind = 'IntraOrganizationConnector'),"                                                                  \
-  " led AS ("                                                                                                       \
-  "  SELECT *, " UH_SQL_STEP_MICROSOFT("endpoint_host") " OR " UH_SQL_STEP_MICROSOFT("sharing_host") " AS to_microsoft,"      \
-  "    " UH_SQL_STEP_AGENT("sharing_host") " OR " UH_SQL_STEP_AGENT("endpoint_host") " AS to_agent"                           \
+  " led AS MATERIALIZED ("                                                                                          \
+  "  SELECT *, " UH_SQL_STEP_MICROSOFT("endpoint_host") " OR " UH_SQL_STEP_MICROSOFT("sharing_host") " AS to_microsoft," \
+  "    " UH_SQL_STEP_AGENT("sharing_host") " OR " UH_SQL_STEP_AGENT("endpoint_host") " AS to_agent"                 \
   "   FROM thing),"                                                                                                 \
-  " sorted AS ("                                                                                                    \
+  " sorted AS MATERIALIZED ("                                                                                       \
   "  SELECT *, CASE side"                                                                                           \
   "      WHEN 'cloud' THEN " UH_SQL_STEP_SOME("domains", UH_SQL_STEP_MINE)                                          \
   "      ELSE " UH_SQL_STEP_SOME("domains", UH_SQL_STEP_IN_OWN " OR (to_microsoft AND " UH_SQL_STEP_IN_TENANT ")")  \
@@ -128,7 +128,7 @@
   /* Domains of the tenant that neither this organisation nor another forest has. */                                \
   "    " UH_SQL_STEP_SOME("domains", UH_SQL_STEP_IN_TENANT " AND key NOT IN (SELECT domain FROM place)") " AS nobodys" \
   "   FROM led),"                                                                                                   \
-  " judged AS ("                                                                                                    \
+  " judged AS MATERIALIZED ("                                                                                       \
   "  SELECT *, CASE"                                                                                                \
   "    WHEN domains IS NULL OR domains = '[]' THEN NULL"                                                            \
   "    WHEN side = 'on-premises' AND rest = '[]' THEN 'hybrid'"                                                     \
@@ -137,9 +137,9 @@
   "    WHEN side = 'on-premises' AND rest = " UH_SQL_STEP_SOME("domains", UH_SQL_STEP_IN_TENANT) " THEN 'other-forest'" \
   "    WHEN side = 'on-premises' AND " UH_SQL_STEP_TENANTS("rest") " THEN 'cross-tenant'"                           \
   "    WHEN side = 'on-premises' THEN 'partner'"                                                                    \
-  "    WHEN ours.organization_guid IS NULL OR untold.holder THEN NULL"                                                           \
+  "    WHEN ours.organization_guid IS NULL OR untold.holder THEN NULL"                                              \
   "    WHEN rest = '[]' THEN 'hybrid'"                                                                              \
-  "    WHEN gone = '[]' AND theirs = rest THEN 'other-forest'"                                                   \
+  "    WHEN gone = '[]' AND theirs = rest THEN 'other-forest'"                                                      \
   "    WHEN gone = '[]' AND to_agent THEN 'hybrid'"                                                                 \
   "    WHEN nobodys <> '[]' OR " UH_SQL_STEP_TENANT_UNTOLD " THEN NULL"                                             \
   "    WHEN gone <> '[]' THEN 'shared'"                                                                             \
@@ -163,7 +163,7 @@
   "    WHEN owner = 'partner' THEN 'its domains are none of the tenant''s: ' || " UH_SQL_STEP_WORDS("rest")         \
   "    WHEN side = 'on-premises' AND endpoint_untold THEN 'DiscoveryEndpoint was not obtained'"                     \
   "    WHEN " UH_SQL_STEP_TENANT_UNTOLD " THEN 'the name of an accepted domain in Exchange Online was not obtained'" \
-  "    WHEN ours.organization_guid IS NULL THEN 'the GUID of this Exchange organisation is not known'"                           \
+  "    WHEN ours.organization_guid IS NULL THEN 'the GUID of this Exchange organisation is not known'"              \
   "    WHEN untold.holder THEN 'what an OnPremisesOrganization names was not obtained'"                             \
   "    ELSE 'the tenant''s domains ' || " UH_SQL_STEP_WORDS("nobodys") " || ' are neither this organisation''s nor another''s'" \
   "    END AS reason,"                                                                                              \
@@ -171,7 +171,7 @@
   "  gone, rest"                                                                                                    \
   " FROM judged, ours, untold"                                                                                      \
   " ORDER BY side, name, guid"
-#define UH_SQL_STEP_INTRA_NEEDS \
+#define UH_SQL_STEP_INTRA_NEEDS                                                                                     \
   "on-premises:IntraOrganizationConnector,cloud:IntraOrganizationConnector," UH_SQL_STEP_PLACES_NEEDS
 
 /*
@@ -182,10 +182,10 @@
  */
 #define UH_SQL_STEP_RELATIONSHIP                                                                                    \
   UH_SQL_STEP_PLACES ","                                                                                            \
-  " thing AS ("                                                                                                     \
+  " thing AS MATERIALIZED ("                                                                                        \
   "  SELECT side, kind, guid, name, identity, json, prop_list(json, 'DomainNames') AS domains,"                     \
   "    coalesce(prop(json, 'TargetApplicationUri'), '') AS application,"                                            \
-  "    prop(json, 'TargetApplicationUri') IS NULL AND prop(json, 'TargetAutodiscoverEpr') IS NULL AS target_untold,"  \
+  "    prop(json, 'TargetApplicationUri') IS NULL AND prop(json, 'TargetAutodiscoverEpr') IS NULL AS target_untold," \
   "    " UH_SQL_STEP_HOST("coalesce(prop(json, 'TargetAutodiscoverEpr'), '')") " AS autodiscover_host,"             \
   "    " UH_SQL_STEP_HOST("coalesce(prop(json, 'TargetOwaURL'), '')") " AS owa_host,"                               \
   "    " UH_SQL_STEP_HOST("coalesce(prop(json, 'TargetSharingEpr'), '')") " AS sharing_host,"                       \
@@ -195,7 +195,7 @@
   "    iif(side = 'cloud', " UH_SQL_TRUE("MailboxMoveEnabled") ", 0) AS move_enabled"                               \
   "   FROM configuration"                                                                                           \
   "   WHERE kind = 'OrganizationRelationship'),"                                                                    \
-  " led AS ("                                                                                                       \
+  " led AS MATERIALIZED ("                                                                                          \
   "  SELECT *, (lower(application) IN ('outlook.com', 'http://outlook.com/', 'https://outlook.com/')"               \
   "      OR lower(application) LIKE '%.office365.us' OR lower(application) LIKE '%partner.outlook.cn')"             \
   "      OR " UH_SQL_STEP_MICROSOFT("autodiscover_host") " OR " UH_SQL_STEP_MICROSOFT("owa_host")                   \
@@ -204,7 +204,7 @@
   "    side = 'cloud' AND " UH_SQL_STEP_NAMED("organization-relationship", "thing") " AS by_us,"                    \
   "    side = 'cloud' AND " UH_SQL_STEP_NAMED("other-organization-relationship", "thing") " AS by_others"           \
   "   FROM thing),"                                                                                                 \
-  " sorted AS ("                                                                                                    \
+  " sorted AS MATERIALIZED ("                                                                                       \
   "  SELECT *, CASE"                                                                                                \
   "      WHEN side = 'cloud' AND by_us THEN " UH_SQL_STEP_SOME("domains", UH_SQL_STEP_IN_TENANT " AND NOT " UH_SQL_STEP_THEIRS) \
   "      WHEN side = 'cloud' THEN " UH_SQL_STEP_SOME("domains", UH_SQL_STEP_MINE)                                   \
@@ -219,15 +219,15 @@
   "    " UH_SQL_STEP_SOME("domains", UH_SQL_STEP_IN_TENANT) " AS tenants,"                                          \
   "    " UH_SQL_STEP_SOME("domains", UH_SQL_STEP_IN_TENANT " AND key NOT IN (SELECT domain FROM place)") " AS nobodys" \
   "   FROM led),"                                                                                                   \
-  " judged AS ("                                                                                                    \
+  " judged AS MATERIALIZED ("                                                                                       \
   "  SELECT *, CASE"                                                                                                \
   "    WHEN moves THEN 'cross-tenant'"                                                                              \
   "    WHEN domains IS NULL OR moves IS NULL THEN NULL"                                                             \
   "    WHEN by_us AND by_others THEN 'shared'"                                                                      \
-  "    WHEN by_us AND ours.organization_guid IS NOT NULL THEN CASE"                                                              \
+  "    WHEN by_us AND ours.organization_guid IS NOT NULL THEN CASE"                                                 \
   "      WHEN rest = '[]' THEN 'hybrid'"                                                                            \
   "      WHEN " UH_SQL_STEP_TENANT_UNTOLD " THEN NULL ELSE 'shared' END"                                            \
-  "    WHEN by_others AND ours.organization_guid IS NOT NULL THEN 'other-forest'"                                                \
+  "    WHEN by_others AND ours.organization_guid IS NOT NULL THEN 'other-forest'"                                   \
   "    WHEN domains = '[]' THEN 'partner'"                                                                          \
   "    WHEN side = 'on-premises' AND rest = '[]' THEN 'hybrid'"                                                     \
   "    WHEN side = 'on-premises' AND (" UH_SQL_STEP_TENANT_UNTOLD " OR target_untold) THEN NULL"                    \
@@ -237,7 +237,7 @@
   "    WHEN side = 'on-premises' AND tenants = rest THEN NULL"                                                      \
   "    WHEN side = 'on-premises' AND " UH_SQL_STEP_TENANTS("rest") " THEN 'cross-tenant'"                           \
   "    WHEN side = 'on-premises' THEN 'partner'"                                                                    \
-  "    WHEN ours.organization_guid IS NULL OR untold.holder OR untold.relationship THEN NULL"                                    \
+  "    WHEN ours.organization_guid IS NULL OR untold.holder OR untold.relationship THEN NULL"                       \
   "    WHEN rest = '[]' THEN 'hybrid'"                                                                              \
   "    WHEN gone = '[]' AND theirs = rest THEN 'other-forest'"                                                      \
   "    WHEN gone = '[]' AND tenants = '[]' AND to_agent THEN NULL"                                                  \
@@ -272,7 +272,7 @@
   "      || ' is none of the tenant''s domains'"                                                                    \
   "    WHEN owner = 'cross-tenant' THEN 'it is about another tenant: ' || " UH_SQL_STEP_WORDS("rest")               \
   "    WHEN owner = 'partner' THEN 'its domains are none of the tenant''s: ' || " UH_SQL_STEP_WORDS("rest")         \
-  "    WHEN ours.organization_guid IS NULL AND side = 'cloud' THEN 'the GUID of this Exchange organisation is not known'"        \
+  "    WHEN ours.organization_guid IS NULL AND side = 'cloud' THEN 'the GUID of this Exchange organisation is not known'" \
   "    WHEN side = 'cloud' AND (untold.holder OR untold.relationship) THEN 'what an OnPremisesOrganization names was not obtained'" \
   "    WHEN " UH_SQL_STEP_TENANT_UNTOLD " THEN 'the name of an accepted domain in Exchange Online was not obtained'" \
   "    WHEN side = 'on-premises' AND target_untold THEN 'TargetApplicationUri was not obtained'"                    \
@@ -287,26 +287,24 @@
   "  gone, rest"                                                                                                    \
   " FROM judged, ours, untold"                                                                                      \
   " ORDER BY side, name, guid"
-#define UH_SQL_STEP_RELATIONSHIP_NEEDS \
+#define UH_SQL_STEP_RELATIONSHIP_NEEDS                                                                              \
   "on-premises:OrganizationRelationship,cloud:OrganizationRelationship," UH_SQL_STEP_PLACES_NEEDS
 
 /*
  * ---- send connectors ----
- * Own columns: enabled, gone and rest: address spaces as they are written, certificate: 1 where TlsCertificateName is
- * the hybrid deployment's. A connector's address spaces say where it leads: those in the tenant's own names at
+ * Own columns: enabled, gone and rest: address spaces as they are written. A connector's address spaces say where it leads: those in the tenant's own names at
  * Microsoft are the hybrid deployment's, whoever made it. One that takes "*" to Exchange Online is a smart host for
  * the internet, not the wizard's.
  */
 #define UH_SQL_STEP_SEND                                                                                            \
   UH_SQL_STEP_PLACES ","                                                                                            \
-  " thing AS ("                                                                                                     \
+  " thing AS MATERIALIZED ("                                                                                        \
   "  SELECT side, kind, guid, name, json, prop_list(json, 'AddressSpaces') AS spaces,"                              \
   "    " UH_SQL_TRUE("CloudServicesMailEnabled") " AS for_cloud,"                                                   \
-  "    prop(json, 'TlsDomain') LIKE 'mail.protection.%' AS tls_microsoft,"                                          \
-  "    prop(json, 'TlsCertificateName') AS certificate"                                                             \
+  "    prop(json, 'TlsDomain') LIKE 'mail.protection.%' AS tls_microsoft"                                           \
   "   FROM configuration"                                                                                           \
   "   WHERE side = 'on-premises' AND kind = 'SendConnector'),"                                                      \
-  " sorted AS ("                                                                                                    \
+  " sorted AS MATERIALIZED ("                                                                                       \
   "  SELECT *,"                                                                                                     \
   "    (SELECT json_group_array(value) FROM (SELECT entry.value, domain_key(ltrim(" UH_SQL_SPACE_DOMAIN("entry.value") ", '*.')) AS key" \
   "      FROM json_each(spaces) AS entry) WHERE " UH_SQL_STEP_IN_OWN ") AS gone,"                                   \
@@ -315,7 +313,7 @@
   "    (SELECT json_group_array(value) FROM (SELECT entry.value, domain_key(ltrim(" UH_SQL_SPACE_DOMAIN("entry.value") ", '*.')) AS key" \
   "      FROM json_each(spaces) AS entry) WHERE " UH_SQL_TENANT_DOMAIN("key") ") AS tenants"                        \
   "   FROM thing),"                                                                                                 \
-  " judged AS ("                                                                                                    \
+  " judged AS MATERIALIZED ("                                                                                       \
   "  SELECT *, CASE"                                                                                                \
   "    WHEN spaces IS NULL OR NOT EXISTS (SELECT 1 FROM own) THEN NULL"                                             \
   "    WHEN gone <> '[]' AND rest = '[]' THEN 'hybrid'"                                                             \
@@ -339,9 +337,7 @@
   "      || ' and not the tenant''s routing domain: a smart host and not the wizard''s, it goes with the server'"   \
   "    ELSE 'it carries mail for ' || " UH_SQL_STEP_WORDS("rest") " || ', not for the tenant, and goes with the server'" \
   "    END AS reason,"                                                                                              \
-  "  " UH_SQL_TRUE("Enabled") " AS enabled, gone, rest,"                                                            \
-  "  EXISTS (SELECT 1 FROM anchor WHERE anchor.name = 'tls-certificate' AND anchor.value <> ''"                     \
-  "    AND lower(anchor.value) = lower(judged.certificate)) AS certificate"                                         \
+  "  " UH_SQL_TRUE("Enabled") " AS enabled, gone, rest"                                                             \
   " FROM judged"                                                                                                    \
   " ORDER BY name, guid"
 #define UH_SQL_STEP_SEND_NEEDS "on-premises:SendConnector," UH_SQL_STEP_PLACES_NEEDS
@@ -364,12 +360,12 @@
   "(SELECT count(*) FROM json_each(hosts) AS host WHERE EXISTS (SELECT 1 FROM place WHERE " mine                    \
   "   AND (domain_key(host.value) = place.domain OR lower(host.value) LIKE '%.' || place.domain)))"
 #define UH_SQL_STEP_HOSTS_OURS                                                                                      \
-  "(SELECT count(*) FROM json_each(hosts) AS host WHERE " UH_SQL_STEP_SERVER("lower(host.value)")                    \
+  "(SELECT count(*) FROM json_each(hosts) AS host WHERE " UH_SQL_STEP_SERVER("lower(host.value)")                   \
   "   OR EXISTS (SELECT 1 FROM setting WHERE setting.name = 'mail_flow.onprem_networks'"                            \
   "     AND in_networks(trim(host.value, '[]'), json_array(setting.value))))"
 #define UH_SQL_STEP_CONNECTOR                                                                                       \
   UH_SQL_STEP_PLACES ","                                                                                            \
-  " thing AS ("                                                                                                     \
+  " thing AS MATERIALIZED ("                                                                                        \
   "  SELECT side, kind, guid, name, identity, listing, json,"                                                       \
   "    lower(prop(json, 'ConnectorType')) AS type, lower(prop(json, 'ConnectorSource')) AS origin,"                 \
   "    CASE kind WHEN 'InboundConnector' THEN"                                                                      \
@@ -379,7 +375,7 @@
   "    iif(kind = 'InboundConnector', untold.inbound, untold.outbound) OR untold.holder AS untold"                  \
   "   FROM configuration, untold"                                                                                   \
   "   WHERE side = 'cloud' AND kind IN ('InboundConnector', 'OutboundConnector')),"                                 \
-  " led AS ("                                                                                                       \
+  " led AS MATERIALIZED ("                                                                                          \
   "  SELECT *,"                                                                                                     \
   "    CASE kind WHEN 'InboundConnector' THEN " UH_SQL_STEP_NAMED("inbound-connector", "thing")                     \
   "      ELSE " UH_SQL_STEP_NAMED("outbound-connector", "thing") " END AS by_us,"                                   \
@@ -414,9 +410,9 @@
   "        AND NOT EXISTS (SELECT 1 FROM configuration AS rule WHERE rule.side = 'cloud' AND rule.kind = 'TransportRule'" \
   "          AND prop(rule.json, 'RouteMessageOutboundConnector') IS NULL) THEN '' END) END AS serves"              \
   "   FROM thing),"                                                                                                 \
-  " judged AS ("                                                                                                    \
+  " judged AS MATERIALIZED ("                                                                                       \
   "  SELECT *, CASE"                                                                                                \
-  "    WHEN ours.organization_guid IS NULL OR type IS NULL OR origin IS NULL THEN NULL"                                          \
+  "    WHEN ours.organization_guid IS NULL OR type IS NULL OR origin IS NULL THEN NULL"                             \
   "    WHEN by_us AND by_others THEN 'shared'"                                                                      \
   "    WHEN by_us AND type <> 'onpremises' THEN NULL"                                                               \
   "    WHEN by_us AND origin <> 'hybridwizard' THEN 'tenant'"                                                       \
@@ -433,7 +429,7 @@
   "   FROM led, ours)"                                                                                              \
   " SELECT side, kind, guid, name, owner,"                                                                          \
   "  CASE"                                                                                                          \
-  "    WHEN ours.organization_guid IS NULL THEN 'the GUID of this Exchange organisation is not known'"                           \
+  "    WHEN ours.organization_guid IS NULL THEN 'the GUID of this Exchange organisation is not known'"              \
   "    WHEN type IS NULL THEN 'ConnectorType was not obtained'"                                                     \
   "    WHEN origin IS NULL THEN 'ConnectorSource was not obtained'"                                                 \
   "    WHEN by_us AND by_others THEN 'this organisation''s OnPremisesOrganization names it, and another forest''s too'" \
@@ -465,7 +461,7 @@
   "  EXISTS (SELECT 1 FROM json_each(prop_list(judged.json, 'RecipientDomains')) WHERE value = '*') AS every_domain" \
   " FROM judged, ours"                                                                                              \
   " ORDER BY kind, name, guid"
-#define UH_SQL_STEP_CONNECTOR_NEEDS \
+#define UH_SQL_STEP_CONNECTOR_NEEDS                                                                                 \
   "cloud:InboundConnector,cloud:OutboundConnector,cloud:TransportRule," UH_SQL_STEP_PLACES_NEEDS
 
 /*
@@ -475,24 +471,24 @@
  */
 #define UH_SQL_STEP_SPACE                                                                                           \
   UH_SQL_STEP_PLACES ","                                                                                            \
-  " thing AS ("                                                                                                     \
+  " thing AS MATERIALIZED ("                                                                                        \
   "  SELECT side, kind, guid, name, json, " UH_SQL_STEP_DOMAIN("prop(json, 'ForestName')") " AS forest,"            \
   "    lower(prop(json, 'AccessMethod')) AS method"                                                                 \
   "   FROM configuration"                                                                                           \
   "   WHERE kind = 'AvailabilityAddressSpace'),"                                                                    \
-  " led AS ("                                                                                                       \
+  " led AS MATERIALIZED ("                                                                                          \
   "  SELECT *, forest IN (SELECT domain FROM own) AS to_tenant,"                                                    \
   "    (SELECT mine FROM place WHERE place.domain = forest) AS mine,"                                               \
   "    forest IN (SELECT domain FROM tenant WHERE domain IS NOT NULL) AS in_tenant"                                 \
   "   FROM thing),"                                                                                                 \
-  " judged AS ("                                                                                                    \
+  " judged AS MATERIALIZED ("                                                                                       \
   "  SELECT *, CASE"                                                                                                \
   "    WHEN forest IS NULL OR method IS NULL THEN NULL"                                                             \
   "    WHEN method = 'orgwidefbtoken' THEN 'partner'"                                                               \
   "    WHEN side = 'on-premises' AND to_tenant THEN 'hybrid'"                                                       \
   "    WHEN side = 'on-premises' AND " UH_SQL_TENANT_DOMAIN("forest") " THEN 'cross-tenant'"                        \
   "    WHEN side = 'on-premises' THEN 'partner'"                                                                    \
-  "    WHEN ours.organization_guid IS NULL OR untold.holder THEN NULL"                                                           \
+  "    WHEN ours.organization_guid IS NULL OR untold.holder THEN NULL"                                              \
   "    WHEN mine THEN 'hybrid'"                                                                                     \
   "    WHEN mine = 0 THEN 'other-forest'"                                                                           \
   "    WHEN in_tenant THEN NULL"                                                                                    \
@@ -508,13 +504,13 @@
   "    WHEN owner = 'other-forest' THEN 'another forest''s OnPremisesOrganization has its domain ' || forest"       \
   "    WHEN owner = 'cross-tenant' THEN 'ForestName is another tenant''s domain ' || forest"                        \
   "    WHEN owner = 'partner' THEN 'ForestName ' || forest || ' is not the other side of this hybrid deployment'"   \
-  "    WHEN ours.organization_guid IS NULL THEN 'the GUID of this Exchange organisation is not known'"                           \
+  "    WHEN ours.organization_guid IS NULL THEN 'the GUID of this Exchange organisation is not known'"              \
   "    WHEN untold.holder THEN 'what an OnPremisesOrganization names was not obtained'"                             \
   "    ELSE 'the tenant''s domain ' || forest || ' is neither this organisation''s nor another''s' END AS reason,"  \
   "  forest"                                                                                                        \
   " FROM judged, ours, untold"                                                                                      \
   " ORDER BY side, name, guid"
-#define UH_SQL_STEP_SPACE_NEEDS \
+#define UH_SQL_STEP_SPACE_NEEDS                                                                                     \
   "on-premises:AvailabilityAddressSpace,cloud:AvailabilityAddressSpace," UH_SQL_STEP_PLACES_NEEDS
 
 /*
@@ -525,24 +521,24 @@
  */
 #define UH_SQL_STEP_REMOTE_DOMAIN                                                                                   \
   UH_SQL_STEP_PLACES ","                                                                                            \
-  " thing AS ("                                                                                                     \
+  " thing AS MATERIALIZED ("                                                                                        \
   "  SELECT side, kind, guid, name, json, prop(json, 'DomainName') = '*' AS is_default,"                            \
   "    " UH_SQL_STEP_DOMAIN("prop(json, 'DomainName')") " AS domain,"                                               \
   "    " UH_SQL_TRUE("TargetDeliveryDomain") " AS delivers, " UH_SQL_TRUE("TrustedMailInboundEnabled") " AS trusts" \
   "   FROM configuration"                                                                                           \
   "   WHERE kind = 'RemoteDomain'),"                                                                                \
-  " led AS ("                                                                                                       \
+  " led AS MATERIALIZED ("                                                                                          \
   "  SELECT *, domain IN (SELECT domain FROM own) AS to_tenant,"                                                    \
   "    (SELECT mine FROM place WHERE place.domain = thing.domain) AS mine"                                          \
   "   FROM thing),"                                                                                                 \
-  " judged AS ("                                                                                                    \
+  " judged AS MATERIALIZED ("                                                                                       \
   "  SELECT *, CASE"                                                                                                \
   "    WHEN domain IS NULL THEN NULL"                                                                               \
   "    WHEN is_default THEN iif(side = 'cloud', 'tenant', 'server')"                                                \
   "    WHEN side = 'on-premises' AND to_tenant AND delivers = 0 AND trusts = 0 THEN 'server'"                       \
   "    WHEN side = 'on-premises' AND to_tenant THEN 'hybrid'"                                                       \
   "    WHEN side = 'on-premises' THEN 'server'"                                                                     \
-  "    WHEN ours.organization_guid IS NULL OR untold.holder THEN NULL"                                                           \
+  "    WHEN ours.organization_guid IS NULL OR untold.holder THEN NULL"                                              \
   "    WHEN mine = 0 THEN 'other-forest'"                                                                           \
   "    WHEN mine IS NULL OR (delivers = 0 AND trusts = 0) THEN 'tenant'"                                            \
   "    WHEN delivers OR trusts THEN 'hybrid' END AS owner"                                                          \
@@ -560,7 +556,7 @@
   "    WHEN owner = 'other-forest' THEN 'another forest''s OnPremisesOrganization has its domain ' || domain"       \
   "    WHEN owner = 'tenant' AND mine IS NULL THEN 'its domain ' || domain || ' is none of this organisation''s'"   \
   "    WHEN owner = 'tenant' THEN 'it neither delivers to ' || domain || ' nor trusts it: a person''s settings'"    \
-  "    WHEN ours.organization_guid IS NULL THEN 'the GUID of this Exchange organisation is not known'"                           \
+  "    WHEN ours.organization_guid IS NULL THEN 'the GUID of this Exchange organisation is not known'"              \
   "    WHEN untold.holder THEN 'what an OnPremisesOrganization names was not obtained'"                             \
   "    ELSE 'TargetDeliveryDomain or TrustedMailInboundEnabled was not obtained' END AS reason"                     \
   " FROM judged, ours, untold"                                                                                      \
@@ -572,11 +568,11 @@
  * Own columns: none. Its OrganizationGuid alone says whose it is.
  */
 #define UH_SQL_STEP_HOLDER                                                                                          \
-  "WITH ours(organization_guid) AS MATERIALIZED ("                                                                               \
-  "  SELECT (SELECT trim(lower(value), '{}') FROM anchor WHERE name = 'organization-guid' AND value <> '' LIMIT 1)),"  \
-  " thing AS ("                                                                                                     \
+  "WITH ours(organization_guid) AS MATERIALIZED ("                                                                  \
+  "  SELECT (SELECT trim(lower(value), '{}') FROM anchor WHERE name = 'organization-guid' AND value <> '' LIMIT 1))," \
+  " thing AS MATERIALIZED ("                                                                                        \
   "  SELECT side, kind, configuration.guid, name, json, trim(lower(prop(json, 'OrganizationGuid')), '{}') AS organization," \
-  "    ours.organization_guid AS own"                                                                                            \
+  "    ours.organization_guid AS own"                                                                               \
   "   FROM configuration, ours"                                                                                     \
   "   WHERE side = 'cloud' AND kind = 'OnPremisesOrganization'),"                                                   \
   " counted AS (SELECT *, count(*) OVER (PARTITION BY organization) AS alike FROM thing)"                           \

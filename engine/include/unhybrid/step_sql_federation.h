@@ -61,7 +61,7 @@
   "   FROM configuration"                                                                                           \
   "   WHERE side = 'on-premises' AND kind = 'FederationTrust'),"                                                    \
   " certificate AS ("                                                                                               \
-  "  SELECT upper(nullif(prop(json, 'Thumbprint'), '')) AS thumbprint,"                                             \
+  "  SELECT upper(prop(json, 'Thumbprint')) AS thumbprint,"                                                         \
   "    max(CAST(strftime('%s', prop(json, 'NotAfter')) AS INTEGER)) AS ends, max(prop(json, 'NotAfter')) AS text"   \
   "   FROM configuration"                                                                                           \
   "   WHERE side = 'on-premises' AND kind = 'ExchangeCertificate'"                                                  \
