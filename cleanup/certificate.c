@@ -52,6 +52,7 @@ static const char certificates_sql[] =
     "        AND (prop_list(s.json, 'TlsDomainCapabilities') LIKE '%mail.protection.%') IS NOT TRUE) AS receives,"
     "    has_word(services, 'IIS') OR has_word(services, 'IMAP') OR has_word(services, 'POP')"
     "      OR has_word(services, 'UM') OR has_word(services, 'UMCallRouter') AS serves,"
+    "    (SELECT count(*) FROM configuration AS t WHERE t.side = 'on-premises' AND t.kind = 'FederationTrust') AS trusts,"
     "    (SELECT count(*) FROM certificate AS o WHERE lower(o.server) = lower(certificate.server)"
     "      AND o.thumbprint <> certificate.thumbprint"
     "      AND NOT EXISTS (SELECT 1 FROM anchor WHERE anchor.name IN ('auth-certificate', 'federation-certificate')"
@@ -62,7 +63,8 @@ static const char certificates_sql[] =
     "    WHEN thumbprint IS NULL OR length(thumbprint) <> 40 OR subject IS NULL OR issuer IS NULL THEN NULL"
     "    WHEN auth OR NOT (federation OR tls) THEN 'server'"
     "    WHEN server IS NULL THEN NULL"
-    "    WHEN serves OR sends IS NOT NULL OR receives IS NOT NULL OR (tls AND others = 0) THEN 'shared'"
+    "    WHEN serves OR sends IS NOT NULL OR receives IS NOT NULL OR (tls AND others = 0)"
+    "      OR (federation AND trusts > 1) THEN 'shared'"
     "    ELSE 'hybrid' END AS owner"
     "   FROM seen)"
     " SELECT subject AS name, thumbprint, server, told_server, owner,"
@@ -76,6 +78,7 @@ static const char certificates_sql[] =
     "    WHEN receives IS NOT NULL THEN 'a receive connector names it, for more than the hybrid mail flow: ' || receives"
     "    WHEN serves THEN 'it serves more than the hybrid deployment: ' || services"
     "    WHEN tls AND others = 0 THEN 'the server has no other certificate that transport could use instead'"
+    "    WHEN federation AND trusts > 1 THEN 'several federation trusts are there: one that stays may use it'"
     "    WHEN federation THEN 'it was made for the federation trust, which goes before'"
     "    ELSE 'the hybrid connectors named it, and no connector that stays does' END AS reason,"
     "  tls AND NOT federation AS tls,"
@@ -100,11 +103,12 @@ static int export_it(struct uh_step_run *run, const struct certificate *c, struc
   (void)snprintf(file, sizeof file, "%.40s.pfx", c->thumbprint);
   (void)snprintf(
       where, sizeof where,
-      "in Exchange Management Shell on a server of the organisation; then put %s into the case's exports folder", file);
+      "in Exchange Management Shell on a server that has a folder C:\\Temp; then move %s into the case's exports folder",
+      file);
   uh_str_addf(&commands,
               "$password = Read-Host -AsSecureString 'Password for the file'\n"
               "$export = Export-ExchangeCertificate -Server %s -Thumbprint %s -BinaryEncoded -Password $password\n"
-              "[System.IO.File]::WriteAllBytes(\"$PWD\\%s\", $export.FileData)",
+              "[IO.File]::WriteAllBytes('C:\\Temp\\%s', $export.FileData)",
               uh_str_or(&server, ""), c->thumbprint, file);
   if (!uh_str_text(&commands) || !uh_str_text(&server)) return uh_fail_nomem(err);
   const struct uh_expect expect[] = {
@@ -212,7 +216,7 @@ UH_STEP(certificate) = {
                                            {0}},
     .needs =
         "on-premises:ExchangeCertificate,on-premises:AuthConfig,on-premises:SendConnector,"
-        "on-premises:ReceiveConnector,on-premises:ExchangeServer",
+        "on-premises:ReceiveConnector,on-premises:ExchangeServer,on-premises:FederationTrust",
     .checks = "mailbox.on-premises",
     .discover = discover,
     .effect =

@@ -48,7 +48,7 @@ static const char applications_sql[] =
     "    WHEN named THEN 'it is named as Microsoft''s script would, but does not ask for full_access_as_app: somebody else made it'"
     "    WHEN full_access THEN 'it asks for full_access_as_app, but no server of this organisation names it:"
     " backup and migration products do the same'"
-    "    ELSE 'it is behind Application Proxy, and nothing of Exchange' END AS reason"
+    "    ELSE 'it stands behind Application Proxy: see hybrid-agent' END AS reason"
     " FROM judged"
     " ORDER BY name, guid";
 /* clang-format on */

@@ -160,6 +160,11 @@ static int discover(struct uh_step_run *run, struct uh_err *err) {
   int r = is_federated(run, err);
   if (r <= 0) return r;
   if ((r = uh_step_need(run, "on-premises:ExchangeCertificate", err)) <= 0) return r;
+  if (uh_step_note(
+          run, err,
+          "If the gateway answers 1007 AccessDenied though the federation certificate is valid, the clock of the "
+          "server may be five minutes off: mend that and resume.") < 0)
+    return -1;
   if (uh_step_obstacles(run, UH_SQL_STEP_FEDERATION, err) < 0 ||
       uh_step_each(run, domains_sql, release_domain, err) < 0)
     return -1;

@@ -39,6 +39,11 @@ static const char gone_sql[] =
     "  AND NOT EXISTS (SELECT 1 FROM configuration AS p WHERE p.side = 'cloud' AND p.kind = 'GraphProxyPrincipal'"
     "    AND lower(prop(p.json, 'appId')) = lower(anchor.value))"
     " ORDER BY value";
+
+static const char endpoints_sql[] =
+    "SELECT group_concat(name, ', ') FROM configuration"
+    " WHERE side = 'cloud' AND kind = 'MigrationEndpoint' AND EXISTS (SELECT 1 FROM anchor"
+    "   WHERE anchor.name = 'hybrid-agent' AND instr(lower(prop(json, 'RemoteServer')), lower(anchor.value) || '.') = 1)";
 /* clang-format on */
 
 #define UNINSTALL                                                                                                     \
@@ -52,7 +57,7 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   char text[UH_GUID_TEXT], commands[700];
   if (!id || !uh_guid_parse(id, guid)) return uh_fail(err, UH_ERR_DATA, "the Hybrid Agent's application has no id");
   (void)snprintf(commands, sizeof commands,
-                 "Import-Module \"$env:ProgramFiles\\Microsoft Hybrid Service\\HybridManagement.psm1\"\n"
+                 "Import-Module 'C:\\Program Files\\Microsoft Hybrid Service\\HybridManagement.psm1'\n"
                  "Remove-HybridApplication -appId %s -UserPrincipalName (Read-Host 'Administrator of the tenant')\n"
                  "# Then " UNINSTALL ".",
                  uh_guid_text(guid, text));
@@ -87,8 +92,19 @@ static int note_gone(struct uh_step_run *run, struct uh_err *err) {
   return r;
 }
 
+/* They stay until the server is gone, and lead nowhere meanwhile. */
+static int note_endpoints(struct uh_step_run *run, struct uh_err *err) {
+  struct uh_query *query UH_CLEANUP(uh_query_freep) = NULL;
+  if (uh_step_query(run, endpoints_sql, &query, err) < 0) return -1;
+  int r = uh_query_next(query, err);
+  const char *names = r > 0 ? uh_query_text(query, 0) : NULL;
+  if (r < 0 || !names || !*names) return r < 0 ? -1 : 0;
+  return uh_step_note(run, err,
+                      "Migration endpoints that lead through the Hybrid Agent, and go after the uninstall: %s", names);
+}
+
 static int discover(struct uh_step_run *run, struct uh_err *err) {
-  if (uh_step_each(run, principals_sql, act, err) < 0) return -1;
+  if (uh_step_each(run, principals_sql, act, err) < 0 || note_endpoints(run, err) < 0) return -1;
   return note_gone(run, err);
 }
 

@@ -11,8 +11,6 @@
 /* One clause of SQL a line, which clang-format would join. */
 /* clang-format off */
 
-#define UH_STEP_CLOCK                                                                                               \
-  "The gateway also answers 1007 AccessDenied where the clock of the server is five minutes off: look there first"
 /* Of a certificate as a trust shows it: its thumbprint alone, its properties, or the text of the whole certificate. */
 #define UH_SQL_STEP_BARE_THUMBPRINT(text)                                                                           \
   "iif(length(" text ") = 40 AND " text " NOT GLOB '*[^0-9A-Fa-f]*', upper(" text "), NULL)"
@@ -104,8 +102,8 @@
   "    WHEN 'next' THEN 'no server has the federation certificate ' || current || ', and without it every federation'"\
   "     || ' cmdlet fails; the next one, ' || next || ', is there: have the documented repair done (the trust''s'"  \
   "     || ' msExchFedOrgNextCertificate copied into msExchFedOrgPrivCertificate, with ADSI Edit), then plan again'"\
-  "    WHEN 'expired' THEN 'The federation certificate ' || current || ' ended on ' || text || '. ' || '" UH_STEP_CLOCK "'"\
-  "    ELSE 'Whether the federation certificate is valid was not obtained. ' || '" UH_STEP_CLOCK "' END"            \
+  "    WHEN 'expired' THEN 'The federation certificate ' || current || ' ended on ' || text || '.'"                 \
+  "    ELSE 'Whether the federation certificate is valid was not obtained.' END"                                    \
   "  FROM state WHERE what IS NOT NULL"
 #define UH_SQL_STEP_FEDERATION_NEEDS                                                                                \
   "on-premises:FederationTrust,on-premises:OrganizationRelationship,on-premises:SharingPolicy," UH_SQL_STEP_PLACES_NEEDS
