@@ -29,7 +29,7 @@ static const char certificates_sql[] =
     "   WHERE side = 'on-premises' AND kind = 'ExchangeServer'"
     "     AND lower(prop(json, 'IsEdgeServer')) IS NOT 'true' AND prop(json, 'IsEdgeServer') IS NOT 1),"
     " certificate AS MATERIALIZED ("
-    "  SELECT upper(prop(json, 'Thumbprint')) AS thumbprint, prop(json, 'Subject') AS subject,"
+    "  SELECT upper(nullif(prop(json, 'Thumbprint'), '')) AS thumbprint, prop(json, 'Subject') AS subject,"
     "    prop(json, 'Issuer') AS issuer, prop(json, 'Services') AS services, prop(json, 'NotAfter') AS ends,"
     "    prop(json, 'HasPrivateKey') AS has_key, nullif(prop(json, 'Server'), '') AS told_server,"
     "    coalesce(nullif(prop(json, 'Server'), ''),"

@@ -176,7 +176,10 @@ UH_STEP(federated_domain) = {
     .title = "Release the domains that are registered with the federation gateway",
     .requirement = "C-07",
     .phase = UH_PHASE_BEFORE_UNINSTALL,
-    .follows = (const struct uh_follows[]){{0}},
+    .follows = (const struct uh_follows[]){{"organization-relationship",
+                                            "relationships ask under these domains, with "
+                                            "tokens of the gateway"},
+                                           {0}},
     .needs = "on-premises:FederatedOrganizationIdentifier," UH_SQL_STEP_FEDERATION_NEEDS,
     .checks = "mailbox.on-premises,sharing.partner,sharing.policy",
     .discover = discover,

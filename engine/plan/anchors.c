@@ -5,6 +5,7 @@
  */
 #include <sqlite3.h>
 
+#include <unhybrid/step_sql_federation.h>
 #include <unhybrid/text.h>
 
 #include "plan/plan_internal.h"
@@ -278,8 +279,12 @@ static const struct finding {
      "  prop(configuration.json, 'OrgNextPrivCertificate'), prop(configuration.json, 'OrgPrevPrivCertificate'),"
      "  prop(prop(configuration.json, 'OrgCertificate'), 'Thumbprint'), prop(prop(configuration.json, 'OrgNextCertificate'), 'Thumbprint'),"
      "  prop(prop(configuration.json, 'OrgPrevCertificate'), 'Thumbprint'))) a"
-     " WHERE " IN_("on-premises", "FederationTrust") " UNION ALL SELECT " P("Thumbprint")
-         OF("on-premises", "ExchangeCertificate") " AND lower(" P("Subject") ") IN ('cn=federation', 'federation')"},
+     " WHERE " IN_("on-premises", "FederationTrust") " UNION ALL SELECT " UH_SQL_STEP_TEXT_THUMBPRINT(
+         "a.value") " FROM configuration, json_each(json_array(prop(configuration.json, 'OrgCertificate'),"
+                    "  prop(configuration.json, 'OrgNextCertificate'), prop(configuration.json, 'OrgPrevCertificate'))) a"
+                    " WHERE " IN_("on-premises", "FederationTrust") " UNION ALL SELECT " P("Thumbprint")
+                        OF("on-premises",
+                           "ExchangeCertificate") " AND lower(" P("Subject") ") IN ('cn=federation', 'federation')"},
     {UH_ANCHOR_TLS_CERTIFICATE, TEXT, false,
      "SELECT " P("TlsCertificateName") OF("on-premises", "HybridConfiguration") " UNION ALL SELECT " P(
          "TlsCertificateName") OF("on-premises",
@@ -297,6 +302,11 @@ static const struct finding {
      "SELECT " BARE(
          "a.value") " FROM configuration, json_each(prop_list(configuration.json, 'HybridDomains')) a WHERE " HOLDER
                     " AND (" OURS ") IS NOT 1"},
+    {UH_ANCHOR_ACCEPTED_DOMAIN, DOMAIN, false,
+     "SELECT domain FROM (SELECT ltrim(coalesce(nullif(" P("DomainName") ", ''), name), '*.') AS domain" OF(
+         "on-premises",
+         "AcceptedDomain") ")"
+                           " WHERE domain_key(domain) NOT IN (SELECT value FROM anchor WHERE name = 'other-hybrid-domain')"},
     /* In the cloud another forest's agent looks the same: ours is what leads to our domains, or what our
      * OnPremisesOrganization names; while nobody else is in the tenant, all are. */
     {UH_ANCHOR_HYBRID_AGENT, AGENT, false,

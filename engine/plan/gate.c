@@ -16,7 +16,7 @@
 #include "plan/world_private.h"
 
 enum {
-  ANEW = 600,              /* seconds: an observation that ended so long ago is the present one */
+  ANEW = 600,              /* seconds: for so long the observation that this run began with is the present one */
   STALE = 24 * 3600,       /* what judging takes for fresh where nobody says otherwise */
   COPY_BYTES = 1024 * 1024 /* at a time */
 };
@@ -194,7 +194,9 @@ static int facts_for(struct uh_world_state *w, bool whole, bool irreversible, bo
   bool anew = !age.ended || too_old(w, &age, irreversible);
   if (anew && observe_all(w, err) < 0) return -1;
   *ret_path = w->base;
-  if (anew || (whole && uh_world_now(w) - age.ended <= ANEW)) return 0;
+  bool present = w->options.observed_now && !w->asked && uh_world_now(w) - age.ended <= ANEW;
+  w->asked = true;
+  if (anew || (whole && present)) return 0;
   *ret_path = NULL;
   if (observe_configuration(w, dns, err) < 0) return -1;
   *ret_path = w->work;

@@ -203,6 +203,13 @@ static bool comes_before(const struct making *m, size_t i, const char *id) {
   return false;
 }
 
+/* The rules look at the document, as they will again when it is carried out. */
+static int check_allowed(const struct making *m, const struct uh_action *a, const json_t *planned, struct uh_err *err) {
+  struct uh_planned p = {.id = json_string_value(json_object_get(planned, "id")), .action = *a};
+  if (uh_owner_of(planned, &p.owner, err) < 0) return -1;
+  return uh_allowed(&p, m->anchors, json_object_get(planned, "image"), err);
+}
+
 static int put_action(struct making *m, size_t i, json_t *planned, struct uh_err *err) {
   const struct uh_step *step = m->steps[i];
   struct uh_arena arena UH_CLEANUP(uh_arena_clear) = {0};
@@ -221,7 +228,10 @@ static int put_action(struct making *m, size_t i, json_t *planned, struct uh_err
       json_object_set_new(planned, "phase", json_string(uh_phase_name(step->phase))) < 0 ||
       json_array_append(m->action_list, planned) < 0)
     return uh_fail_nomem(err);
-  return put_state(m, &a, planned, err) < 0 || hand_to_operator(m, &a, planned, err) < 0 ? -1 : 0;
+  return put_state(m, &a, planned, err) < 0 || check_allowed(m, &a, planned, err) < 0 ||
+                 hand_to_operator(m, &a, planned, err) < 0
+             ? -1
+             : 0;
 }
 
 static int put_step(struct making *m, size_t i, struct uh_step_run *run, struct uh_err *err) {

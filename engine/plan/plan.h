@@ -62,8 +62,9 @@ int uh_planned_fingerprint(const struct uh_planned *action, const char *image, c
 /* What changed, for people: "Enabled: true -> false; ..". Compares the image that was planned on with the present. */
 int uh_planned_drift(const struct uh_planned *action, const char *planned_image, const char *image, struct uh_str *out,
                      struct uh_err *err);
-/* Does a look's image satisfy what the action expects? 1 yes, 0 no: out says what is not so, -1 cannot be told. */
-int uh_planned_satisfied(const struct uh_planned *action, enum uh_expectation absent_or_any, bool there,
+/* Does a look satisfy what the action expects? 1 yes, 0 no: out says what is not so, -1 cannot be told: out and err say
+ * what was not. only: expectations of this kind alone; UH_EXPECT_END: all. there, image: of the look. */
+int uh_planned_satisfied(const struct uh_planned *action, enum uh_expectation only, bool there,
                          const char *UH_NULLABLE image, struct uh_str *out, struct uh_err *err);
 /* The never-touch list of the guide's 4.3, whatever a step says: on the plan and again on the before-image. 0 it may,
  * -1 UH_ERR_INTERNAL names the rule. */

@@ -92,6 +92,7 @@ json_t *uh_action_encode(const struct uh_action *action);
 int uh_action_decode(struct uh_arena *arena, const json_t *object, struct uh_action *ret_action, struct uh_err *err);
 /* A member that has to be a text; with optional NULL where it is not there. -1: it is something else. */
 int uh_member_text(const json_t *object, const char *name, bool optional, const char **ret_text, struct uh_err *err);
+int uh_owner_of(const json_t *object, enum uh_owner *ret_owner, struct uh_err *err);
 /* The place of a word among those that `name_of` gives for 0..n-1; -1: none. */
 #define UH_WORD_OF(name_of, type, n, word)                              \
   ({                                                                    \
@@ -110,6 +111,12 @@ const json_t *UH_NULLABLE uh_property(const json_t *properties, const char *name
 json_t *uh_value_canonical(const json_t *value);
 /* NULL is never the same. */
 bool uh_values_mean_the_same(const json_t *UH_NULLABLE a, const json_t *UH_NULLABLE b);
+
+/* ---- never (never.c) ---- */
+
+/* As uh_planned_allowed; image NULL: nobody has looked. */
+int uh_allowed(const struct uh_planned *planned, const struct uh_anchors *anchors, const json_t *UH_NULLABLE image,
+               struct uh_err *err);
 
 /* ---- state of an object (fingerprint.c) ---- */
 

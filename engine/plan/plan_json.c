@@ -60,7 +60,7 @@ static int texts_of(struct uh_plan *plan, const json_t *list, const char *const 
   return 0;
 }
 
-static int owner_of(const json_t *o, enum uh_owner *ret, struct uh_err *err) {
+int uh_owner_of(const json_t *o, enum uh_owner *ret, struct uh_err *err) {
   const char *text = json_string_value(json_object_get(o, "owner"));
   int owner = text ? UH_WORD_OF(uh_owner_name, enum uh_owner, UH_OWNER_UNKNOWN + 1, text) : -1;
   if (owner < 0) return damaged("owner", err);
@@ -86,7 +86,7 @@ static int revive_objects(struct uh_plan *plan, const json_t *list, struct uh_pl
         uh_member_text(o, "kind", false, &v[i].kind, err) < 0 ||
         uh_member_text(o, "guid", false, &v[i].guid, err) < 0 ||
         uh_member_text(o, "name", false, &v[i].name, err) < 0 ||
-        uh_member_text(o, "reason", false, &v[i].reason, err) < 0 || owner_of(o, &v[i].owner, err) < 0)
+        uh_member_text(o, "reason", false, &v[i].reason, err) < 0 || uh_owner_of(o, &v[i].owner, err) < 0)
       return -1;
   }
   step->v = v;
@@ -122,7 +122,7 @@ static int revive_action(struct uh_plan *plan, size_t i, const json_t *o, struct
       uh_member_text(o, "owner_reason", false, &p->owner_reason, err) < 0 ||
       uh_member_text(o, "fingerprint", false, &p->fingerprint, err) < 0 ||
       uh_member_text(o, "fingerprint_source", false, &p->fingerprint_source, err) < 0 ||
-      owner_of(o, &p->owner, err) < 0 || phase_of(o, &p->phase, err) < 0 ||
+      uh_owner_of(o, &p->owner, err) < 0 || phase_of(o, &p->phase, err) < 0 ||
       uh_action_decode(&plan->arena, o, &p->action, err) < 0)
     return -1;
   p->number = json_integer_value(json_object_get(o, "number"));

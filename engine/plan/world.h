@@ -17,8 +17,9 @@ enum uh_look_path {
 };
 struct uh_look {
   enum uh_seen seen;
-  char *image;       /* JSON: {"observed_at": "..", "rows": [{"source", "side", "kind", "identity", "name", "guid",
-                        "json": {..}}, ..]}; rows of the subject alone, richest source first. Free it */
+  char *image;       /* JSON: {"observed_at": "..", "rows": [{"source", "side", "kind", "listing", "identity", "name",
+                        "guid", "json": {..}}, ..], "files": {"name": bytes}}; rows of the subject alone, richest source
+                        first; files: those of UH_EXPECT_FILE that are there and not empty. Free it */
   struct uh_err why; /* UNKNOWN: what could not be seen, and why */
 };
 void uh_look_clear(struct uh_look *look);
@@ -74,11 +75,12 @@ struct uh_judge_options;
 struct uh_progress_sink;
 struct uh_world_options {
   const struct uh_config *config;
-  const struct uh_case *held;         /* locked */
-  const char *UH_NULLABLE facts;      /* the observation that the plan was made from: what the gate compares with */
-  const struct uh_judge_options *how; /* statements, fresh_for */
-  bool dry;                           /* changes are recorded, never sent: no executor is even opened */
-  bool (*UH_NULLABLE cancelled)(void *user);
+  const struct uh_case *held;    /* locked */
+  const char *UH_NULLABLE facts; /* the observation that the plan was made from: what the gate compares with */
+  bool observed_now;             /* this very run made it, and changed nothing since: the first whole gate takes it */
+  const struct uh_judge_options *how;        /* statements, fresh_for */
+  bool dry;                                  /* changes are recorded, never sent: no executor is even opened */
+  bool (*UH_NULLABLE cancelled)(void *user); /* asked from the sources' threads too */
   void (*UH_NULLABLE warning)(void *user, const char *text); /* what a service warned of; hostile text */
   void (*UH_NULLABLE sign_in)(void *user, const char *message, const char *uri, const char *code);
   void *user;

@@ -27,6 +27,7 @@ struct uh_world_state {
 
   char *UH_NULLABLE base; /* path of the observation whose recipients count */
   char *UH_NULLABLE work; /* its copy, in which configuration is observed anew */
+  bool asked;             /* the gate was, once */
   bool before_known;
   struct uh_gate before; /* what the checks said of options.facts */
 };

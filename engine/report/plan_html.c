@@ -192,7 +192,9 @@ static int each_action(struct writer *w, const struct uh_planned *p) {
   if (a->undo && *a->undo) sentence(w, "undo", "", a->undo);
   raw(w, "</td><td>");
   sentence(w, "why", "", a->why);
-  sentence(w, "owner", p->owner == UH_OWNER_SHARED ? "Shared: " : "Whose it is: ", p->owner_reason);
+  bool said = strncmp(a->why, p->owner_reason, strlen(p->owner_reason)) == 0;
+  if (p->owner == UH_OWNER_SHARED || !said)
+    sentence(w, "owner", p->owner == UH_OWNER_SHARED ? "Shared: " : "Whose it is: ", p->owner_reason);
   sentence(w, "effect", "Afterwards: ", a->effect);
   sentence(w, "ask", "Needs approval: ", a->approval);
   if (a->observe) raw(w, "<div class=\"ask\">What depends on it waits for an observation pause.</div>");
@@ -218,9 +220,9 @@ static int stays(struct writer *w, const struct uh_plan_step *step) {
   for (size_t i = 0; i < step->objects; i++) {
     const struct uh_plan_object *o = &step->v[i];
     if (!uh_plan_object_stays(&stay, o)) continue;
-    raw(w, any ? "" : "<div>Stays:</div><ul>\n");
+    raw(w, any ? "" : "<ul>\n");
     any = true;
-    uh_str_addf(&w->out, "<li>%s: ", uh_owner_name(o->owner));
+    uh_str_addf(&w->out, "<li>%s: %s, ", uh_plan_stays_word(o->owner), uh_owner_name(o->owner));
     subject(w, &(struct uh_subject){.side = o->side, .kind = o->kind, .guid = o->guid, .name = o->name});
     sentence(w, "owner", "", o->reason);
     raw(w, "</li>\n");

@@ -117,6 +117,10 @@ bool uh_plan_object_stays(const struct uh_plan_stays *stays, const struct uh_pla
   return !bsearch(&p, stays->acted_on, stays->n, sizeof(const struct uh_subject *), compare_for_sort);
 }
 
+const char *uh_plan_stays_word(enum uh_owner owner) {
+  return owner == UH_OWNER_HYBRID || owner == UH_OWNER_SHARED ? "no change here" : "stays";
+}
+
 void uh_plan_stays_clear(struct uh_plan_stays *stays) {
   free(stays->acted_on);
   *stays = (struct uh_plan_stays){0};

@@ -43,7 +43,7 @@ struct uh_plan_sums {
 };
 struct uh_plan_sums uh_plan_sum(const struct uh_plan *plan);
 
-const char *uh_plan_phase_title(enum uh_phase phase);     /* "Before the server is uninstalled" */
+const char *uh_plan_phase_title(enum uh_phase phase); /* "Before the server is uninstalled" */
 /* "can be undone", "as a new object", .. */
 const char *uh_plan_undo_words(enum uh_reversible reversible);
 /* What tells an object without GUID from the others: "Thumbprint 0A1B.., Server EX01"; "" for one with a GUID. */
@@ -57,5 +57,7 @@ struct uh_plan_stays {
 int uh_plan_stays_of(const struct uh_plan *plan, const struct uh_plan_step *step, struct uh_plan_stays *ret_stays,
                      struct uh_err *err);
 bool uh_plan_object_stays(const struct uh_plan_stays *stays, const struct uh_plan_object *object);
+/* "stays"; what is the hybrid deployment's is only not changed by this step. */
+const char *uh_plan_stays_word(enum uh_owner owner);
 void uh_plan_stays_clear(struct uh_plan_stays *stays);
 #endif

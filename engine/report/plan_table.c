@@ -20,6 +20,7 @@ enum {
   ACTION_INDENT = 4,
   DETAIL_INDENT = 13,
   STAYS_SHOWN = 10, /* of a step, unless verbose */
+  TOLD_MAX = 200,
 };
 
 #define BOLD "\033[1m"
@@ -36,6 +37,8 @@ struct screen {
   struct uh_str out;
   struct uh_plan_numbers numbers;
   size_t width;
+  const struct uh_plan_object *told[TOLD_MAX]; /* what stays, and was said to */
+  size_t n_told;
 };
 
 static void screen_clear(struct screen *s) {
@@ -217,7 +220,8 @@ static int each_action(struct screen *s, const struct uh_planned *p) {
   if (p->owner == UH_OWNER_SHARED) uh_str_add(&line, ", shared");
   put_colored(s, BOLD, ACTION_INDENT, DETAIL_INDENT - ACTION_INDENT, &line);
   detail(s, "", p->action.why);
-  detail(s, "Whose it is: ", p->owner_reason);
+  if (strncmp(p->action.why, p->owner_reason, strlen(p->owner_reason)) != 0)
+    detail(s, "Whose it is: ", p->owner_reason);
   detail(s, "Afterwards: ", p->action.effect);
   who_and_back(s, p);
   asks(s, p);
@@ -230,28 +234,46 @@ static int each_action(struct screen *s, const struct uh_planned *p) {
 
 /* ---- a step ---- */
 
+/* Several steps look at the same object and leave it for the same reason: that is told once. */
+static bool is_told(struct screen *s, const struct uh_plan_object *o) {
+  for (size_t i = 0; i < s->n_told; i++) {
+    const struct uh_plan_object *t = s->told[i];
+    if (t->owner == o->owner && strcmp(t->guid, o->guid) == 0 && strcmp(t->name, o->name) == 0 &&
+        strcmp(t->kind, o->kind) == 0 && strcmp(t->side, o->side) == 0 && strcmp(t->reason, o->reason) == 0)
+      return true;
+  }
+  if (s->n_told < TOLD_MAX) s->told[s->n_told++] = o;
+  return false;
+}
+
+static void stays_line(struct screen *s, const struct uh_plan_object *o) {
+  struct uh_subject subject = {.side = o->side, .kind = o->kind, .guid = o->guid, .name = o->name};
+  struct uh_str line = {0};
+  uh_str_addf(&line, "%s: %s, ", uh_plan_stays_word(o->owner), uh_owner_name(o->owner));
+  add_subject(&line, &subject, s->options->verbose);
+  uh_str_add(&line, ": ");
+  outside(&line, o->reason);
+  put(s, ACTION_INDENT, 2, &line);
+}
+
 static int stays(struct screen *s, const struct uh_plan_step *step) {
   UH_CLEANUP(uh_plan_stays_clear) struct uh_plan_stays stay = {0};
   struct uh_str line = {0};
   size_t shown = 0, left = 0;
+  bool all = s->options->verbose;
   if (uh_plan_stays_of(s->plan, step, &stay, s->err) < 0) return -1;
   for (size_t i = 0; i < step->objects; i++) {
     const struct uh_plan_object *o = &step->v[i];
-    struct uh_subject subject = {.side = o->side, .kind = o->kind, .guid = o->guid, .name = o->name};
     if (!uh_plan_object_stays(&stay, o)) continue;
-    if (!s->options->verbose && shown == STAYS_SHOWN) {
+    if (!all && (shown == STAYS_SHOWN || is_told(s, o))) {
       left++;
       continue;
     }
     shown++;
-    uh_str_addf(&line, "stays: %s, ", uh_owner_name(o->owner));
-    add_subject(&line, &subject, s->options->verbose);
-    uh_str_add(&line, ": ");
-    outside(&line, o->reason);
-    put(s, ACTION_INDENT, 2, &line);
+    stays_line(s, o);
     if (flush(s, FLUSH_AT) < 0) return -1;
   }
-  if (left) uh_str_addf(&line, "stays: %zu more, shown with -v", left);
+  if (left) uh_str_addf(&line, "stays: %zu %s (-v shows all)", left, shown ? "more" : "that earlier steps looked at");
   put(s, ACTION_INDENT, 2, &line);
   return 0;
 }

@@ -94,14 +94,16 @@ static void end_facts(struct uh_facts *facts) {
   uh_facts_free(facts);
 }
 
-#define CONNECTOR(source, enabled)                                                                   \
-  {                                                                                                  \
-    source, "on-premises", "SendConnector", "Outbound to Office 365", SEND,                          \
-        "{\"Enabled\": " enabled                                                                     \
-        ", \"AddressSpaces\": [\"smtp:b.example;1\", \"smtp:a.example;1\"], \"WhenChanged\": \"x\"}" \
+#define CONNECTOR(source, enabled)                                                                                                           \
+  {                                                                                                                                          \
+    source, "on-premises", "SendConnector", "Outbound to Office 365", SEND,                                                                  \
+        "{\"Enabled\": " enabled                                                                                                             \
+        ", \"AddressSpaces\": [\"smtp:contoso.mail.onmicrosoft.com;1\", \"smtp:*.contoso.mail.onmicrosoft.com;1\"], \"WhenChanged\": \"x\"}" \
   }
 static const struct row plain_rows[] = {
     {"directory", "on-premises", "OrganizationConfig", "contoso", OURS, "{}"},
+    {"exchange-online", "cloud", "AcceptedDomain", "routing", "40000000-0000-0000-0000-000000000001",
+     "{\"DomainName\": \"contoso.mail.onmicrosoft.com\"}"},
     CONNECTOR("directory", "false"),
     CONNECTOR("exchange-server", "true"),
     {"exchange-server", "on-premises", "ExchangeServer", "EX01", "20000000-0000-0000-0000-000000000001", "{}"},
@@ -109,7 +111,7 @@ static const struct row plain_rows[] = {
 
 static void plain_facts(const char *state, bool server) {
   struct uh_facts *facts = begin_facts();
-  put_rows(facts, plain_rows, server ? 4 : 3);
+  put_rows(facts, plain_rows, server ? 5 : 4);
   put_set(facts, &(struct set){"on-premises", "SendConnector", state});
   put_set(facts, &(struct set){"on-premises", "ExchangeServer", "complete"});
   end_facts(facts);

@@ -72,13 +72,15 @@ static void table(void **state) {
        "Whose it is: TlsDomain", "Afterwards: Mail to the tenant", "By exchange-server; can be undone",
        "an observation pause of 7 days", "C-03 connectors", "2 C-03.1 remove", "can be undone, as a new object",
        "3 C-03.2 reduce", ", shared", "stays: partner, SendConnector To the partner (on-premises): its address space",
-       "note: a note", "C-07 federation", "nothing to do", "4 C-08.1 remove ExchangeCertificate CN=Federation",
+       "note: a note", "C-07 federation", "nothing to do", "no change here: shared, SendConnector",
+       "stays: 1 more (-v shows all)", "4 C-08.1 remove ExchangeCertificate CN=Federation",
        "Thumbprint 0A1B\\u202e, Server EX01", "By a person; cannot be undone: the private key is nowhere else",
        "Needs approval: Is the certificate", "(--approve certificates/remove/thumbprint-0a1b)", "C-10 agent",
        "blocked: the agent", "== After the server is uninstalled ==", "C-11 endpoints", "skipped: servers are left");
   /* What goes does not stay; what only -v shows. */
   lacks(text, "stays: hybrid");
   lacks(text, "stays: shared");
+  assert_null(strstr(strstr(text, "To the partner") + 1, "To the partner")); /* told once */
   lacks(text, "Command");
   lacks(text, "after flags");
   lacks(text, GUID_A);
@@ -89,6 +91,7 @@ static void table_verbose(void **state) {
   char *text = render(&uh_plan_table, &example, &(struct uh_plan_report_options){.color = true, .verbose = true});
   (void)state;
   harmless(text, true);
+  SAYS(text, "stays: partner", "stays: partner");
   SAYS(text, "must pass right before: mailbox.location,relay.connector", "(on-premises,\n", GUID_A ")",
        "Id: flags/disable/" GUID_A, "Command:", "after flags: what is switched off first",
        "in Exchange Management Shell on EX01:\n", "Remove-ExchangeCertificate -Thumbprint 0A1B\n", "# second line \\u");
@@ -258,7 +261,7 @@ static void html(void **state) {
   harmless(text, false);
   SAYS(text, "<!DOCTYPE html>", "default-src 'none'; style-src 'sha256-", "<a href=\"#step-flags\">",
        "after <a href=\"#step-flags\">flags</a>: what is switched off", "id=\"step-connectors\"", "C-03.2",
-       "&lt;script&gt;alert(1)&lt;/script&gt; &amp; ", "Shared: ", "partner: ", "To the partner", "Note: a note",
+       "&lt;script&gt;alert(1)&lt;/script&gt; &amp; ", "Shared: ", "stays: partner, ", "To the partner", "Note: a note",
        "cannot be undone", "Needs approval: ", "<pre>Remove-ExchangeCertificate", "class=\"step blocked\"",
        "class=\"step skipped\"", "servers are left", "</html>");
   /* Nothing of a name is markup, and nothing is loaded. */

@@ -130,6 +130,8 @@ int uh_step_query(struct uh_step_run *run, const char *sql, struct uh_query **re
 #define UH_ANCHOR_ROUTING_DOMAIN "tenant-routing-domain" /* <tenant>.mail.onmicrosoft.com */
 #define UH_ANCHOR_INITIAL_DOMAIN "tenant-initial-domain" /* <tenant>.onmicrosoft.com */
 #define UH_ANCHOR_HYBRID_DOMAIN "hybrid-domain"          /* several */
+#define UH_ANCHOR_ACCEPTED_DOMAIN \
+  "accepted-domain" /* accepted on premises, and no other forest's hybrid domain; several */
 #define UH_ANCHOR_AUTH_CERTIFICATE \
   "auth-certificate" /* thumbprint, 40 upper-case hex digits; current, next, previous */
 #define UH_ANCHOR_AUTH_SUBJECT "auth-certificate-subject"

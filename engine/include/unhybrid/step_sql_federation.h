@@ -59,7 +59,7 @@
   "   FROM configuration"                                                                                           \
   "   WHERE side = 'on-premises' AND kind = 'FederationTrust'),"                                                    \
   " certificate AS ("                                                                                               \
-  "  SELECT upper(prop(json, 'Thumbprint')) AS thumbprint,"                                                         \
+  "  SELECT upper(nullif(prop(json, 'Thumbprint'), '')) AS thumbprint,"                                             \
   "    max(CAST(strftime('%s', prop(json, 'NotAfter')) AS INTEGER)) AS ends, max(prop(json, 'NotAfter')) AS text"   \
   "   FROM configuration"                                                                                           \
   "   WHERE side = 'on-premises' AND kind = 'ExchangeCertificate'"                                                  \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * world_drive CONFIG CASE FACTS|- [dry]: opens the world as a cleanup does and carries out what stands on standard
+ * world_drive CONFIG CASE FACTS|- [dry|now]: opens the world as a cleanup does and carries out what stands on standard
  * input, one command a line, words separated by tabs; answers one JSON object each.
  *   look before|after SIDE KIND GUID|Property=value EXPECTED..   EXPECTED: absent, file:NAME or a property's name
  *   find SIDE KIND PROPERTY VALUE
@@ -180,7 +180,8 @@ int main(int argc, char **argv) {
                                            .held = held,
                                            .facts = strcmp(argv[3], "-") == 0 ? NULL : argv[3],
                                            .how = &how,
-                                           .dry = argc > 4};
+                                           .observed_now = argc > 4 && strcmp(argv[4], "now") == 0,
+                                           .dry = argc > 4 && strcmp(argv[4], "dry") == 0};
   if (uh_world_open(&options, &world, &err) < 0) return give_error(&err);
   while (fgets(line, sizeof line, stdin)) carry_out(world, line);
   uh_world_free(world);
