@@ -180,6 +180,7 @@ int uh_world_open(const struct uh_world_options *options, struct uh_world **ret_
 #ifdef UH_FAILPOINTS
   w->face.failpoint = uh_failpoint_passed;
 #endif
+  uh_sign_in_keep(options->config);
   if (options->held->locked) remove_old_scratch(options->held->dir);
   *ret_world = &w->face;
   return 0;
@@ -188,6 +189,7 @@ int uh_world_open(const struct uh_world_options *options, struct uh_world **ret_
 struct uh_world *uh_world_free(struct uh_world *world) {
   if (!world) return NULL;
   struct uh_world_state *w = world->user;
+  uh_sign_in_forget();
   uh_exchange_server_closep(&w->exchange);
   uh_exchange_online_freep(&w->online);
   uh_graph_executor_freep(&w->graph);

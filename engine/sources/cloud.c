@@ -7,13 +7,57 @@
 /* However much tests shorten our patience: a busy machine must not look like a dead service. */
 enum { SILENCE_MIN_S = 8, STORM_MIN_MS = 10000, CONNECT_MIN_MS = 5000 };
 
-/* The sign-in of a person, shared by the sources of one observation. */
+/* A sign-in that several sources share: a person's, and, while a run keeps it, everybody's. */
 static struct {
   pthread_mutex_t lock;
   const struct uh_config *config;
   struct uh_oauth *oauth;
   unsigned users;
+  const struct uh_config *kept;
+  const struct uh_observe *asking; /* one of the users: all belong to one observation, which says when to stop */
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static bool shared_stopped(void *user) {
+  (void)user;
+  (void)pthread_mutex_lock(&shared.lock);
+  bool stop = shared.asking && uh_observe_stopped(shared.asking);
+  (void)pthread_mutex_unlock(&shared.lock);
+  return stop;
+}
+
+static void shared_end(void) {
+  if (shared.users) return;
+  uh_oauth_free(shared.oauth);
+  shared.oauth = NULL;
+  shared.config = NULL;
+}
+
+void uh_sign_in_keep(const struct uh_config *config) {
+  (void)pthread_mutex_lock(&shared.lock);
+  shared.kept = config;
+  (void)pthread_mutex_unlock(&shared.lock);
+}
+
+void uh_sign_in_forget(void) {
+  (void)pthread_mutex_lock(&shared.lock);
+  shared.kept = NULL;
+  shared_end();
+  (void)pthread_mutex_unlock(&shared.lock);
+}
+
+/* With the lock held. What could not be had is tried again by the next observation, not by this one. */
+static int share(struct uh_cloud_session *s, const struct uh_config *config, struct uh_oauth_options *o,
+                 struct uh_err *err) {
+  if (shared.users && shared.config != config) return uh_oauth_open(o, &s->oauth, err);
+  if (shared.oauth && !shared.users && (shared.config != config || uh_oauth_lost(shared.oauth))) shared_end();
+  s->counts_tokens = !shared.oauth;
+  o->http.cancelled = shared_stopped;
+  if (!shared.oauth && uh_oauth_open(o, &shared.oauth, err) < 0) return -1;
+  shared.config = config;
+  s->oauth = shared.oauth;
+  shared.users++;
+  return 0;
+}
 
 static bool stopped(void *user) {
   return uh_observe_stopped(user);
@@ -74,33 +118,22 @@ int uh_cloud_open(struct uh_observe *observe, struct uh_cloud_session *s, struct
   if (n >= 1 && n <= 8) s->chains = (unsigned)n;
   o.http = s->http;
   s->counts_tokens = true;
-  if (!c->device_code) return uh_oauth_open(&o, &s->oauth, err);
   (void)pthread_mutex_lock(&shared.lock);
-  int r = 0;
-  if (shared.users && shared.config == config) {
-    s->counts_tokens = false;
-    s->oauth = shared.oauth;
-  } else {
-    r = uh_oauth_open(&o, &s->oauth, err);
-    if (r == 0 && !shared.users) {
-      shared.config = config;
-      shared.oauth = s->oauth;
-    }
-  }
-  if (r == 0 && s->oauth == shared.oauth) shared.users++;
+  int r = c->device_code || shared.kept == config ? share(s, config, &o, err) : uh_oauth_open(&o, &s->oauth, err);
+  if (r == 0 && s->oauth == shared.oauth) shared.asking = observe;
   (void)pthread_mutex_unlock(&shared.lock);
   return r;
 }
 
 void uh_cloud_close(struct uh_cloud_session *s) {
   (void)pthread_mutex_lock(&shared.lock);
-  bool last = true;
-  if (s->oauth && s->oauth == shared.oauth) {
-    last = --shared.users == 0;
-    if (last) shared.oauth = NULL;
+  bool own = s->oauth != shared.oauth;
+  if (!own && s->oauth && --shared.users == 0) {
+    shared.asking = NULL;
+    if (shared.kept != shared.config) shared_end();
   }
   (void)pthread_mutex_unlock(&shared.lock);
-  if (last) uh_oauth_free(s->oauth);
+  if (own) uh_oauth_free(s->oauth);
   s->oauth = NULL;
 }
 

@@ -83,6 +83,10 @@ struct uh_observation_summary {
   struct uh_err first;     /* the first failure, for the one-line message */
   int64_t writer_cpu_ms;   /* of the thread that wrote the facts */
 };
+/* Between these two the observations of a configuration sign in to the cloud once, and not each anew:
+ * for a run that looks at single objects again and again. One thread. */
+void uh_sign_in_keep(const struct uh_config *config);
+void uh_sign_in_forget(void);
 /* Runs every configured source into the facts file at path. 0: ran (sources may have failed, see summary).
  * -1: the facts file could not be written, or a bug. */
 int uh_observe_all(const struct uh_config *config, const char *facts_path, const struct uh_observation_options *options,

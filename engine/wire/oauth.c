@@ -591,6 +591,14 @@ void uh_oauth_drop(struct uh_oauth *a, const char *resource, unsigned seen) {
   (void)pthread_mutex_unlock(&a->lock);
 }
 
+bool uh_oauth_lost(struct uh_oauth *a) {
+  bool lost = false;
+  (void)pthread_mutex_lock(&a->lock);
+  for (size_t i = 0; i < a->n_cached; i++) lost = lost || a->cached[i].lost;
+  (void)pthread_mutex_unlock(&a->lock);
+  return lost;
+}
+
 int uh_oauth_claim_count(struct uh_oauth *a, const char *resource, const char *claim, size_t *ret_count) {
   struct uh_str token UH_CLEANUP(uh_http_str_wipe) = {0};
   if (uh_oauth_token(a, resource, &token, NULL) != 0 || !token.s) return -1;

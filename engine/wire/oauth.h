@@ -66,6 +66,7 @@ int uh_oauth_tenant_id(struct uh_oauth *oauth, const char *resource, char ret_te
 /* A claim of the token that is a string, or of a list of strings its number: for early diagnostics ("no roles"). */
 int uh_oauth_claim_count(struct uh_oauth *oauth, const char *resource, const char *claim, size_t *ret_count);
 int64_t uh_oauth_requests(struct uh_oauth *oauth);
+bool uh_oauth_lost(struct uh_oauth *oauth); /* a token could not be had, and is not asked for again */
 
 /* Parts, for tests. */
 /* The error body of the token endpoint: fills err with class, text and remedy. Returns what to do. */

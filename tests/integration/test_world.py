@@ -179,6 +179,30 @@ def test_a_change_is_sent_to_the_controller_that_was_looked_at_and_seen(org):
         assert answer["image"]["rows"][0]["json"]["Comment"] == "seen"
 
 
+def test_a_run_signs_in_once(org):
+    """Not for each look anew: with a person who signs in by device code nobody could work like that."""
+    guid, _ = org.guid("OutboundConnector", "cloud")
+    principal, _ = org.guid("GraphServicePrincipal", "cloud")
+
+    def tokens():
+        return len([line for line in org.cloud("GET", "log") if line["path"].endswith("/token")])
+
+    with org.world() as world:
+        org.cloud("POST", "reset", {"keep": ["state", "tokens", "faults"]})
+        for _ in range(3):
+            assert world.look("before", "cloud", "OutboundConnector", guid)[0]["seen"] == "there"
+            assert world.look("before", "cloud", "GraphServicePrincipal", principal)[0]["seen"] == "there"
+        assert tokens() == 2, "one for each service"
+    org.cloud("POST", "faults", [{"match": {"service": "token", "first": 1}, "fault": "aadsts", "args": {"code": 7000215}, "times": 1}])
+    try:
+        with org.world() as world:
+            answer, _ = world.look("before", "cloud", "OutboundConnector", guid)
+            assert answer["seen"] == "unknown" and "7000215" in answer["why"]
+            assert world.look("before", "cloud", "OutboundConnector", guid)[0]["seen"] == "there", "one failure is not the run's"
+    finally:
+        org.cloud("DELETE", "faults")
+
+
 def test_a_dry_world_sends_nothing(org):
     guid, _ = org.guid("SendConnector")
     org.exchange("DELETE", "log")
