@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/case_journal.h"
 
+#include <jansson.h>
 #include <sys/stat.h>
 
 enum { DOUBTS_TOLD = 50 };
@@ -23,20 +24,43 @@ static struct uh_standing *standing_of(struct uh_standings *s, const char *actio
   }
   char *copy = strdup(action);
   if (!copy) return NULL;
-  s->v[s->n] = (struct uh_standing){.action = copy};
+  s->v[s->n] = (struct uh_standing){.action = copy, .type = UH_RECORD_PLANNED};
   return &s->v[s->n++];
 }
 
-static int take_record(void *user, const struct uh_record *r, struct uh_err *err) {
-  struct uh_standings *s = user;
-  s->seq = r->seq;
-  if (!*r->action) return 0;
-  struct uh_standing *at = standing_of(s, r->action);
+static int stands(struct uh_standings *s, const char *action, const struct uh_record *r, struct uh_err *err) {
+  struct uh_standing *at = standing_of(s, action);
   if (!at) return uh_fail_nomem(err);
   at->type = r->type;
   at->seq = r->seq;
   at->at = r->at;
   return 0;
+}
+
+static void json_freep(json_t **json) {
+  json_decref(*json);
+}
+
+/* A plan's record holds all of its actions. What an earlier one left in doubt stays in doubt. */
+static int take_plan(struct uh_standings *s, const struct uh_record *r, struct uh_err *err) {
+  UH_CLEANUP(json_freep) json_t *plan = json_loadb(r->image ? r->image : "", r->image_size, 0, NULL);
+  const json_t *action;
+  size_t i;
+  json_array_foreach(json_object_get(plan, "actions"), i, action) {
+    const char *id = json_string_value(json_object_get(action, "id"));
+    if (!id) continue;
+    const struct uh_standing *at = standing_of(s, id);
+    if (!at) return uh_fail_nomem(err);
+    if (!uh_standing_doubt(at) && stands(s, id, r, err) < 0) return -1;
+  }
+  return 0;
+}
+
+static int take_record(void *user, const struct uh_record *r, struct uh_err *err) {
+  struct uh_standings *s = user;
+  s->seq = r->seq;
+  if (r->type == UH_RECORD_PLANNED && !*r->action) return take_plan(s, r, err);
+  return *r->action ? stands(s, r->action, r, err) : 0;
 }
 
 int uh_standings_read(struct uh_journal *journal, struct uh_standings *ret, struct uh_err *err) {

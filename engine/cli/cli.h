@@ -35,7 +35,7 @@ struct uh_command {
   int (*run)(struct uh_cli *cli, int argc, char **argv); /* gives the exit code */
 };
 extern const struct uh_command uh_cmd_audit, uh_cmd_report, uh_cmd_checks, uh_cmd_status, uh_cmd_diff, uh_cmd_waive,
-    uh_cmd_attest, uh_cmd_journal, uh_cmd_setup_log, uh_cmd_steps;
+    uh_cmd_attest, uh_cmd_journal, uh_cmd_setup_log, uh_cmd_steps, uh_cmd_cleanup, uh_cmd_resume, uh_cmd_undo;
 
 /* ---- options ---- */
 
@@ -86,6 +86,7 @@ int uh_cli_print(struct uh_cli *cli, struct uh_str *out);
 void uh_cli_paragraph(struct uh_str *out, const char *title, const char *UH_NULLABLE text, size_t width);
 /* `, "name": "value"`, and `, "name": ["a", "b"]` of "a,b". */
 void uh_cli_json_member(struct uh_str *out, const char *name, const char *UH_NULLABLE value);
+void uh_cli_json_or_null(struct uh_str *out, const char *name, const char *UH_NULLABLE value); /* "" is null too */
 void uh_cli_json_words(struct uh_str *out, const char *name, const char *UH_NULLABLE list);
 
 /* ---- where reports go (output.c) ---- */

@@ -32,14 +32,6 @@ static void json_freep(json_t **json) {
   json_decref(*json);
 }
 
-static void add_json(struct uh_str *out, const char *name, const char *value) {
-  uh_str_addf(out, ", \"%s\": ", name);
-  if (value)
-    uh_json_string(out, value, strlen(value));
-  else
-    uh_str_add(out, "null");
-}
-
 /* ---- one record as JSON ---- */
 
 static json_t *parse(const void *data, size_t n) {
@@ -68,14 +60,14 @@ static void add_base64(struct uh_str *out, const char *name, const void *data, s
 static void record_json(struct uh_str *out, const struct uh_record *r, bool image) {
   char at[UH_TIME_TEXT];
   uh_str_addf(out, "{\"seq\": %lld", (long long)r->seq);
-  add_json(out, "at", uh_time_text(r->at, at));
-  add_json(out, "record", uh_record_type_name(r->type));
-  add_json(out, "action", *r->action ? r->action : NULL);
-  if (!add_parsed(out, "body", r->body, strlen(r->body))) add_json(out, "body", r->body);
+  uh_cli_json_or_null(out, "at", uh_time_text(r->at, at));
+  uh_cli_json_or_null(out, "record", uh_record_type_name(r->type));
+  uh_cli_json_or_null(out, "action", *r->action ? r->action : NULL);
+  if (!add_parsed(out, "body", r->body, strlen(r->body))) uh_cli_json_or_null(out, "body", r->body);
   uh_str_addf(out, ", \"image_bytes\": %zu", r->image ? r->image_size : 0);
   if (image && r->image && !add_parsed(out, "image", r->image, r->image_size))
     add_base64(out, "image_base64", r->image, r->image_size);
-  add_json(out, "hash", r->hash);
+  uh_cli_json_or_null(out, "hash", r->hash);
   uh_str_addc(out, '}');
 }
 
@@ -90,8 +82,8 @@ static int as_json(struct journal_request *r, struct uh_err *err) {
   char hash[UH_JOURNAL_HASH_TEXT];
   int64_t seq = uh_journal_head(r->journal, hash);
   uh_str_add(&r->out, "{\"schema\": \"unhybrid/journal/1\"");
-  add_json(&r->out, "organization", r->held->organization);
-  add_json(&r->out, "tenant", r->cli->tenant);
+  uh_cli_json_or_null(&r->out, "organization", r->held->organization);
+  uh_cli_json_or_null(&r->out, "tenant", r->cli->tenant);
   uh_str_addf(&r->out, ",\n \"head\": {\"seq\": %lld, \"hash\": \"%s\"},\n \"records\": [", (long long)seq, hash);
   if (uh_journal_read(r->journal, 0, each_json, r, err) < 0) return -1;
   uh_str_add(&r->out, "]}\n");
@@ -191,16 +183,16 @@ static void doubts_json(struct journal_request *r, const struct uh_standings *s,
   char hash[UH_JOURNAL_HASH_TEXT], at[UH_TIME_TEXT];
   int64_t seq = uh_journal_head(r->journal, hash);
   uh_str_add(&r->out, "{\"schema\": \"unhybrid/journal-verify/1\"");
-  add_json(&r->out, "organization", r->held->organization);
-  add_json(&r->out, "tenant", r->cli->tenant);
+  uh_cli_json_or_null(&r->out, "organization", r->held->organization);
+  uh_cli_json_or_null(&r->out, "tenant", r->cli->tenant);
   uh_str_addf(&r->out, ",\n \"head\": {\"seq\": %lld, \"hash\": \"%s\"},\n \"in_doubt\": [", (long long)seq, hash);
   for (size_t i = 0, told = 0; i < s->n; i++) {
     const char *why = uh_standing_doubt(&s->v[i]);
     if (!why) continue;
     uh_str_addf(&r->out, "\n  {\"seq\": %lld", (long long)s->v[i].seq);
-    add_json(&r->out, "at", uh_time_text(s->v[i].at, at));
-    add_json(&r->out, "action", s->v[i].action);
-    add_json(&r->out, "why", why);
+    uh_cli_json_or_null(&r->out, "at", uh_time_text(s->v[i].at, at));
+    uh_cli_json_or_null(&r->out, "action", s->v[i].action);
+    uh_cli_json_or_null(&r->out, "why", why);
     uh_str_add(&r->out, ++told < doubts ? "}," : "}");
   }
   uh_str_add(&r->out, "]}\n");

@@ -3,7 +3,7 @@
 #include <unistd.h>
 #include <unhybrid/text.h>
 
-#include "cli/cli.h"
+#include "cli/status_cleanup.h"
 
 enum { OPT_FORMAT = 1000, FRESH_FOR = 24 * 3600 };
 static const struct option options[] = {{"format", required_argument, NULL, OPT_FORMAT}, {0}};
@@ -15,12 +15,14 @@ struct status {
   char *facts;                /* the newest, NULL: none */
   struct uh_results *results; /* NULL: none, or it cannot be read (see err) */
   struct uh_err err;
+  struct uh_cleanup_status cleanup;
   int64_t now;
   struct uh_str out;
   bool first;
 };
 
 static void status_clear(struct status *s) {
+  uh_cleanup_status_clear(&s->cleanup);
   (void)uh_results_free(s->results);
   (void)uh_case_free(s->held);
   free(s->facts);
@@ -29,21 +31,13 @@ static void status_clear(struct status *s) {
 
 /* ---- json ---- */
 
-static void add_json(struct uh_str *out, const char *name, const char *value) {
-  uh_str_addf(out, ", \"%s\": ", name);
-  if (value)
-    uh_json_string(out, value, strlen(value));
-  else
-    uh_str_add(out, "null");
-}
-
 static int source_json(void *user, const struct uh_result_source *src) {
   struct status *s = user;
   uh_str_addf(&s->out, "%s\n    {\"id\": ", s->first ? "" : ",");
   uh_json_string(&s->out, src->id, strlen(src->id));
-  add_json(&s->out, "state", src->state);
+  uh_cli_json_member(&s->out, "state", src->state);
   uh_str_addf(&s->out, ", \"objects\": %lld", (long long)src->objects);
-  add_json(&s->out, "detail", src->detail);
+  uh_cli_json_member(&s->out, "detail", src->detail);
   uh_str_addc(&s->out, '}');
   s->first = false;
   return 0;
@@ -51,17 +45,17 @@ static int source_json(void *user, const struct uh_result_source *src) {
 
 static void error_json(struct status *s) {
   char text[1200];
-  add_json(&s->out, "error", uh_err_text(&s->err, text, sizeof text));
+  uh_cli_json_member(&s->out, "error", uh_err_text(&s->err, text, sizeof text));
 }
 
 static int results_json(struct status *s, struct uh_err *err) {
   const struct uh_results_head *h = uh_results_head(s->results);
   char when[UH_TIME_TEXT];
   int64_t age = s->now - h->observed_at;
-  add_json(&s->out, "observed_at", uh_time_text(h->observed_at, when));
+  uh_cli_json_member(&s->out, "observed_at", uh_time_text(h->observed_at, when));
   uh_str_addf(&s->out, ", \"age_seconds\": %lld, \"fresh\": %s, \"interrupted\": %s", (long long)age,
               age >= 0 && age <= FRESH_FOR ? "true" : "false", h->interrupted ? "true" : "false");
-  add_json(&s->out, "verdict", uh_verdict_name(h->verdict));
+  uh_cli_json_member(&s->out, "verdict", uh_verdict_name(h->verdict));
   uh_str_add(&s->out, ",\n   \"summary\": {");
   for (int i = UH_PASS; i <= UH_NOT_APPLICABLE; i++)
     uh_str_addf(&s->out, "%s\"%s\": %lld", i ? ", " : "", uh_status_name((enum uh_status)i), (long long)h->count[i]);
@@ -74,22 +68,24 @@ static int results_json(struct status *s, struct uh_err *err) {
 
 static int as_json(struct status *s, struct uh_err *err) {
   uh_str_add(&s->out, "{\"schema\": \"unhybrid/status/1\"");
-  add_json(&s->out, "organization", s->held->organization);
-  add_json(&s->out, "tenant", s->cli->tenant);
-  add_json(&s->out, "case", s->held->dir);
+  uh_cli_json_member(&s->out, "organization", s->held->organization);
+  uh_cli_json_or_null(&s->out, "tenant", s->cli->tenant);
+  uh_cli_json_member(&s->out, "case", s->held->dir);
   uh_str_addf(&s->out, ", \"observations\": %zu,\n \"last\": ", s->observations);
-  if (!s->facts) {
-    uh_str_add(&s->out, "null}\n");
-    return 0;
+  if (s->facts) {
+    const char *name = strrchr(s->facts, '/') + 1;
+    uh_str_add(&s->out, "{\"facts\": ");
+    uh_json_string(&s->out, name, strlen(name));
+    if (!s->results)
+      error_json(s);
+    else if (results_json(s, err) < 0)
+      return -1;
+    uh_str_addc(&s->out, '}');
+  } else {
+    uh_str_add(&s->out, "null");
   }
-  const char *name = strrchr(s->facts, '/') + 1;
-  uh_str_add(&s->out, "{\"facts\": ");
-  uh_json_string(&s->out, name, strlen(name));
-  if (!s->results)
-    error_json(s);
-  else if (results_json(s, err) < 0)
-    return -1;
-  uh_str_add(&s->out, "}}\n");
+  uh_cleanup_status_json(&s->out, &s->cleanup);
+  uh_str_add(&s->out, "}\n");
   return 0;
 }
 
@@ -148,7 +144,7 @@ static int results_rows(struct status *s, struct uh_err *err) {
   return uh_results_sources(s->results, source_row, s, err);
 }
 
-static int as_terminal(struct status *s, struct uh_err *err) {
+static int newest_rows(struct status *s, struct uh_err *err) {
   char text[1200];
   row(s, "Organization", s->held->organization);
   row(s, "Case", s->held->dir);
@@ -158,6 +154,12 @@ static int as_terminal(struct status *s, struct uh_err *err) {
   row(s, "Newest", strrchr(s->facts, '/') + 1);
   if (s->results) return results_rows(s, err);
   row(s, "Unreadable", uh_err_text(&s->err, text, sizeof text));
+  return 0;
+}
+
+static int as_terminal(struct status *s, struct uh_err *err) {
+  if (newest_rows(s, err) < 0) return -1;
+  uh_cleanup_status_text(&s->out, &s->cleanup, s->cli->verbose);
   return 0;
 }
 
@@ -196,12 +198,13 @@ static int run(struct uh_cli *cli, int argc, char **argv) {
     return uh_cli_usage(cli, "status has the formats terminal and json, not '%s'", format);
   if ((!cli->case_dir || cli->config_path) && uh_cli_config(cli, &config, &err) < 0) return uh_cli_fail(cli, &err);
   if (uh_cli_case(cli, config, false, &s.held, &err) < 0 || find_newest(&s, config, &err) < 0 ||
+      uh_cleanup_status_read(cli, s.held, &s.cleanup, &err) < 0 ||
       (json ? as_json(&s, &err) : as_terminal(&s, &err)) < 0)
     return uh_cli_fail(cli, &err);
   if (!uh_str_text(&s.out)) (void)uh_fail_nomem(&err);
   if (err.cls || uh_cli_stdout.write(NULL, s.out.s, s.out.len, &err) < 0 || uh_cli_flush(&err) < 0)
     return uh_cli_fail(cli, &err);
-  return 0;
+  return s.cleanup.err.cls ? uh_err_exit_code(s.cleanup.err.cls) : 0;
 }
 
 const struct uh_command uh_cmd_status = {
@@ -210,7 +213,11 @@ const struct uh_command uh_cmd_status = {
     .usage = "[--format F]",
     .help =
         "Says when the case was last observed, how old that is, what the verdict was\n"
-        "and how the sources did. It asks nobody and exits 0 whatever the verdict is.\n\n"
+        "and how the sources did; and where the cleanup stands: what each step has done,\n"
+        "what is in doubt, which commands wait for a person and which pause until when,\n"
+        "what waits for the time after the uninstall, and the head of the journal. It\n"
+        "asks nobody, needs no lock, and exits 0 whatever the verdict is, but 65 when the\n"
+        "journal is damaged.\n\n"
         "      --format F         terminal (default) or json\n",
     .options = options,
     .shorts = "",

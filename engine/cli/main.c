@@ -18,6 +18,9 @@ static const struct uh_command *const commands[] = {
     &uh_cmd_steps,
     &uh_cmd_waive,
     &uh_cmd_attest,
+    &uh_cmd_cleanup,
+    &uh_cmd_resume,
+    &uh_cmd_undo,
     &uh_cmd_journal,
     &uh_cmd_setup_log,
 };
@@ -43,10 +46,10 @@ static void print_help(void) {
   for (size_t i = 0; i < COMMANDS; i++) (void)printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
   (void)printf(
       "\n%s\n"
-      "Exit codes: 0 ready, 1 blocked, 2 undetermined, 64 usage, 65 wrong input,\n"
-      "69 a service is unavailable, 70 internal error, 73 cannot write, 75 another\n"
-      "process holds the case, 77 permission denied, 78 configuration,\n"
-      "130 interrupted.\n\n"
+      "Exit codes: 0 ready or all done, 1 blocked, 2 undetermined, 3 stopped with work\n"
+      "left, 64 usage, 65 wrong input, 69 a service is unavailable, 70 internal error,\n"
+      "73 cannot write, 75 another process holds the case, 77 permission denied,\n"
+      "78 configuration, 130 interrupted.\n\n"
       "unhybrid COMMAND --help says more of a command.\n",
       global_help);
 }

@@ -19,6 +19,14 @@ void uh_cli_json_member(struct uh_str *out, const char *name, const char *value)
   uh_json_string(out, value ? value : "", value ? strlen(value) : 0);
 }
 
+void uh_cli_json_or_null(struct uh_str *out, const char *name, const char *value) {
+  uh_str_addf(out, ", \"%s\": ", name);
+  if (value && *value)
+    uh_json_string(out, value, strlen(value));
+  else
+    uh_str_add(out, "null");
+}
+
 void uh_cli_json_words(struct uh_str *out, const char *name, const char *list) {
   uh_str_addf(out, ", \"%s\": [", name);
   for (const char *p = list ? list : ""; *p;) {

@@ -39,6 +39,7 @@ struct uh_history *uh_history_free(struct uh_history *UH_NULLABLE history);
 void uh_history_freep(struct uh_history **history);
 /* The plan that is not finished (NULL: none), and the last one at all. */
 const struct uh_plan *UH_NULLABLE uh_history_open_plan(const struct uh_history *history);
+const struct uh_plan *UH_NULLABLE uh_history_last_plan(const struct uh_history *history);
 const struct uh_plan *UH_NULLABLE uh_history_plan(const struct uh_history *history, const char *id);
 bool uh_history_finished(const struct uh_history *history, const char *plan_id);
 const struct uh_anchors *UH_NULLABLE uh_history_anchors(const struct uh_history *history);

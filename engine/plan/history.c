@@ -170,6 +170,9 @@ static int note_plan(struct uh_history *h, const struct uh_record *r, struct uh_
 const struct uh_plan *uh_history_open_plan(const struct uh_history *h) {
   return h->current && !h->current->finished ? h->current->plan : NULL;
 }
+const struct uh_plan *uh_history_last_plan(const struct uh_history *h) {
+  return h->current ? h->current->plan : NULL;
+}
 const struct uh_plan *uh_history_plan(const struct uh_history *h, const char *id) {
   const struct known_plan *p = find_plan(h, id);
   return p ? p->plan : NULL;

@@ -18,10 +18,10 @@ ONE, TWO, THREE, FOUR = ("send-connector/remove/1", "organization-relationship/r
 HOSTILE = "evil\x1b[2J\u202ename"
 RECORDS = [
     ("opened", "", {"person": "root@host"}, {}),
-    ("planned", ONE, {}, {}),
-    ("planned", TWO, {}, {}),
-    ("planned", THREE, {}, {}),
-    ("planned", FOUR, {}, {}),
+    ("anchor", "", {}, {}),
+    ("planned", "", {"actions": 4}, {"image": json.dumps({"actions": [{"id": one} for one in (ONE, TWO, THREE, FOUR)]})}),
+    ("paused", "", {}, {}),
+    ("opened", "", {"person": "root@host"}, {}),
     ("begun", ONE, {"name": HOSTILE}, {"image": json.dumps({"rows": [{"name": HOSTILE, "Enabled": True}]})}),
     ("applied", ONE, {}, {}),
     ("verified", ONE, {}, {}),

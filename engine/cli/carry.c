@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/carry.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <unhybrid/text.h>
+
+#include "cli/cancel.h"
+#include "cli/case_journal.h"
+#include "cli/observe.h"
+#include "plan/export.h"
+
+enum { NAME_MAX_BYTES = 120, PERSON_MAX = 400 };
+
+void uh_carry_clear(struct uh_carry *c) {
+  uh_cancel_catch(false);
+  uh_talk_clear(&c->talk);
+  (void)uh_world_free(c->world);
+  (void)uh_history_free(c->history);
+  (void)uh_journal_free(c->journal);
+  uh_cli_statements_free(&c->how);
+  (void)uh_case_free(c->held);
+  (void)uh_config_free(c->config);
+  free(c->facts);
+  free(c->approve);
+  free(c->approved);
+}
+
+/* ---- options ---- */
+
+static int take_yes(struct uh_carry *c) {
+  c->yes = true;
+  c->irreversible = optarg && strcmp(optarg, "irreversible") == 0;
+  return !optarg || c->irreversible ? 0
+                                    : uh_cli_usage(c->cli, "--yes takes nothing or =irreversible, not '%s'", optarg);
+}
+
+int uh_carry_option(struct uh_carry *c, int option) {
+  switch (option) {
+    case OPT_DRY_RUN: c->dry = true; return 0;
+    case OPT_YES: return take_yes(c);
+    case OPT_PAUSE_BETWEEN: c->pause_between = true; return 0;
+    case OPT_APPROVE:
+      if (c->approve) return uh_cli_usage(c->cli, "--approve is given twice; separate actions with commas");
+      c->approve = uh_cli_split(c->cli, "--approve", optarg);
+      return c->approve ? 0 : 64;
+    case OPT_OPERATOR_TIMEOUT:
+      return uh_duration_parse(optarg, &c->operator_timeout)
+                 ? 0
+                 : uh_cli_usage(c->cli, "--operator-timeout takes a duration such as 90s, 30m or 2h, not '%s'", optarg);
+    default: return 1;
+  }
+}
+
+int uh_carry_options_done(struct uh_carry *c) {
+  if (c->dry && c->yes) return uh_cli_usage(c->cli, "--dry-run and --yes exclude each other");
+  if (c->approve && !c->yes) return uh_cli_usage(c->cli, "--approve goes with --yes; at a terminal you are asked");
+  c->guided = !c->dry && !c->yes;
+  if (c->guided && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
+    return uh_cli_usage(c->cli, "there is no terminal to ask at: say --dry-run or --yes");
+  if (c->guided && c->cli->log_json) return uh_cli_usage(c->cli, "--log-format json goes with --dry-run or --yes");
+  return 0;
+}
+
+/* ---- opening ---- */
+
+static int refuse_doubtful(const struct uh_case *held, struct uh_err *err) {
+  if (!held->doubtful_fs) return 0;
+  (void)uh_fail(err, UH_ERR_CANNOT_WRITE, "the case is on %s, where locks and durable writes cannot be trusted",
+                held->fs_name);
+  uh_err_where(err, "%s", held->dir);
+  uh_err_remedy(err, "copy the case to a local disk and name it with -C");
+  return -1;
+}
+
+static int need_operator(const struct uh_carry *c, struct uh_err *err) {
+  if (c->dry || c->config->operator_) return 0;
+  (void)uh_fail(err, UH_ERR_CONFIG, "the configuration names no account that may write");
+  uh_err_where(err, "%s", c->config->path);
+  uh_err_remedy(err, "add the section `operator`; --dry-run needs none");
+  return -1;
+}
+
+static int open_journal(struct uh_carry *c, struct uh_err *err) {
+  if (!uh_cli_has_journal(c->held)) return 0;
+  if (uh_cli_journal(c->cli, c->held, c->dry ? UH_JOURNAL_LOOK : UH_JOURNAL_GO_ON, &c->journal, err) < 0) return -1;
+  return uh_history_read(c->journal, &c->history, err);
+}
+
+int uh_carry_open(struct uh_carry *c, bool create, struct uh_err *err) {
+  if (uh_cli_config(c->cli, &c->config, err) < 0 || uh_cli_statements(c->config, &c->how, err) < 0 ||
+      need_operator(c, err) < 0 || uh_cli_case(c->cli, c->config, create, &c->held, err) < 0 ||
+      refuse_doubtful(c->held, err) < 0 || uh_case_lock(c->held, c->cli->command->name, err) < 0)
+    return -1;
+  c->how.purpose = UH_GATE;
+  return open_journal(c, err);
+}
+
+int uh_carry_newest(struct uh_carry *c, struct uh_err *err) {
+  char **paths;
+  size_t n;
+  if (uh_case_list_facts(c->held, &paths, &n, err) < 0) return -1;
+  if (n) c->facts = UH_TAKE(paths[n - 1]);
+  for (size_t i = 0; i < n; i++) free(paths[i]);
+  free(paths);
+  return 0;
+}
+
+/* ---- naming actions ---- */
+
+struct names {
+  const char **v;
+  size_t n;
+};
+static void names_clear(struct names *names) {
+  free(names->v);
+}
+
+/* Everything by which an action of the plan or of the journal can be meant. */
+static int gather(const struct uh_carry *c, const struct uh_plan *plan, char (*labels)[UH_PLAN_NUMBER],
+                  struct names *names) {
+  size_t planned = plan ? uh_plan_count(plan) : 0, known = c->history ? uh_history_count(c->history) : 0;
+  struct uh_plan_numbers numbers = {{NULL}, {0}};
+  names->v = calloc(2 * planned + known + 1, sizeof *names->v);
+  if (!names->v) return -1;
+  for (size_t i = 0; i < planned; i++) {
+    names->v[names->n++] = uh_plan_at(plan, i)->id;
+    names->v[names->n++] = uh_plan_number(&numbers, uh_plan_at(plan, i), labels[i]);
+  }
+  for (size_t i = 0; i < known; i++) names->v[names->n++] = uh_history_at(c->history, i)->id;
+  return 0;
+}
+
+static const char *id_of(const struct uh_plan *plan, const char *label) {
+  struct uh_plan_numbers numbers = {{NULL}, {0}};
+  char text[UH_PLAN_NUMBER];
+  for (size_t i = 0; plan && i < uh_plan_count(plan); i++)
+    if (strcasecmp(uh_plan_number(&numbers, uh_plan_at(plan, i), text), label) == 0) return uh_plan_at(plan, i)->id;
+  return NULL;
+}
+
+const char *uh_carry_find(const struct uh_carry *c, const struct uh_plan *plan, const char *text) {
+  const struct uh_planned *planned = plan ? uh_plan_find(plan, text) : NULL;
+  if (planned) return planned->id;
+  const struct uh_history_action *known = c->history ? uh_history_action(c->history, text) : NULL;
+  return known ? known->id : id_of(plan, text);
+}
+
+const char *uh_carry_nearest(const struct uh_carry *c, const struct uh_plan *plan, const char *text) {
+  UH_CLEANUP(names_clear) struct names names = {0};
+  UH_CLEANUP(uh_freep) char(*labels)[UH_PLAN_NUMBER] = calloc((plan ? uh_plan_count(plan) : 0) + 1, sizeof *labels);
+  if (!labels || gather(c, plan, labels, &names) < 0) return NULL;
+  const char *near = uh_cli_nearest(text, names.v, names.n);
+  const char *id = near ? uh_carry_find(c, plan, near) : NULL;
+  return id;
+}
+
+static int resolve_approved(struct uh_carry *c, const struct uh_plan *plan) {
+  size_t n = 0;
+  while (c->approve && c->approve[n]) n++;
+  c->approved = calloc(n + 1, sizeof *c->approved);
+  if (!c->approved) return 70;
+  for (size_t i = 0; i < n; i++) {
+    c->approved[i] = uh_carry_find(c, plan, c->approve[i]);
+    if (c->approved[i]) continue;
+    const char *near = uh_carry_nearest(c, plan, c->approve[i]);
+    return near ? uh_cli_usage(c->cli, "--approve: there is no action '%s'; did you mean %s?", c->approve[i], near)
+                : uh_cli_usage(c->cli, "--approve: there is no action '%s' in this plan", c->approve[i]);
+  }
+  return 0;
+}
+
+/* ---- the world ---- */
+
+static void tell_warning(void *user, const char *text) {
+  struct uh_carry *c = user;
+  uh_talk_wipe(&c->talk);
+  uh_cli_log(c->cli, UH_LOG_WARNING, "%s", text);
+}
+
+static void tell_sign_in(void *user, const char *message, const char *uri, const char *code) {
+  struct uh_carry *c = user;
+  uh_talk_wipe(&c->talk);
+  uh_cli_sign_in(c->cli, NULL, message, uri, code);
+}
+
+static int open_world(struct uh_carry *c, struct uh_err *err) {
+  const struct uh_world_options options = {.config = c->config,
+                                           .held = c->held,
+                                           .facts = c->facts,
+                                           .observed_now = c->observed_now,
+                                           .how = &c->how,
+                                           .dry = c->dry,
+                                           .cancelled = uh_cancel_asked,
+                                           .warning = tell_warning,
+                                           .sign_in = tell_sign_in,
+                                           .user = c};
+  return uh_world_open(&options, &c->world, err);
+}
+
+/* ---- before-images, for people ---- */
+
+/* A file name of an id: what could lead elsewhere, or hide, becomes '_'. */
+static void add_file_name(struct uh_str *out, const char *text) {
+  size_t n = 0;
+  for (; *text && n < NAME_MAX_BYTES; text++, n++)
+    uh_str_addc(out, isalnum((unsigned char)*text) || *text == '-' || *text == '.' ? *text : '_');
+}
+
+static int make_dir(const char *path, struct uh_err *err) {
+  if (mkdir(path, 0700) == 0 || errno == EEXIST) return 0;
+  (void)uh_fail(err, UH_ERR_CANNOT_WRITE, "cannot make the directory: %s", strerror(errno));
+  uh_err_where(err, "%s", path);
+  return -1;
+}
+
+static void image_document(struct uh_str *out, const struct uh_carry *c, const struct uh_planned *p,
+                           const char *image) {
+  const struct uh_subject *s = &p->action.subject;
+  char at[UH_TIME_TEXT];
+  uh_str_add(out, "{\"schema\": \"unhybrid/before/1\"");
+  uh_cli_json_or_null(out, "organization", c->held->organization);
+  uh_cli_json_or_null(out, "tenant", c->cli->tenant);
+  uh_cli_json_or_null(out, "at", uh_time_text(uh_cli_now(), at));
+  uh_cli_json_or_null(out, "action", p->id);
+  uh_cli_json_or_null(out, "number", uh_talk_label(&c->talk, p));
+  uh_cli_json_or_null(out, "step", p->step);
+  uh_cli_json_or_null(out, "side", s->side);
+  uh_cli_json_or_null(out, "kind", s->kind);
+  uh_cli_json_or_null(out, "guid", s->guid);
+  uh_cli_json_or_null(out, "name", s->name);
+  uh_str_addf(out, ",\n \"image\": %s}\n", image);
+}
+
+static int export_image(void *user, const struct uh_planned *action, const char *image, struct uh_err *err) {
+  const struct uh_carry *c = user;
+  UH_CLEANUP(uh_str_clear) struct uh_str path = {0};
+  UH_CLEANUP(uh_str_clear) struct uh_str text = {0};
+  UH_CLEANUP(uh_file_abandonp) struct uh_file *file = NULL;
+  char stamp[UH_TIME_COMPACT];
+  uh_str_addf(&path, "%s/exports", c->held->dir);
+  if (!uh_str_text(&path)) return uh_fail_nomem(err);
+  if (make_dir(path.s, err) < 0) return -1;
+  uh_str_addf(&path, "/before-%s-", uh_time_compact(uh_cli_now(), stamp));
+  add_file_name(&path, uh_talk_label(&c->talk, action));
+  uh_str_addc(&path, '-');
+  add_file_name(&path, action->id);
+  uh_str_add(&path, ".json");
+  image_document(&text, c, action, image);
+  if (!uh_str_text(&path) || !uh_str_text(&text)) return uh_fail_nomem(err);
+  if (uh_file_create(path.s, &file, err) < 0 || uh_file_write(file, text.s, text.len, err) < 0) return -1;
+  return uh_file_commit(UH_TAKE(file), err);
+}
+
+/* ---- the end ---- */
+
+static void end_json(struct uh_str *out, const struct uh_carry *c, const struct uh_execute_result *r) {
+  char at[UH_TIME_TEXT];
+  uh_str_addf(out, "{\"time\": \"%s\", \"level\": \"info\", \"organization\": ", uh_time_text(uh_cli_now(), at));
+  uh_json_string(out, c->held->organization, strlen(c->held->organization));
+  uh_str_addf(out,
+              ", \"command\": \"%s\", \"event\": \"end\", \"done\": %zu, \"skipped\": %zu, \"failed\": %zu,"
+              " \"in_doubt\": %zu, \"left\": %zu, \"why\": ",
+              c->cli->command->name, r->done, r->skipped, r->failed, r->doubt, r->left);
+  if (r->stopped[0])
+    uh_json_string(out, r->stopped, strlen(r->stopped));
+  else
+    uh_str_add(out, "null");
+  if (r->paused_until) uh_str_addf(out, ", \"until\": \"%s\"", uh_time_text(r->paused_until, at));
+  uh_str_addf(out, ", \"head\": \"%s\", \"exit_code\": %d}\n", c->dry ? "" : r->head, r->exit_code);
+}
+
+static void add_counts(struct uh_str *out, const struct uh_execute_result *r) {
+  const struct {
+    const char *name;
+    size_t n;
+  } counts[] = {{"skipped", r->skipped}, {"failed", r->failed}, {"in doubt", r->doubt}, {"left", r->left}};
+  uh_str_addf(out, "%zu done", r->done);
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+    if (counts[i].n) uh_str_addf(out, ", %zu %s", counts[i].n, counts[i].name);
+  uh_str_add(out, ".\n");
+}
+
+static const char *what_next(const struct uh_carry *c, const struct uh_execute_result *r, bool undo) {
+  if (c->dry) return r->exit_code == 0 ? "the same without --dry-run carries it out" : NULL;
+  switch (r->exit_code) {
+    case 0:
+      return undo ? "`unhybrid status` says where the case stands"
+                  : "`unhybrid status` lists what waits for the uninstall";
+    case 1:
+    case 2: return "mend what is in the way, then `unhybrid resume`; `unhybrid report` says how";
+    default:
+      if (undo) return "the same undo again: it looks before it acts";
+      return r->paused_until ? "`unhybrid resume`, when the pause is over; `unhybrid status` lists what waits"
+                             : "`unhybrid status` lists what waits, `unhybrid resume` goes on";
+  }
+}
+
+static void end_text(struct uh_str *out, const struct uh_carry *c, const struct uh_execute_result *r, bool undo) {
+  char at[UH_TIME_TEXT];
+  if (c->dry)
+    uh_str_add(out, "\nDry run: nothing that writes was sent, and nothing stands in the journal.\n");
+  else if (!undo) {
+    uh_str_addc(out, '\n');
+    add_counts(out, r);
+  }
+  if (r->stopped[0]) {
+    uh_str_add(out, c->dry ? "It would stop: " : "Stopped: ");
+    uh_terminal_text(out, r->stopped, strlen(r->stopped));
+    uh_str_addc(out, '\n');
+  }
+  if (r->paused_until) uh_str_addf(out, "Waits until %s.\n", uh_time_text(r->paused_until, at));
+  if (!c->dry) uh_str_addf(out, "Head of the journal: %s\n", r->head);
+  const char *next = what_next(c, r, undo);
+  if (next) uh_str_addf(out, "Next: %s.\n", next);
+}
+
+/* On standard error, where the events are: standard output may hold a document. A person who was led sees it beside the
+ * conversation. */
+static void tell_end(struct uh_carry *c, const struct uh_execute_result *r, bool undo) {
+  UH_CLEANUP(uh_str_clear) struct uh_str out = {0};
+  uh_talk_wipe(&c->talk);
+  if (c->cli->log_json)
+    end_json(&out, c, r);
+  else
+    end_text(&out, c, r, undo);
+  if (uh_str_text(&out)) (void)fwrite(out.s, 1, out.len, c->guided ? stdout : stderr);
+  (void)fflush(stdout);
+}
+
+/* ---- the run ---- */
+
+static void who(char *person, size_t size) {
+  char host[HOST_NAME_MAX + 1] = "", buf[4096];
+  struct passwd pw, *found = NULL;
+  (void)gethostname(host, sizeof host - 1);
+  if (getpwuid_r(geteuid(), &pw, buf, sizeof buf, &found) != 0) found = NULL;
+  if (found)
+    (void)snprintf(person, size, "%s@%s", found->pw_name, host);
+  else
+    (void)snprintf(person, size, "%lu@%s", (unsigned long)geteuid(), host);
+}
+
+/* A journal is made only where something is to be written into it. */
+static int make_journal(struct uh_carry *c, struct uh_err *err) {
+  if (c->dry || c->journal) return 0;
+  return uh_cli_journal(c->cli, c->held, UH_JOURNAL_BEGIN, &c->journal, err);
+}
+
+/* What an undo by hand would need is exported before anything else. Where the gate is shut, the run says so itself. */
+static int export_first(struct uh_carry *c, const struct uh_plan *plan, struct uh_err *err) {
+  UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
+  struct uh_judge_options how = c->how;
+  if (c->dry || !c->begins) return 0;
+  how.now = uh_cli_now();
+  if (uh_judge(c->facts, &how, &results, err) < 0) return -1;
+  if (uh_results_head(results)->verdict != UH_READY) return 0;
+  if (uh_export_step0(c->facts, c->held->dir, uh_plan_anchors(plan), c->manifest, err) < 0) return -1;
+  uh_cli_log(c->cli, UH_LOG_INFO, "step 0 is exported to %s/" UH_EXPORT_DIR ", its manifest is %s", c->held->dir,
+             c->manifest);
+  return 0;
+}
+
+int uh_carry_out(struct uh_carry *c, const struct uh_plan *plan, const char *undo) {
+  struct uh_err err = UH_ERR_INIT;
+  struct uh_execute_result result = {0};
+  char person[PERSON_MAX];
+  int code = plan ? resolve_approved(c, plan) : 0;
+  if (code) return code;
+  if (uh_talk_open(&c->talk, c->cli, plan, c->guided, c->dry, &err) < 0) return uh_cli_fail(c->cli, &err);
+  struct uh_guide guide = uh_talk_guide(&c->talk);
+  who(person, sizeof person);
+  uh_cancel_catch(true);
+  if (open_world(c, &err) < 0 || export_first(c, plan, &err) < 0 || make_journal(c, &err) < 0)
+    return uh_cli_fail(c->cli, &err);
+  struct uh_execute_options options = {.world = c->world,
+                                       .journal = c->journal,
+                                       .guide = &guide,
+                                       .plan = plan,
+                                       .person = person,
+                                       .version = UNHYBRID_VERSION,
+                                       .dry = c->dry,
+                                       .yes = c->yes,
+                                       .irreversible = c->irreversible,
+                                       .pause_between = c->pause_between,
+                                       .operator_timeout = c->operator_timeout,
+                                       .pause_observe = uh_pause_observe(c->config),
+                                       .approved = c->approved,
+                                       .manifest = c->manifest[0] ? c->manifest : NULL,
+                                       .export_image = export_image,
+                                       .user = c};
+  int rc = undo ? uh_undo_action(&options, undo, &result, &err) : uh_execute(&options, &result, &err);
+  uh_cancel_catch(false);
+  if (rc < 0) return uh_cli_fail(c->cli, &err);
+  tell_end(c, &result, undo != NULL);
+  return result.exit_code;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* resume: goes on with a cleanup that was interrupted, or that waits. */
+#include "cli/carry.h"
+
+static const struct option options[] = {UH_CARRY_OPTIONS, {0}};
+
+static int take_options(struct uh_carry *c, int argc, char **argv) {
+  int option, code = 0;
+  while (code == 0 && (option = uh_cli_option(c->cli, argc, argv)) != -1) {
+    if (option == UH_OPT_DONE) return -1;
+    code = option == UH_OPT_BAD ? 64 : uh_carry_option(c, option);
+  }
+  if (code == 0 && optind < argc)
+    code = uh_cli_usage(c->cli, "'%s' is too much: resume takes options only", argv[optind]);
+  return code ? code : uh_carry_options_done(c);
+}
+
+static int nothing_to_resume(const struct uh_carry *c) {
+  struct uh_err err = UH_ERR_INIT;
+  if (!c->cli->quiet)
+    (void)printf("Nothing to resume: %s.\n",
+                 c->journal ? "the last plan was carried out in full" : "no cleanup was begun in this case");
+  return uh_cli_flush(&err) < 0 ? uh_cli_fail(c->cli, &err) : 0;
+}
+
+static int run(struct uh_cli *cli, int argc, char **argv) {
+  UH_CLEANUP(uh_carry_clear) struct uh_carry c = {.cli = cli};
+  struct uh_err err = UH_ERR_INIT;
+  int code = take_options(&c, argc, argv);
+  if (code) return code < 0 ? 0 : code;
+  if (uh_carry_open(&c, false, &err) < 0) return uh_cli_fail(cli, &err);
+  const struct uh_plan *plan = c.history ? uh_history_open_plan(c.history) : NULL;
+  if (!plan) return nothing_to_resume(&c);
+  if (uh_carry_newest(&c, &err) < 0) return uh_cli_fail(cli, &err);
+  return uh_carry_out(&c, plan, NULL);
+}
+
+const struct uh_command uh_cmd_resume = {
+    .name = "resume",
+    .summary = "go on with a cleanup that was interrupted, or that waits",
+    .usage = "--dry-run | [--yes[=irreversible]] [--approve ID,..] [--operator-timeout DUR]",
+    .help =
+        "Goes on with the plan that the journal holds: what is done is not done again;\n"
+        "what was begun when the run ended is looked at first, until replication has\n"
+        "settled, and never sent again blindly. At a terminal you are asked before each\n"
+        "action; `unhybrid status` says what is left and what it waits for.\n\n" UH_CARRY_HELP,
+    .options = options,
+    .shorts = "",
+    .run = run,
+};
