@@ -331,12 +331,13 @@ static bool is_other_certificate(const struct seen *s) {
   return s->image && removes(s) && is_kind(s, "ExchangeCertificate") &&
          !anchored(s, UH_ANCHOR_FEDERATION_CERTIFICATE, thumbprint_of(s)) && !names_tls(s);
 }
-/* Which services use it is a word list, or a number that nobody translated; then a person has been asked. */
+/* Which services use it is words, or is not told by a session that keeps Exchange's types: then it is the federation's,
+ * which serves nothing else, or a person has been asked. */
 static bool serves_other_things(const struct seen *s) {
   static const char *const words[] = {"IIS", "IMAP", "POP", "UM"};
   if (!s->image || !removes(s) || !is_kind(s, "ExchangeCertificate")) return false;
   const char *services = text_of(s, "Services");
-  if (!services) return !s->action->approval;
+  if (!services) return !s->action->approval && !anchored(s, UH_ANCHOR_FEDERATION_CERTIFICATE, thumbprint_of(s));
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (strcasestr(services, words[i])) return true;
   return false;

@@ -76,12 +76,15 @@ static json_t *sorted(json_t *list) {
   return good ? out : NULL;
 }
 
-static json_t *canonical_list(const json_t *value) {
+enum { DEPTH_MAX = 16 }; /* deeper than any property; what lies below is compared as it is written */
+static json_t *canonical(const json_t *value, int depth);
+
+static json_t *canonical_list(const json_t *value, int depth) {
   json_t *list = json_array(), *out = NULL, *item;
   size_t i;
   bool good = list != NULL;
   json_array_foreach(value, i, item) {
-    json_t *one = good ? uh_value_canonical(item) : NULL;
+    json_t *one = good ? canonical(item, depth) : NULL;
     good = one != NULL;
     if (good && !json_is_null(one)) good = json_array_append(list, one) == 0;
     json_decref(one);
@@ -97,19 +100,27 @@ static json_t *canonical_list(const json_t *value) {
   return out;
 }
 
-static json_t *canonical_object(const json_t *value) {
+static json_t *canonical_object(const json_t *value, int depth) {
   json_t *out = json_object(), *item;
   const char *key;
   bool good = out != NULL;
   json_object_foreach((json_t *)(uintptr_t)value, key, item) {
-    good = good && json_object_set_new(out, key, uh_value_canonical(item)) == 0;
+    good = good && json_object_set_new(out, key, canonical(item, depth)) == 0;
   }
   if (!good) json_decref(out);
   return good ? out : NULL;
 }
 
-json_t *uh_value_canonical(const json_t *value) {
+static json_t *as_written(const json_t *value) {
+  char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+  json_t *out = text ? json_string(text) : NULL;
+  free(text);
+  return out;
+}
+
+static json_t *canonical(const json_t *value, int depth) {
   char number[32];
+  if (depth > DEPTH_MAX) return as_written(value);
   switch (json_typeof(value)) {
     case JSON_NULL: return json_null();
     case JSON_TRUE: return json_string("true");
@@ -117,10 +128,14 @@ json_t *uh_value_canonical(const json_t *value) {
     case JSON_INTEGER: (void)snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value)); break;
     case JSON_REAL: (void)snprintf(number, sizeof number, "%.17g", json_real_value(value)); break;
     case JSON_STRING: return canonical_text(json_string_value(value));
-    case JSON_ARRAY: return canonical_list(value);
-    case JSON_OBJECT: return canonical_object(value);
+    case JSON_ARRAY: return canonical_list(value, depth + 1);
+    case JSON_OBJECT: return canonical_object(value, depth + 1);
   }
   return json_string(number);
+}
+
+json_t *uh_value_canonical(const json_t *value) {
+  return canonical(value, 0);
 }
 
 /* Exchange compares text without case; so do two of its sources spell one value. */

@@ -282,6 +282,7 @@ static void certificates_that_serve_other_things(void **state) {
        LOCAL("ExchangeCertificate", "a", CERTIFICATE(OTHER, "mail.contoso.com", "\"IIS, SMTP\""))},
       {"other services use", LOCAL("ExchangeCertificate", "a", CERTIFICATE(OTHER, "mail.contoso.com", "4"))},
       {NULL, LOCAL("ExchangeCertificate", "a", CERTIFICATE(OTHER, "mail.contoso.com", "4")), .approval = "Is it?"},
+      {NULL, LOCAL("ExchangeCertificate", "a", CERTIFICATE(FEDERATION, "Federation", "4"))},
   };
   CHECK(v);
 }
