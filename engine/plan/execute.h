@@ -70,6 +70,8 @@ struct uh_event {
   const char *UH_NULLABLE why;
   int64_t until;
   const char *UH_NULLABLE image; /* BEGIN: the before-image */
+  /* An undo: what is run to put it back, in the place of the action's own commands. NULL: it is no undo. */
+  const char *UH_NULLABLE commands;
 };
 struct uh_guide {
   void *user;

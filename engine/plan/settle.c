@@ -31,6 +31,7 @@ int uh_look_done(struct uh_run *run, const struct uh_planned *a, struct uh_str *
   if (look.seen == UH_SEEN_ABSENT && a->action.verb != UH_VERB_DO) return 1;
   int satisfied = uh_planned_satisfied(a, UH_EXPECT_END, look.seen == UH_SEEN_THERE, look.image, why, &err);
   if (satisfied >= 0) return satisfied;
+  uh_str_reset(why);
   uh_str_add(why, uh_err_text(&err, text, sizeof text));
   return 2;
 }

@@ -178,8 +178,8 @@ static int find(struct putting_back *p, struct uh_str *why) {
     return done == 0 ? FOUND_BACK : done == 1 ? FOUND_OTHER : FOUND_UNSEEN;
   }
   int back = uh_planned_satisfied(&p->then, UH_EXPECT_END, true, seen.image, why, &err);
-  if (back < 0) uh_str_add(why, uh_err_text(&err, text, sizeof text));
-  return back == 1 ? FOUND_BACK : back == 0 ? FOUND_OTHER : FOUND_UNSEEN;
+  if (back < 0 && !why->len) uh_str_add(why, uh_err_text(&err, text, sizeof text));
+  return back == 1 ? FOUND_BACK : FOUND_OTHER; /* what is not told yet is not back yet */
 }
 
 /* Until it is `wanted` or better, or the time has passed. */
@@ -230,7 +230,7 @@ static int consent(struct putting_back *p) {
   char reason[512] = "";
   if (uh_undo_text_of(&p->u, &text, &err) < 0) return uh_run_stop_err(run, &err, p->a->id);
   struct uh_event event = {
-      .type = UH_EVENT_BEGIN, .action = p->a, .image = p->e->is.image, .why = uh_str_or(&text, "")};
+      .type = UH_EVENT_BEGIN, .action = p->a, .image = p->e->is.image, .commands = uh_str_or(&text, "")};
   if (run->o->dry || run->o->yes) {
     uh_run_tell(run, &event);
     return 0;
@@ -338,7 +338,7 @@ static int by_person(struct putting_back *p) {
   if (consent(p) < 0) return -1;
   if (run->o->dry || (p->e->is.state != UH_ACTION_UNDO_BEGUN && begin(p) < 0)) return run->o->dry ? 0 : -1;
   struct uh_event event = {
-      .type = UH_EVENT_OPERATOR, .action = p->a, .why = uh_str_or(&p->u.commands, ""), .until = until};
+      .type = UH_EVENT_OPERATOR, .action = p->a, .commands = uh_str_or(&p->u.commands, ""), .until = until};
   uh_run_tell(run, &event);
   found = find_until(p, false, until, &why);
   if (found < 0) return -1;

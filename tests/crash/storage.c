@@ -145,6 +145,12 @@ long storage_calls(void) {
 bool storage_fired(void) {
   return fired;
 }
+void storage_kill(void) {
+  dead = fired = true;
+}
+void storage_revive(void) {
+  storage_arm(STORAGE_FINE, 0);
+}
 
 void storage_reset(void) {
   for (int i = 0; i < FILES; i++) clear(&files[i]);

@@ -22,6 +22,10 @@ long storage_calls(void);    /* since the last arm */
 bool storage_fired(void);
 /* After the power went, or at a chosen moment: what is there when it comes back. Disarms. */
 void storage_restart(uint64_t seed);
+/* The process dies here and the machine does not: every later call fails until storage_revive(), and all that was
+ * written before is there then. */
+void storage_kill(void);
+void storage_revive(void);
 /* What is on the disk now: to go back to one state again and again. */
 struct storage_state;
 struct storage_state *storage_save(void);

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "steps_script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "case/facts.h"
+
+static const struct {
+  const char *side, *kind, *guid, *name, *json;
+} objects[] = {
+    {"on-premises", "SendConnector", GUID_SEND, "Outbound to Office 365",
+     "{\"Name\":\"Outbound to Office 365\",\"Enabled\":true,\"AddressSpaces\":[\"smtp:x.mail.onmicrosoft.com;1\"],"
+     "\"Fqdn\":\"mail.contoso.com\",\"WhenChanged\":\"2026-11-01T00:00:00Z\"}"},
+    {"on-premises", "OrganizationRelationship", GUID_RELATIONSHIP, "Partners",
+     "{\"Name\":\"Partners\",\"DomainNames\":[\"partner.com\",\"x.mail.onmicrosoft.com\"],\"Enabled\":true}"},
+    {"on-premises", "RemoteDomain", GUID_DOMAIN, "Hybrid Domain",
+     "{\"Name\":\"Hybrid Domain\",\"TargetDeliveryDomain\":true,\"TrustedMailInboundEnabled\":true,"
+     "\"DomainName\":\"x.mail.onmicrosoft.com\"}"},
+    {"cloud", "InboundConnector", GUID_INBOUND, "Inbound from contoso",
+     "{\"Name\":\"Inbound from contoso\",\"Enabled\":true,\"ConnectorSource\":\"HybridWizard\",\"ConnectorType\":\"OnPremises\",\"SenderDomains\":[\"smtp:*;1\"],"
+     "\"TlsSenderCertificateName\":\"mail.contoso.com\"}"},
+    {"on-premises", "SettingOverride", GUID_OVERRIDE, "Hybrid application",
+     "{\"Name\":\"Hybrid application\",\"SectionName\":\"ExchangeOnpremAsThirdPartyAppId\"}"},
+    {"cloud", "GraphApplication", GUID_APPLICATION, "ExchangeServerApp",
+     "{\"displayName\":\"ExchangeServerApp\",\"appId\":\"33333333-0000-4000-8000-000000000001\"}"},
+    {"cloud", "IntraOrganizationConnector", GUID_CONNECTOR, "HybridIOC",
+     "{\"Name\":\"HybridIOC\",\"Enabled\":true,\"TargetAddressDomains\":[\"contoso.com\"]}"},
+    {"cloud", "OrganizationRelationship", GUID_APPROVED, "Whose is it",
+     "{\"Name\":\"Whose is it\",\"DomainNames\":[\"contoso.com\"],\"Enabled\":true}"},
+};
+enum { OBJECTS = sizeof objects / sizeof *objects };
+
+void steps_objects(struct world_script *s) {
+  for (int i = 0; i < OBJECTS; i++)
+    world_add(s, objects[i].side, objects[i].kind, objects[i].guid, objects[i].name, objects[i].json);
+}
+
+/* ---- steps ---- */
+
+static int act(struct uh_step_run *run, int object, enum uh_owner owner, struct uh_action action, struct uh_err *err) {
+  action.subject = (struct uh_subject){.side = objects[object].side,
+                                       .kind = objects[object].kind,
+                                       .guid = objects[object].guid,
+                                       .name = objects[object].name};
+  action.why = "it belongs to the script";
+  action.effect = "nothing that anybody would miss";
+  return uh_step_owner(run, &action.subject, owner, err, "the script says so") < 0 ? -1
+                                                                                   : uh_step_action(run, &action, err);
+}
+
+static const struct uh_argument disabled[] = {{.name = "Enabled", .type = UH_VALUE_BOOL, .yes = false}, {0}};
+static const struct uh_expect is_disabled[] = {
+    {UH_EXPECT_VALUE, {.name = "Enabled", .type = UH_VALUE_BOOL, .yes = false}, NULL}, {0}};
+static const struct uh_expect is_absent[] = {{UH_EXPECT_ABSENT, {0}, NULL}, {0}};
+
+static int disable(struct uh_step_run *run, struct uh_err *err) {
+  static const struct uh_change changes[] = {{"Set-SendConnector", NULL, "Outbound to Office 365", disabled}, {0}};
+  return act(run, 0, UH_OWNER_HYBRID,
+             (struct uh_action){.verb = UH_VERB_DISABLE,
+                                .executor = UH_BY_EXCHANGE_SERVER,
+                                .reversible = UH_REVERSIBLE,
+                                .changes = changes,
+                                .expect = is_disabled,
+                                .observe = true},
+             err);
+}
+
+static int reduce(struct uh_step_run *run, struct uh_err *err) {
+  static const char *const left[] = {"partner.com"};
+  static const struct uh_argument arguments[] = {{.name = "DomainNames", .type = UH_VALUE_TEXTS, .texts = {left, 1}},
+                                                 {0}};
+  static const struct uh_change changes[] = {{"Set-OrganizationRelationship", NULL, "Partners", arguments}, {0}};
+  static const struct uh_expect expect[] = {
+      {UH_EXPECT_VALUE, {.name = "DomainNames", .type = UH_VALUE_TEXTS, .texts = {left, 1}}, NULL}, {0}};
+  return act(run, 1, UH_OWNER_SHARED,
+             (struct uh_action){.verb = UH_VERB_REDUCE,
+                                .executor = UH_BY_EXCHANGE_SERVER,
+                                .reversible = UH_REVERSIBLE,
+                                .changes = changes,
+                                .expect = expect},
+             err);
+}
+
+static int set(struct uh_step_run *run, struct uh_err *err) {
+  static const struct uh_argument first[] = {{.name = "TargetDeliveryDomain", .type = UH_VALUE_BOOL, .yes = false},
+                                             {0}};
+  static const struct uh_argument second[] = {
+      {.name = "TrustedMailInboundEnabled", .type = UH_VALUE_BOOL, .yes = false}, {0}};
+  static const struct uh_change changes[] = {
+      {"Set-RemoteDomain", NULL, "Hybrid Domain", first}, {"Set-RemoteDomain", NULL, "Hybrid Domain", second}, {0}};
+  static const struct uh_expect expect[] = {
+      {UH_EXPECT_VALUE, {.name = "TargetDeliveryDomain", .type = UH_VALUE_BOOL, .yes = false}, NULL},
+      {UH_EXPECT_VALUE, {.name = "TrustedMailInboundEnabled", .type = UH_VALUE_BOOL, .yes = false}, NULL},
+      {0}};
+  return act(run, 2, UH_OWNER_HYBRID,
+             (struct uh_action){.verb = UH_VERB_SET,
+                                .executor = UH_BY_EXCHANGE_SERVER,
+                                .reversible = UH_REVERSIBLE,
+                                .changes = changes,
+                                .expect = expect},
+             err);
+}
+
+/* What was disabled goes; and one that is disabled and removed by one action. */
+static int delete (struct uh_step_run *run, struct uh_err *err) {
+  static const struct uh_change send[] = {{"Remove-SendConnector", NULL, "Outbound to Office 365", NULL}, {0}};
+  static const struct uh_change inbound[] = {{"Set-InboundConnector", NULL, "Inbound from contoso", disabled},
+                                             {"Remove-InboundConnector", NULL, "Inbound from contoso", NULL},
+                                             {0}};
+  struct uh_action action = {.verb = UH_VERB_REMOVE,
+                             .executor = UH_BY_EXCHANGE_SERVER,
+                             .reversible = UH_REVERSIBLE_NEW,
+                             .changes = send,
+                             .expect = is_absent};
+  if (act(run, 0, UH_OWNER_HYBRID, action, err) < 0) return -1;
+  action.executor = UH_BY_EXCHANGE_ONLINE;
+  action.changes = inbound;
+  return act(run, 3, UH_OWNER_HYBRID, action, err);
+}
+
+static int undo_delete(struct uh_undo *undo, struct uh_err *err) {
+  static const struct uh_undo_parameter send[] = {{"Name", UH_VALUE_TEXT, NULL, false},
+                                                  {"AddressSpaces", UH_VALUE_TEXTS, NULL, false},
+                                                  {"Fqdn", UH_VALUE_TEXT, NULL, false},
+                                                  {"Enabled", UH_VALUE_BOOL, NULL, true},
+                                                  {0}};
+  static const struct uh_undo_parameter inbound[] = {{"Name", UH_VALUE_TEXT, NULL, false},
+                                                     {"SenderDomains", UH_VALUE_TEXTS, NULL, false},
+                                                     {"TlsSenderCertificateName", UH_VALUE_TEXT, NULL, false},
+                                                     {"ConnectorSource", UH_VALUE_TEXT, NULL, false},
+                                                     {"ConnectorType", UH_VALUE_TEXT, NULL, false},
+                                                     {"Enabled", UH_VALUE_BOOL, NULL, true},
+                                                     {0}};
+  if (strcmp(uh_undo_subject(undo)->kind, "SendConnector") == 0)
+    return uh_undo_create(undo, "New-SendConnector", "Set-SendConnector", send, NULL, err);
+  return uh_undo_create(undo, "New-InboundConnector", "Set-InboundConnector", inbound, NULL, err);
+}
+
+static int person(struct uh_step_run *run, struct uh_err *err) {
+  return act(run, 4, UH_OWNER_HYBRID,
+             (struct uh_action){.verb = UH_VERB_REMOVE,
+                                .executor = UH_BY_OPERATOR,
+                                .reversible = UH_REVERSIBLE_BY_OPERATOR,
+                                .commands = "Remove-SettingOverride 'Hybrid application'",
+                                .where = "in Exchange Management Shell",
+                                .undo = "New-SettingOverride, with the values of the before-image",
+                                .expect = is_absent},
+             err);
+}
+
+static int graph(struct uh_step_run *run, struct uh_err *err) {
+  uint8_t id[UH_GUID_SIZE];
+  if (!uh_guid_parse(GUID_APPLICATION, id)) return -1;
+  const struct uh_graph_change change = {
+      .action = UH_GRAPH_DELETE, .kind = UH_GRAPH_APPLICATION, .id = id, .name = "ExchangeServerApp"};
+  return act(run, 5, UH_OWNER_HYBRID,
+             (struct uh_action){.verb = UH_VERB_REMOVE,
+                                .executor = UH_BY_GRAPH,
+                                .reversible = UH_REVERSIBLE,
+                                .graph = &change,
+                                .expect = is_absent},
+             err);
+}
+
+static int approve(struct uh_step_run *run, struct uh_err *err) {
+  static const struct uh_change changes[] = {{"Remove-OrganizationRelationship", NULL, "Whose is it", NULL}, {0}};
+  return act(run, 7, UH_OWNER_HYBRID,
+             (struct uh_action){.verb = UH_VERB_REMOVE,
+                                .executor = UH_BY_EXCHANGE_ONLINE,
+                                .reversible = UH_REVERSIBLE_NEW,
+                                .changes = changes,
+                                .expect = is_absent,
+                                .approval = "Is it yours?"},
+             err);
+}
+
+static int irreversible(struct uh_step_run *run, struct uh_err *err) {
+  static const struct uh_change changes[] = {{"Remove-IntraOrganizationConnector", NULL, "HybridIOC", NULL}, {0}};
+  return act(run, 6, UH_OWNER_HYBRID,
+             (struct uh_action){.verb = UH_VERB_REMOVE,
+                                .executor = UH_BY_EXCHANGE_ONLINE,
+                                .reversible = UH_IRREVERSIBLE,
+                                .changes = changes,
+                                .undo = "nothing can put it back",
+                                .expect = is_absent},
+             err);
+}
+
+static const struct uh_follows after_disable[] = {{"disable", "it is disabled first"}, {0}};
+static const struct uh_follows after_all[] = {
+    {"delete", "it is last"}, {"person", "it is last"}, {"graph", "it is last"}, {0}};
+
+#define STEP(name, ...)                                                                                         \
+  &(const struct uh_step) {                                                                                     \
+    .id = #name, .title = "The step " #name, .requirement = "C-00", .needs = "", .checks = "script." #name,     \
+    .discover = name, .effect = "none", .undo_limits = "", .reference = "", .explain = "A step of the script.", \
+    __VA_ARGS__                                                                                                 \
+  }
+const struct uh_step *const script_steps[] = {
+    STEP(disable), STEP(reduce), STEP(set),     STEP(delete, .follows = after_disable, .undo = undo_delete),
+    STEP(person),  STEP(graph),  STEP(approve), STEP(irreversible, .follows = after_all),
+    NULL,
+};
+
+/* ---- the registry ---- */
+
+size_t uh_step_count(void) {
+  return sizeof script_steps / sizeof *script_steps - 1;
+}
+const struct uh_step *uh_step_at(size_t i) {
+  return i < uh_step_count() ? script_steps[i] : NULL;
+}
+const struct uh_step *uh_step_find(const char *id) {
+  for (size_t i = 0; script_steps[i]; i++)
+    if (strcmp(script_steps[i]->id, id) == 0) return script_steps[i];
+  return NULL;
+}
+const char *uh_step_nearest(const char *id) {
+  (void)id;
+  return NULL;
+}
+
+/* ---- facts, and the plan ---- */
+
+static int write_facts(const char *path, struct uh_err *err) {
+  struct uh_facts *facts = NULL;
+  struct uh_rows *rows = NULL;
+  (void)unlink(path);
+  if (uh_facts_create(path, &facts, err) < 0 || uh_rows_open(facts, UH_T_object, &rows, err) < 0) return -1;
+  for (int i = 0; i < OBJECTS; i++) {
+    bool cloud = strcmp(objects[i].side, "cloud") == 0;
+    uh_rows_begin(rows);
+    uh_rows_str(rows, UH_COL_object_source, cloud ? "exchange-online" : "exchange-server");
+    uh_rows_str(rows, UH_COL_object_side, objects[i].side);
+    uh_rows_str(rows, UH_COL_object_kind, objects[i].kind);
+    uh_rows_str(rows, UH_COL_object_identity, objects[i].guid);
+    uh_rows_str(rows, UH_COL_object_name, objects[i].name);
+    uh_rows_str(rows, UH_COL_object_guid, objects[i].guid);
+    uh_rows_str(rows, UH_COL_object_json, objects[i].json);
+    if (uh_rows_end(rows, err) < 0) return -1;
+  }
+  return uh_rows_close(rows, err) < 0 || uh_facts_finish(facts, err) < 0 ? -1 : 0;
+}
+
+static const char anchors[] =
+    "{\"" UH_ANCHOR_ORGANIZATION "\":[\"" SCRIPT_ORGANIZATION "\"],\"" UH_ANCHOR_ROUTING_DOMAIN
+    "\":[\"x.mail.onmicrosoft.com\"],\"" UH_ANCHOR_HYBRID_DOMAIN
+    "\":[\"contoso.com\"],\"" UH_ANCHOR_DEDICATED_APPLICATION "\":[\"33333333-0000-4000-8000-000000000001\"]}";
+
+struct uh_plan *steps_plan(const char *facts_path, const char *const *only) {
+  struct uh_err err = UH_ERR_INIT;
+  struct uh_anchors *known = NULL;
+  struct uh_plan *plan = NULL;
+  char text[1200];
+  if (write_facts(facts_path, &err) < 0 || uh_anchors_from_json(anchors, &known, &err) < 0) {
+    fprintf(stderr, "facts: %s\n", uh_err_text(&err, text, sizeof text));
+    exit(1);
+  }
+  struct uh_plan_options options = {.facts = facts_path,
+                                    .known = known,
+                                    .can = {true, true, true, true, true},
+                                    .now = INT64_C(1800000000),
+                                    .only = only,
+                                    .steps = script_steps,
+                                    .organization = "contoso"};
+  int rc = uh_plan_make(&options, &plan, &err);
+  uh_anchors_free(known);
+  (void)unlink(facts_path);
+  if (rc == 0) return plan;
+  fprintf(stderr, "plan: %s\n", uh_err_text(&err, text, sizeof text));
+  exit(1);
+}

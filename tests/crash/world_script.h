@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORLD_SCRIPT_H
+#define WORLD_SCRIPT_H
+/*
+ * A world outside that follows a script: a few objects, a clock of its own, and services that answer late, lose
+ * answers, fail half way, or do later what they never answered. What it was asked stands in a log, so that a test can
+ * say how often an object was deleted. A seed decides how it behaves.
+ */
+#include <stdint.h>
+
+#include "plan/world.h"
+
+enum { WORLD_OBJECTS = 24, WORLD_VERSIONS = 24, WORLD_LOG = 400, WORLD_SETTLES = 60 };
+
+struct world_version { /* what is seen of an object from a time on */
+  int64_t from;        /* milliseconds */
+  char *json;          /* its properties; NULL: it is not there */
+};
+struct world_object {
+  char side[16], kind[40], guid[UH_GUID_TEXT], name[40];
+  struct world_version v[WORLD_VERSIONS]; /* v[n - 1] is the truth */
+  int n;
+};
+struct world_log {
+  int64_t at;
+  char cmdlet[48], guid[UH_GUID_TEXT];
+  bool removes;
+  bool hit;  /* the object was there */
+  bool took; /* it was done, or is done later */
+};
+enum world_mood {
+  WORLD_CALM,  /* at once, and answers */
+  WORLD_LAGS,  /* what was changed is seen later, by each way of looking at another time */
+  WORLD_LOSES, /* answers are lost: it was done, was not done, or is done later */
+  WORLD_FAILS, /* says no, before or after it did the change; is not reached; cannot be seen */
+  WORLD_MOODS
+};
+struct world_script {
+  struct uh_world world;
+  struct world_object objects[WORLD_OBJECTS];
+  int n_objects;
+  struct world_log log[WORLD_LOG];
+  int n_log, reads, gates;
+  int64_t now_ms;
+  uint64_t seed;
+  enum world_mood mood;
+  int trouble; /* how many requests still meet the mood */
+  bool dead;   /* the process is gone: nothing reaches the world any more */
+  bool cancelled;
+  enum uh_verdict verdict;
+  int64_t late_at; /* a change without an answer that takes effect by then; 0: none */
+  struct world_object *late_object;
+  char *late_json;
+  int waits_told; /* how often a person was told what to do */
+  /* Every place where a test may end the process. */
+  void (*at)(struct world_script *script, const char *name);
+};
+void world_begin(struct world_script *script, enum world_mood mood, uint64_t seed);
+void world_end(struct world_script *script);
+struct world_object *world_add(struct world_script *script, const char *side, const char *kind, const char *guid,
+                               const char *name, const char *json);
+struct world_object *world_find(struct world_script *script, const char *guid);
+/* Somebody else, or a person who was asked to: the truth changes, and is seen at once. json NULL: removed. */
+void world_change(struct world_script *script, struct world_object *object, const char *json);
+const char *world_truth(const struct world_object *object); /* NULL: not there */
+/* What is true of every object that is there, without its GUID and times, in the order of the text. */
+char *world_text(struct world_script *script);
+/* An object as a row of a look's image. */
+char *world_image(const struct world_object *object, const char *json);
+#endif
