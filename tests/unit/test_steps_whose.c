@@ -56,22 +56,6 @@ static const struct uh_step *const all_steps[] = {&uh_step_centralized_mail,
                                                   &uh_step_on_premises_organization};
 enum { STEPS = sizeof all_steps / sizeof *all_steps };
 
-/* Undoing has tests of its own. */
-#define UNUSED __attribute__((weak, unused))
-UNUSED const struct uh_subject *uh_undo_subject(const struct uh_undo *undo) {
-  (void)undo;
-  return NULL;
-}
-UNUSED enum uh_verb uh_undo_verb(const struct uh_undo *undo) {
-  (void)undo;
-  return UH_VERB_REMOVE;
-}
-UNUSED int uh_undo_create(struct uh_undo *undo, const char *new_cmdlet, const char *set_cmdlet,
-                          const struct uh_undo_parameter *parameters, const char *name_property, struct uh_err *err) {
-  (void)undo, (void)new_cmdlet, (void)set_cmdlet, (void)parameters, (void)name_property, (void)err;
-  return -1;
-}
-
 /* ---- facts ---- */
 
 struct object {
