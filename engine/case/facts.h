@@ -19,6 +19,7 @@ enum uh_table_id {
 #define UH_COLUMN_directory_recipient(n, t, k) UH_COL_directory_recipient_##n,
 #define UH_COLUMN_exchange_recipient(n, t, k) UH_COL_exchange_recipient_##n,
 #define UH_COLUMN_object(n, t, k) UH_COL_object_##n,
+#define UH_COLUMN_directory_entry(n, t, k) UH_COL_directory_entry_##n,
 #define UH_COLUMN_dns(n, t, k) UH_COL_dns_##n,
 #define UH_COLUMN_set(n, t, k) UH_COL_set_##n,
 #define UH_COLUMN_source(n, t, k) UH_COL_source_##n,

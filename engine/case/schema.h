@@ -89,6 +89,16 @@
   X(guid, TEXT, KEY) /* text, '' where there is none */                                                       \
   X(json, TEXT, KEY) /* properties, Exchange's names */
 
+/* One object of Active Directory, whole: what Exchange's setup may remove or change. Only where a snapshot was asked
+ * for. */
+#define UH_TABLE_directory_entry(X)                                                                         \
+  X(area, TEXT, KEY)    /* configuration, security-groups, system-objects, connection-points, recipients */ \
+  X(context, TEXT, KEY) /* naming context that it was read from */                                          \
+  X(guid, BLOB, KEY)    /* objectGUID, AD's byte order */                                                   \
+  X(dn, TEXT, KEY)                                                                                          \
+  X(class, TEXT, KEY) /* most specific objectClass */                                                       \
+  X(json, TEXT, KEY)  /* attributes by name; of recipients a mark of each, not the values */
+
 /* One DNS question to one server and what came back. */
 #define UH_TABLE_dns(X)                                                                                                \
   X(view, TEXT, KEY)   /* 'public' or 'internal' */                                                                    \
@@ -146,8 +156,9 @@
   X(source, TEXT, KEY)     \
   X(text, TEXT, KEY)
 
-#define UH_TABLES(T) \
-  T(directory_recipient) T(exchange_recipient) T(object) T(dns) T(set) T(source) T(observation) T(setting) T(notice)
+#define UH_TABLES(T)     \
+  T(directory_recipient) \
+  T(exchange_recipient) T(object) T(directory_entry) T(dns) T(set) T(source) T(observation) T(setting) T(notice)
 
 #define UH_SCHEMA_VERSION 1 /* PRAGMA user_version; application_id is "uhfa" */
 

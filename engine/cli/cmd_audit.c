@@ -7,12 +7,17 @@
 
 #include "cli/observe.h"
 
-enum { OPT_PURPOSE = 1000, OPT_FORMAT, OPT_ONLY, OPT_SKIP, OPT_OFFLINE, OPT_LIMIT };
+enum { OPT_PURPOSE = 1000, OPT_FORMAT, OPT_ONLY, OPT_SKIP, OPT_OFFLINE, OPT_LIMIT, OPT_SNAPSHOT };
 static const struct option options[] = {
-    {"purpose", required_argument, NULL, OPT_PURPOSE}, {"format", required_argument, NULL, OPT_FORMAT},
-    {"output", required_argument, NULL, 'o'},          {"only", required_argument, NULL, OPT_ONLY},
-    {"skip", required_argument, NULL, OPT_SKIP},       {"offline", no_argument, NULL, OPT_OFFLINE},
-    {"limit", required_argument, NULL, OPT_LIMIT},     {0},
+    {"purpose", required_argument, NULL, OPT_PURPOSE},
+    {"format", required_argument, NULL, OPT_FORMAT},
+    {"output", required_argument, NULL, 'o'},
+    {"only", required_argument, NULL, OPT_ONLY},
+    {"skip", required_argument, NULL, OPT_SKIP},
+    {"offline", no_argument, NULL, OPT_OFFLINE},
+    {"snapshot", no_argument, NULL, OPT_SNAPSHOT},
+    {"limit", required_argument, NULL, OPT_LIMIT},
+    {0},
 };
 
 struct audit {
@@ -20,7 +25,7 @@ struct audit {
   const char *format, *place;
   const char **only, **skip;
   enum uh_purpose purpose;
-  bool offline;
+  bool offline, snapshot;
   int64_t limit;
   struct uh_config *config;
   struct uh_judge_options how;
@@ -94,8 +99,11 @@ static int take_options(struct audit *a, int argc, char **argv) {
       case OPT_ONLY: code = take_list(a, "--only", &a->only); break;
       case OPT_SKIP: code = take_list(a, "--skip", &a->skip); break;
       case OPT_OFFLINE: a->offline = true; break;
+      case OPT_SNAPSHOT: a->snapshot = true; break;
       case OPT_LIMIT: code = uh_cli_number(a->cli, "--limit", optarg, &a->limit) ? 0 : 64; break;
     }
+  if (code == 0 && a->offline && a->snapshot)
+    code = uh_cli_usage(a->cli, "--snapshot reads Active Directory, --offline asks nobody");
   if (code == 0 && optind < argc)
     code = uh_cli_usage(a->cli, "'%s' is too much: audit takes options only", argv[optind]);
   return code;
@@ -177,7 +185,7 @@ static int observe_or_find(struct audit *a, struct uh_err *err) {
   if (a->held->doubtful_fs)
     uh_cli_log(a->cli, UH_LOG_WARNING, "%s is on %s, where locks and durable writes cannot be trusted", a->held->dir,
                a->held->fs_name);
-  return uh_cli_observe(a->cli, a->config, a->held, &a->facts, &a->summary, err);
+  return uh_cli_observe_with(a->cli, a->config, a->held, a->snapshot, &a->facts, &a->summary, err);
 }
 
 static int run_audit(struct audit *a, int argc, char **argv) {
@@ -207,7 +215,7 @@ static int run(struct uh_cli *cli, int argc, char **argv) {
 const struct uh_command uh_cmd_audit = {
     .name = "audit",
     .summary = "observe, judge and report",
-    .usage = "[--format F[,F]] [-o FILE|DIR] [--only ID,..] [--skip ID,..] [--offline]",
+    .usage = "[--format F[,F]] [-o FILE|DIR] [--only ID,..] [--skip ID,..] [--offline] [--snapshot]",
     .help =
         "Asks every configured source, judges what was seen and reports. It changes\n"
         "nothing outside the case directory, where facts and report are kept.\n\n"
@@ -217,6 +225,8 @@ const struct uh_command uh_cmd_audit = {
         "      --only ID,..       judge these checks alone; never ready then\n"
         "      --skip ID,..       leave these checks out\n"
         "      --offline          judge the case's newest observation again\n"
+        "      --snapshot         read also all that an uninstall may remove or change in\n"
+        "                         Active Directory; `diff` of two tells what it did\n"
         "      --limit N          at most N findings of each check\n",
     .options = options,
     .shorts = "o:",

@@ -174,7 +174,7 @@ static void head(struct writer *w) {
   uh_str_addf(&w->out, " \"summary\": {\"checks\": %lld, \"sets\": %lld", (long long)h->checks, (long long)h->sets);
   counts(w, "findings", h->findings);
   counts(w, "objects", h->objects);
-  uh_str_addc(&w->out, '}');
+  uh_str_addf(&w->out, ", \"recipients_that_lost_an_attribute\": %lld}", (long long)h->lost);
 }
 
 int uh_diff_render_json(struct uh_diff *diff, const struct uh_report_options *options,

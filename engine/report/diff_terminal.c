@@ -212,6 +212,10 @@ int uh_diff_render_terminal(struct uh_diff *diff, const struct uh_report_options
     if (uh_diff_sets(diff, each_set, &s, err) < 0) return -1;
     if (findings(&s, h) < 0 || objects(&s, h) < 0) return -1;
   }
+  if (h->lost)
+    uh_str_addf(&s.out, "%s%sALARM%s: %lld recipients have lost an attribute of Exchange's.\n",
+                options->quiet ? "" : "\n", options->color ? BOLD : "", options->color ? PLAIN : "",
+                (long long)h->lost);
   last_line(&s, h);
   return flush(&s, 0);
 }

@@ -24,6 +24,7 @@ struct uh_diff_head {
   const struct uh_results_head *before, *after;
   int64_t checks, sets;                                        /* whose status or state differs */
   int64_t findings[UH_DIFF_CHANGES], objects[UH_DIFF_CHANGES]; /* by enum uh_change */
+  int64_t lost;                                                /* recipients that lost an attribute, by two snapshots */
   bool any;                                                    /* some difference, the verdict's included */
 };
 const struct uh_diff_head *uh_diff_head(const struct uh_diff *diff);

@@ -40,10 +40,23 @@ static const struct kind_of_row kinds[] = {
      " || CASE guid WHEN '' THEN 'name:' || lower(identity) ELSE lower(guid) END",
      "source", "side", "kind", "coalesce(nullif(name, ''), identity)", "kind", "NULL",
      "a.json IS NOT b.json OR a.name IS NOT b.name"},
+    {UH_T_directory_entry, "context || '/' || area || '/' || " GUID_OR("dn"), "'directory'", "'on-premises'",
+     "area || '/' || class", "dn", "'DirectoryEntry'", "context", "a.json IS NOT b.json OR a.dn IS NOT b.dn"},
     {UH_T_dns, "view || '/' || domain || '/' || role || '/' || name || '/' || type", "'dns'", "'dns'", "'DNS record'",
      "name || ' ' || type || ' (' || view || ')'", "view", "NULL",
      "a.outcome IS NOT b.outcome OR " ANSWERS("a") " IS NOT " ANSWERS("b")},
 };
+
+/* Facts of an earlier version lack a table: 1 both have it, 0 not. */
+static int in_both(struct uh_diff *d, enum uh_table_id table, struct uh_err *err) {
+  UH_CLEANUP(uh_diff_finalizep) sqlite3_stmt *st = NULL;
+  if (uh_diff_prepare(d, &st, err,
+                      "SELECT (SELECT count(*) FROM before.sqlite_master WHERE name = 't_%s')"
+                      " + (SELECT count(*) FROM after.sqlite_master WHERE name = 't_%s')",
+                      uh_table_name(table), uh_table_name(table)) < 0)
+    return -1;
+  return sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int(st, 0) == 2 : uh_diff_fail(d, err);
+}
 
 /* ---- keys ---- */
 
@@ -255,10 +268,20 @@ enum { NAMES = 5 };
 
 static json_t *properties_of(sqlite3_stmt *st, const struct kind_of_row *k, const struct columns *c, bool *ret_seen) {
   if (k->table == UH_T_dns) return dns_properties(st, NAMES, c, ret_seen);
-  if (k->table != UH_T_object) return recipient_properties(st, NAMES, c, ret_seen);
+  if (k->table != UH_T_object && k->table != UH_T_directory_entry) return recipient_properties(st, NAMES, c, ret_seen);
   int json = NAMES + column_of(c, "json");
   const char *before = text(st, json), *after = text(st, json + 2 * c->n);
-  return uh_diff_properties(before ? before : "{}", after ? after : "{}", ret_seen);
+  return (k->table == UH_T_object ? uh_diff_properties : uh_diff_attributes)(before ? before : "{}",
+                                                                             after ? after : "{}", ret_seen);
+}
+
+/* An uninstall that takes an attribute from a recipient takes mail from somebody. */
+static bool lost_something(const char *kind, const json_t *properties) {
+  const char *name;
+  json_t *pair;
+  if (strncmp(kind, "recipients/", 11) != 0) return false;
+  json_object_foreach((json_t *)properties, name, pair) if (json_is_null(json_object_get(pair, "new"))) return true;
+  return false;
 }
 
 /* Values that only one observation obtained are no change of the object: it says which one did not. */
@@ -283,8 +306,11 @@ static int changed(struct uh_diff *d, const struct kind_of_row *k, struct uh_err
     char *dump = properties ? json_dumps(properties, JSON_ENSURE_ASCII | JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
     if (!dump)
       result = uh_fail_nomem(err);
-    else if (json_object_size(properties))
+    else if (json_object_size(properties) == 0)
+      result = 0;
+    else
       result = put_change(d, kind_of_change(properties, seen), &r, dump, err);
+    if (dump && k->table == UH_T_directory_entry && lost_something(r.kind, properties)) d->head.lost++;
     free(dump);
     json_decref(properties);
   }
@@ -294,6 +320,9 @@ static int changed(struct uh_diff *d, const struct kind_of_row *k, struct uh_err
 int uh_diff_compare_objects(struct uh_diff *d, struct uh_err *err) {
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     const struct kind_of_row *k = &kinds[i];
+    int both = in_both(d, k->table, err);
+    if (both < 0) return -1;
+    if (!both) continue;
     if (make_keys(d, k, err) < 0 || only_in(d, k, 0, err) < 0 || only_in(d, k, 1, err) < 0 || changed(d, k, err) < 0)
       return -1;
   }

@@ -25,6 +25,8 @@ int uh_diff_compare_objects(struct uh_diff *d, struct uh_err *err);
 /* The differences of two configuration objects, without the properties that change by themselves. The caller frees;
  * an empty object where there are none. seen[0]: some value was obtained before and after and differs. */
 json_t *uh_diff_properties(const char *before, const char *after, bool *ret_seen);
+/* Of two entries of a directory; an attribute that is absent has no value. */
+json_t *uh_diff_attributes(const char *before, const char *after, bool *ret_seen);
 /* Writes down what a property was and is, where that differs. Takes the values over; NULL among them: no memory. */
 int uh_diff_compare_values(json_t *properties, const char *name, json_t *before, json_t *after, bool *ret_seen);
 /* {"@answer": ".."}: a value that was not obtained. */

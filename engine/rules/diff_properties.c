@@ -89,18 +89,33 @@ static json_t *load(const char *text) {
   return object;
 }
 
-json_t *uh_diff_properties(const char *before, const char *after, bool *ret_seen) {
-  json_t *a = load(before), *b = load(after), *out = json_object();
+static json_t *compare(json_t *a, json_t *b, json_t *(*value)(const json_t *, const char *), bool *ret_seen) {
+  json_t *out = json_object();
   const char *name;
-  json_t *value;
+  json_t *unused;
   int rc = a && b && out ? 0 : -1;
-  json_object_foreach(a, name, value) if (rc == 0) rc =
-      uh_diff_compare_values(out, name, value_of(a, name), value_of(b, name), ret_seen);
-  json_object_foreach(b, name, value) if (rc == 0 && !json_object_get(a, name)) rc =
-      uh_diff_compare_values(out, name, value_of(a, name), value_of(b, name), ret_seen);
+  json_object_foreach(a, name, unused) if (rc == 0) rc =
+      uh_diff_compare_values(out, name, value(a, name), value(b, name), ret_seen);
+  json_object_foreach(b, name, unused) if (rc == 0 && !json_object_get(a, name)) rc =
+      uh_diff_compare_values(out, name, value(a, name), value(b, name), ret_seen);
   json_decref(a);
   json_decref(b);
   if (rc == 0) return out;
   json_decref(out);
   return NULL;
+}
+
+json_t *uh_diff_properties(const char *before, const char *after, bool *ret_seen) {
+  return compare(load(before), load(after), value_of, ret_seen);
+}
+
+/* A directory gives every attribute that there is: one that is absent has no value. */
+static json_t *attribute_of(const json_t *object, const char *name) {
+  json_t *value = json_object_get(object, name);
+  return value ? json_incref(value) : json_null();
+}
+
+json_t *uh_diff_attributes(const char *before, const char *after, bool *ret_seen) {
+  return compare(json_loads(before, JSON_ALLOW_NUL, NULL), json_loads(after, JSON_ALLOW_NUL, NULL), attribute_of,
+                 ret_seen);
 }

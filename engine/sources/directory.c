@@ -3,7 +3,7 @@
  * Active Directory as a source: connect, look where things are, read the configuration, read every domain. What was not
  * seen in full is reported as such, set by set; nothing is judged.
  */
-#include "sources/directory.h"
+#include "sources/directory_snapshot.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -282,7 +282,7 @@ static int read_domains(struct uh_directory *d, struct uh_err *err) {
   report_domains(d, result, p.unreadable, hidden, &why);
   if (result == 0 && p.unreadable == 0 && !hidden) return 0;
   /* Not all domains are known: what is known is read all the same. */
-  static const char *const of_domains[] = {"Recipient", "ExchangeComputer", "ManagementToolsGroup"};
+  static const char *const of_domains[] = {"Recipient", "ExchangeComputer", "ManagementToolsGroup", "DirectoryEntry"};
   for (size_t i = 0; i < sizeof of_domains / sizeof *of_domains; i++)
     if (uh_directory_wants(d, of_domains[i]))
       uh_observe_set(d->observe, SIDE, of_domains[i], "", "failed", UH_REFUSED, 0,
@@ -352,7 +352,7 @@ static int observe(struct uh_observe *o, struct uh_err *err) {
     *err = objects;
     return -1;
   }
-  if (uh_directory_recipients(&d, err) < 0) return -1;
+  if (uh_directory_snapshot_configuration(&d, err) < 0 || uh_directory_recipients(&d, err) < 0) return -1;
   if (result < 0) *err = objects; /* the sets that were not reported carry this reason */
   return result;
 }
@@ -374,6 +374,6 @@ const struct uh_source uh_source_directory = {
     ":AutodiscoverServiceConnectionPoint " SIDE ":MoveRequest " SIDE ":TransportRule " SIDE ":JournalRule " SIDE
     ":WebServicesVirtualDirectory " SIDE ":RoleAssignment " SIDE ":ExchangeComputer " SIDE ":TransportConfig " SIDE
     ":SharingPolicy " SIDE ":UMIPGateway " SIDE ":UMAutoAttendant " SIDE ":ExchangeContainer " SIDE
-    ":ManagementToolsGroup",
+    ":ManagementToolsGroup " SIDE ":DirectoryEntry",
     .observe = observe,
 };

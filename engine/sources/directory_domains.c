@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "sources/directory.h"
+#include "sources/directory_snapshot.h"
 
 enum { GC_PORT = 3268, GC_TLS_PORT = 3269, TLS_PORT = 636, HOSTS_TRIED = 4, FQDNS_AT_ONCE = 50 };
 
@@ -340,6 +340,17 @@ static void report_groups(struct part *p, int result, const struct uh_err *err) 
   uh_directory_report(p->d, "ManagementToolsGroup", p->domain->nc, result, p->groups, p->groups_unreadable, err);
 }
 
+/* ---- a snapshot ---- */
+
+static int read_snapshot(struct part *p, struct uh_err *err) {
+  return uh_directory_snapshot_domain(p->d, p->domain->nc, p->ldap, p->gc, err);
+}
+
+/* What was read has been reported by then, with its number of objects. */
+static void report_snapshot(struct part *p, int result, const struct uh_err *err) {
+  if (result < 0) uh_directory_report(p->d, "DirectoryEntry", p->domain->nc, result, 0, 0, err);
+}
+
 /* ---- one domain, all domains ---- */
 
 static bool broken_off(const struct uh_directory *d) {
@@ -361,7 +372,7 @@ static void read_more(struct part *p, const char *set, int connected, const stru
 
 static int read_domain(struct uh_directory *d, const struct uh_directory_domain *domain, struct uh_err *err) {
   struct part p UH_CLEANUP(part_clear) = {.d = d, .domain = domain};
-  struct uh_err why = UH_ERR_INIT, computers_why = UH_ERR_INIT, groups_why = UH_ERR_INIT;
+  struct uh_err why = UH_ERR_INIT, computers_why = UH_ERR_INIT, groups_why = UH_ERR_INIT, snapshot_why = UH_ERR_INIT;
   int connected = connect_part(&p, &why);
   if (uh_directory_wants(d, "Recipient")) {
     int result = connected == 0 ? read_recipients(&p, &why) : connected;
@@ -369,11 +380,13 @@ static int read_domain(struct uh_directory *d, const struct uh_directory_domain 
   }
   read_more(&p, "ExchangeComputer", connected, &why, read_computers, report_computers, &computers_why);
   read_more(&p, "ManagementToolsGroup", connected, &why, read_groups, report_groups, &groups_why);
+  read_more(&p, "DirectoryEntry", connected, &why, read_snapshot, report_snapshot, &snapshot_why);
   if (p.ldap) uh_observe_counted(d->observe, 0, uh_ldap_requests(p.ldap));
   if (!broken_off(d)) return 0;
   const struct uh_err *first = why.cls != UH_ERR_NONE             ? &why
                                : computers_why.cls != UH_ERR_NONE ? &computers_why
-                                                                  : &groups_why;
+                               : groups_why.cls != UH_ERR_NONE    ? &groups_why
+                                                                  : &snapshot_why;
   if (err->cls == UH_ERR_NONE) *err = *first;
   (void)uh_fail(err, UH_ERR_INTERRUPTED, "interrupted while reading from the directory");
   return -1;
@@ -381,7 +394,7 @@ static int read_domain(struct uh_directory *d, const struct uh_directory_domain 
 
 int uh_directory_recipients(struct uh_directory *d, struct uh_err *err) {
   if (!uh_directory_wants(d, "Recipient") && !uh_directory_wants(d, "ExchangeComputer") &&
-      !uh_directory_wants(d, "ManagementToolsGroup"))
+      !uh_directory_wants(d, "ManagementToolsGroup") && !uh_directory_wants(d, "DirectoryEntry"))
     return 0;
   for (size_t i = 0; i < d->domains_n; i++)
     if (read_domain(d, &d->domains[i], err) < 0) return -1;

@@ -62,6 +62,7 @@ int uh_observe_accepted_domains(struct uh_observe *observe, char ***ret_domains,
 /* ---- running (used by cli, later by the gate) ---- */
 struct uh_observation_options {
   const char *const *UH_NULLABLE only_sets;    /* "side:Name", NULL-terminated; NULL: all */
+  bool snapshot;                               /* on-premises:DirectoryEntry too, which is not read otherwise */
   bool configuration_only;                     /* no set that grows with the number of recipients */
   const char *const *UH_NULLABLE only_sources; /* ids; nobody else is asked, and nothing is said of the others */
   const char *const *UH_NULLABLE except_sources;

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UH_DIRECTORY_SNAPSHOT_H
+#define UH_DIRECTORY_SNAPSHOT_H
+#include "sources/directory.h"
+
+/* Fills the set DirectoryEntry where it was asked for, and reports it, part by part. -1: the whole run ends. */
+int uh_directory_snapshot_configuration(struct uh_directory *d, struct uh_err *err);
+/* Of one domain, on its own connection. As uh_ldap_search: why in err. */
+int uh_directory_snapshot_domain(struct uh_directory *d, const char *nc, struct uh_ldap *ldap, bool gc,
+                                 struct uh_err *err);
+#endif
