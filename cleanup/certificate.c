@@ -222,6 +222,7 @@ UH_STEP(certificate) = {
     .effect =
         "The servers lose the federation certificate, and TLS with the hybrid certificate where it served nothing "
         "else.",
+    .undo_by = "nobody",
     .undo_limits = "Only from a file that was exported with the private key.",
     .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-exchangecertificate",
     .explain =

@@ -186,6 +186,7 @@ UH_STEP(federated_domain) = {
     .effect =
         "No other organisation shares with this organisation's servers any more. Sharing through Exchange Online "
         "has its own federation, and stays.",
+    .undo_by = "person",
     .undo_limits = "A person proves the domain to the gateway again with a new TXT record.",
     .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-federateddomain",
     .explain =

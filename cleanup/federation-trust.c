@@ -111,6 +111,7 @@ UH_STEP(federation_trust) = {
     .checks = "mailbox.on-premises,sharing.partner,sharing.policy",
     .discover = discover,
     .effect = "Federated sharing of this organisation's servers ends with every other organisation.",
+    .undo_by = "nobody",
     .undo_limits = "It cannot be put back: a new trust has another application identifier, and new proofs.",
     .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-federationtrust",
     .explain =

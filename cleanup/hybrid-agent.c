@@ -133,6 +133,7 @@ UH_STEP(hybrid_agent) = {
     .discover = discover,
     .undo = undo,
     .effect = "Exchange Online reaches this organisation's servers through the agent no more.",
+    .undo_by = "person",
     .undo_limits = "Another agent, with another GUID and host name.",
     .reference = "https://learn.microsoft.com/exchange/hybrid-deployment/hybrid-agent",
     .explain =

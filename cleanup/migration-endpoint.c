@@ -134,6 +134,7 @@ UH_STEP(migration_endpoint) = {
     .discover = discover,
     .undo = undo,
     .effect = "No mailbox can be moved from or to this organisation's servers any more.",
+    .undo_by = "person",
     .undo_limits = "A person makes it anew, with a credential; it is another object.",
     .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-migrationendpoint",
     .explain =

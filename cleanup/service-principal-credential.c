@@ -280,6 +280,7 @@ UH_STEP(service_principal_credential) = {
     .checks = "mailbox.on-premises,forest.organization",
     .discover = discover,
     .effect = "Servers that call Exchange Online through the shared principal can do so no longer.",
+    .undo_by = "person",
     .undo_limits = "A person uploads the certificate again; it is a new credential with another keyId.",
     .reference = "https://microsoft.github.io/CSS-Exchange/Hybrid/ConfigureExchangeHybridApplication/",
     .explain =

@@ -30,7 +30,7 @@ static const struct uh_step **ordered(size_t *ret_n, struct uh_err *err) {
 
 /* Without a function of its own a step can only set back what it set. */
 static const char *undo_word(const struct uh_step *step) {
-  return step->undo ? "objects" : "settings";
+  return step->undo_by ? step->undo_by : step->undo ? "objects" : "settings";
 }
 
 static void add_json(struct uh_str *out, const struct uh_step *step) {
@@ -90,6 +90,14 @@ static void add_words(struct uh_str *out, const char *title, const char *list, s
   uh_cli_paragraph(out, title, uh_str_text(&text), width);
 }
 
+static const char *undo_sentence(const struct uh_step *step) {
+  if (step->undo_by && strcmp(step->undo_by, "nobody") == 0) return "What it removes cannot be put back.";
+  if (step->undo_by) return "A person can put it back; `unhybrid undo ACTION` says how, and looks whether it is done.";
+  if (step->undo)
+    return "`unhybrid undo ACTION` puts back what was changed, and makes what was removed anew where the action says so.";
+  return "`unhybrid undo ACTION` sets back what was set; what was removed stays removed.";
+}
+
 static void explain_terminal(struct uh_str *out, const struct uh_step *step, size_t width) {
   uh_str_addf(out, "%s\nrequirement %s; %s\n", step->id, step->requirement, uh_phase_name(step->phase));
   uh_cli_paragraph(out, "What it does", step->title, width);
@@ -98,12 +106,7 @@ static void explain_terminal(struct uh_str *out, const struct uh_step *step, siz
   add_follows(out, step, width);
   add_words(out, "Checks that must pass right before", step->checks, width);
   uh_cli_paragraph(out, "What does not work afterwards", step->effect, width);
-  uh_cli_paragraph(out, "Undo",
-                   step->undo
-                       ? "`unhybrid undo ACTION` puts back what was changed, and makes what was removed anew where "
-                         "the action says so."
-                       : "`unhybrid undo ACTION` sets back what was set; what was removed stays removed.",
-                   width);
+  uh_cli_paragraph(out, "Undo", undo_sentence(step), width);
   uh_cli_paragraph(out, "What is different after an undo", step->undo_limits, width);
   uh_cli_paragraph(out, "Read on", step->reference, width);
 }
@@ -167,10 +170,11 @@ const struct uh_command uh_cmd_steps = {
     .usage = "list | explain ID  [--format F]",
     .help =
         "list names the steps in the order of a cleanup, with the requirement that each\n"
-        "meets, its phase, and what an undo can put back: objects that were removed, or\n"
-        "settings alone. explain says of one step what it looks at, what it follows and\n"
-        "why, which checks must pass right before it, what does not work once it is\n"
-        "done, and what an undo cannot restore.\n\n"
+        "meets, its phase, and what an undo can put back: objects that were removed,\n"
+        "settings alone, only what a person does (person), or nothing (nobody).\n"
+        "explain says of one step what it looks at, what it follows and why, which\n"
+        "checks must pass right before it, what does not work once it is done, and what\n"
+        "an undo cannot restore.\n\n"
         "      --format F         terminal (default) or json\n",
     .options = options,
     .shorts = "",

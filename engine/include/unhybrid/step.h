@@ -258,8 +258,9 @@ struct uh_step {
   int (*discover)(struct uh_step_run *run, struct uh_err *err);
   /* NULL: see above; REMOVE cannot be undone then. 1: of this action it is as without the function */
   int (*undo)(struct uh_undo *undo, struct uh_err *err);
-  const char *effect;      /* what does not work once it is done */
-  const char *undo_limits; /* what is different after an undo: "a new GUID and new times" */
+  const char *effect;              /* what does not work once it is done */
+  const char *UH_NULLABLE undo_by; /* where this program puts nothing of it back: "person" or "nobody" */
+  const char *undo_limits;         /* what is different after an undo: "a new GUID and new times" */
   const char *reference;
   const char *explain; /* for `steps explain`: how objects are told apart, what is never touched, what is not known */
 };
