@@ -107,9 +107,9 @@ static int say(struct putting_back *p, struct uh_err *err) {
   const struct uh_step *step = uh_step_find(p->a->step);
   bool person = action->executor == UH_BY_OPERATOR || action->reversible == UH_REVERSIBLE_BY_OPERATOR;
   if (uh_undo_open(&p->u, p->a, p->e->is.image, guid_now(p->run->h, &action->subject), err) < 0) return -1;
-  if (step && step->undo) {
-    if (step->undo(&p->u, err) < 0) return -1;
-  } else if (!person && uh_undo_generic(&p->u, err) < 0) {
+  int by_step = step && step->undo ? step->undo(&p->u, err) : 1;
+  if (by_step < 0) return -1;
+  if (by_step > 0 && !person && uh_undo_generic(&p->u, err) < 0) {
     if (action->undo) uh_err_remedy(err, "%s", action->undo);
     return -1;
   }
