@@ -78,6 +78,11 @@ const struct uh_column *uh_table_columns(enum uh_table_id table, int *ret_count)
 /* Does a property or an attribute of that name hold a secret (*Password*, *PrivateKey*, unicodePwd..)? Such are never
  * asked for, and where they come unasked they are not kept: not in facts, journal, exports, reports or logs. */
 bool uh_secret_name(const char *name);
+/* Takes members of such names away, however deep they lie. */
+struct json_t;
+void uh_secret_drop(struct json_t *value);
+/* The same for a value as JSON text. NULL: it is none, or there is no memory; keep nothing of it then. */
+char *UH_OWN UH_NULLABLE uh_secret_clean(const char *json);
 
 /* Opens a finished (or cut off) facts file for reading: checks application id and version (UH_ERR_DATA otherwise),
  * adds the SQL functions of docs/facts.md. The connection is the caller's (sqlite3 *). */

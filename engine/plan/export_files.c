@@ -9,7 +9,7 @@
 
 #include "case/facts.h"
 
-enum { FLUSH_AT = 64 * 1024, DEPTH_MAX = 32 };
+enum { FLUSH_AT = 64 * 1024 };
 
 /* ---- one file ---- */
 
@@ -113,26 +113,6 @@ static const char *text(sqlite3_stmt *st, int column) {
   return s ? s : "";
 }
 
-/* Sources leave secrets out by themselves. A file that people copy around relies on nobody. */
-static void without_secrets(json_t *value, int depth) {
-  const char *name;
-  json_t *member;
-  void *next;
-  size_t i;
-  if (depth == 0) {
-    if (json_is_object(value)) (void)json_object_clear(value);
-    if (json_is_array(value)) (void)json_array_clear(value);
-    return;
-  }
-  json_array_foreach(value, i, member) without_secrets(member, depth - 1);
-  json_object_foreach_safe(value, next, name, member) {
-    if (uh_secret_name(name))
-      (void)json_object_del(value, name);
-    else
-      without_secrets(member, depth - 1);
-  }
-}
-
 static void decref(json_t **tree) {
   json_decref(*tree);
 }
@@ -142,7 +122,7 @@ static int add_properties(struct export_out *out, const char *json, struct uh_er
   UH_CLEANUP(decref) json_t *tree = json_loads(json, JSON_ALLOW_NUL, &wrong);
   UH_CLEANUP(uh_freep) char *clean = NULL;
   if (!json_is_object(tree)) return uh_fail(err, UH_ERR_DATA, "an object's properties in the facts are no JSON object");
-  without_secrets(tree, DEPTH_MAX);
+  uh_secret_drop(tree); /* sources leave them out; a file that people copy around relies on nobody */
   clean = json_dumps(tree, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(17));
   if (!clean) return uh_fail_nomem(err);
   uh_str_add(&out->text, clean);

@@ -9,6 +9,7 @@
 
 #include <unhybrid/text.h>
 
+#include "case/facts.h"
 #include "sources/cloud.h"
 #include "sources/exchange_record.h"
 #include "sources/source.h"
@@ -82,6 +83,7 @@ struct call {
   int key_rank; /* 0 none, 1 by text, 2 by Guid */
   bool mailbox; /* a recipient that Get-Mailbox lists */
   bool drop_mailboxes;
+  bool recipient; /* of a kind whose few properties are known */
 };
 
 struct source {
@@ -101,6 +103,11 @@ static bool sidecar(const char *name) {
   return strchr(name, '@') != NULL;
 }
 
+/* Of recipients known properties are kept, and none of them is secret. */
+static bool unwanted(const struct call *c, const char *name) {
+  return sidecar(name) || (!c->recipient && uh_secret_name(name));
+}
+
 static void note_key(struct call *c, const char *name, const char *text, size_t n) {
   static const uint8_t zero[UH_GUID_SIZE];
   uint8_t guid[UH_GUID_SIZE];
@@ -118,24 +125,26 @@ static void note_key(struct call *c, const char *name, const char *text, size_t 
 
 static void on_text(void *user, const char *name, const char *text, size_t n) {
   struct call *c = user;
-  if (sidecar(name)) return;
+  if (unwanted(c, name)) return;
   note_key(c, name, text, n);
   uh_record_text(c->writer, name, text, n);
 }
 static void on_integer(void *user, const char *name, int64_t value) {
   struct call *c = user;
-  if (!sidecar(name)) uh_record_int(c->writer, name, value);
+  if (!unwanted(c, name)) uh_record_int(c->writer, name, value);
 }
 static void on_boolean(void *user, const char *name, bool value) {
   struct call *c = user;
-  if (!sidecar(name)) uh_record_bool(c->writer, name, value);
+  if (!unwanted(c, name)) uh_record_bool(c->writer, name, value);
 }
 static void on_null(void *user, const char *name) {
   struct call *c = user;
-  if (!sidecar(name)) uh_record_none(c->writer, name);
+  if (!unwanted(c, name)) uh_record_none(c->writer, name);
 }
+/* What is not begun takes no items. */
 static void on_list_begin(void *user, const char *name) {
-  uh_record_list_begin(((struct call *)user)->writer, name);
+  struct call *c = user;
+  if (!unwanted(c, name)) uh_record_list_begin(c->writer, name);
 }
 static void on_list_item(void *user, const char *text, size_t n) {
   uh_record_list_item(((struct call *)user)->writer, text, n);
@@ -145,7 +154,17 @@ static void on_list_end(void *user) {
 }
 static void on_json(void *user, const char *name, const char *text) {
   struct call *c = user;
-  if (!sidecar(name)) uh_record_json(c->writer, name, text);
+  if (unwanted(c, name)) return;
+  if (c->recipient || !uh_secret_name(text)) {
+    uh_record_json(c->writer, name, text);
+    return;
+  }
+  /* The word stands somewhere in it: only what has been taken apart may be kept. */
+  UH_CLEANUP(uh_freep) char *clean = uh_secret_clean(text);
+  if (clean)
+    uh_record_json(c->writer, name, clean);
+  else
+    uh_record_answer(c->writer, name, UH_NOT_ASKED);
 }
 static const struct uh_json_visitor visitor = {on_text,       on_integer,   on_boolean,  on_null,
                                                on_list_begin, on_list_item, on_list_end, on_json};
@@ -166,8 +185,7 @@ static int on_object(void *user, const char *json, size_t n, struct uh_err *err)
   /* Recipients with a Guid are told apart when all are there (uh_facts_finish): no memory of a whole tenant here. But
    * the first ones come again whenever a large listing is split after a look at it; they are remembered, or every large
    * tenant would pay for removing them. */
-  bool recipient = c->key_rank == 2 && uh_record_is_recipient(c->cmdlet->noun);
-  if (recipient && c->seen->used >= FIRST_ONES) {
+  if (c->recipient && c->key_rank == 2 && c->seen->used >= FIRST_ONES) {
     if (uh_seen_known(c->seen, c->key)) {
       uh_record_drop(c->writer);
       return 0;
@@ -294,6 +312,7 @@ static int run(struct source *s, struct uh_err *err) {
     struct call *c = &s->calls[i];
     c->source = s;
     c->cmdlet = &cmdlets[i];
+    c->recipient = uh_record_is_recipient(cmdlets[i].noun);
     c->seen = &c->own_seen;
     for (size_t k = 0; k < i; k++)
       if (strcmp(cmdlets[k].set, cmdlets[i].set) == 0) c->seen = s->calls[k].seen;

@@ -9,7 +9,6 @@
 #include "wire/utf16.h"
 
 #define PIECE_BYTES ((size_t)64 * 1024)
-#define NESTED_DEPTH 32
 
 struct export_json {
   struct export_file *file;
@@ -42,24 +41,6 @@ static void on_null(void *user, const char *name) {
   if (!unwanted(name)) uh_record_none(((struct export_json *)user)->file->writer, name);
 }
 
-static void drop_secrets(json_t *value, int depth) {
-  const char *key;
-  json_t *member;
-  void *next;
-  size_t i;
-  if (depth <= 0) return;
-  if (json_is_array(value)) {
-    json_array_foreach(value, i, member) drop_secrets(member, depth - 1);
-    return;
-  }
-  json_object_foreach_safe(value, next, key, member) {
-    if (uh_secret_name(key))
-      (void)json_object_del(value, key);
-    else
-      drop_secrets(member, depth - 1);
-  }
-}
-
 static void json_freep(char **text) {
   free(*text);
 }
@@ -72,9 +53,7 @@ static void on_json(void *user, const char *name, const char *text) {
     return;
   }
   /* The word stands somewhere in it: only what has been taken apart may be kept. */
-  UH_CLEANUP(json_decrefp) json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
-  drop_secrets(value, NESTED_DEPTH);
-  UH_CLEANUP(json_freep) char *clean = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+  UH_CLEANUP(json_freep) char *clean = uh_secret_clean(text);
   if (clean)
     uh_record_json(w, name, clean);
   else

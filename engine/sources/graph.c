@@ -93,6 +93,7 @@ int uh_graph_hand_over(struct uh_graph_reader *r, json_t *object, struct uh_err 
   char *text = NULL, guid_text[UH_GUID_TEXT] = "";
   without_annotations(object);
   without_keys(object);
+  uh_secret_drop(object); /* secretText, which Graph does not tell; keyCredentials stay */
   text = json_dumps(object, JSON_COMPACT);
   if (!text) return uh_fail_nomem(err);
   uh_seen_text_key(id ? id : text, strlen(id ? id : text), key);
