@@ -190,10 +190,11 @@ static const char *undo_words(const struct uh_action *action) {
   return "?";
 }
 
-static void add_commands(struct uh_str *out, const struct uh_planned *p) {
+static void add_commands(struct uh_str *out, const struct uh_event *e) {
+  const struct uh_planned *p = e->action;
   UH_CLEANUP(uh_str_clear) struct uh_str text = {0};
   struct uh_err err = UH_ERR_INIT;
-  if (uh_planned_commands(p, &text, &err) < 0) {
+  if (uh_talk_commands(e, &text, &err) < 0) {
     add_row(out, "Command", err.what);
     return;
   }
@@ -229,7 +230,7 @@ static void add_action(struct uh_str *out, const struct uh_talk *talk, const str
   add_row(out, "Undo", undo_words(a));
   add_row(out, "", a->undo);
   if (a->observe) add_row(out, "Then", "an observation pause: what depends on it waits");
-  add_commands(out, p);
+  add_commands(out, e);
   if (e->image) add_image_brief(out, a, e->image);
 }
 
@@ -406,7 +407,7 @@ static void add_waiting_for(struct uh_str *out, const struct uh_event *e) {
   char until[UH_TIME_TEXT];
   if (e->type == UH_EVENT_OPERATOR) {
     uh_str_add(out, "  This is for a person to run; it is done when it can be seen to be done:\n");
-    if (e->action) add_commands(out, e->action);
+    if (e->action) add_commands(out, e);
   }
   if (e->why && *e->why) add_row(out, "Waits", e->why);
   if (e->until > uh_cli_now()) add_row(out, "Until", uh_time_text(e->until, until));

@@ -75,6 +75,12 @@ static void gate_json(struct uh_str *out, const struct uh_gate *gate) {
   uh_str_addc(out, ']');
 }
 
+int uh_talk_commands(const struct uh_event *e, struct uh_str *out, struct uh_err *err) {
+  if (!e->commands) return uh_planned_commands(e->action, out, err);
+  uh_str_add(out, e->commands);
+  return out->failed ? uh_fail_nomem(err) : 0;
+}
+
 static void event_json(struct uh_str *out, const struct uh_talk *talk, const struct uh_event *e) {
   const struct uh_cli *cli = talk->cli;
   UH_CLEANUP(uh_str_clear) struct uh_str commands = {0};
@@ -95,7 +101,7 @@ static void event_json(struct uh_str *out, const struct uh_talk *talk, const str
     uh_str_addf(out, ", \"seconds_left\": %lld", (long long)e->until);
   else if (e->until > 0)
     uh_cli_json_or_null(out, "until", uh_time_text(e->until, until));
-  if (e->type == UH_EVENT_OPERATOR && e->action && uh_planned_commands(e->action, &commands, &ignored) == 0) {
+  if (e->type == UH_EVENT_OPERATOR && e->action && uh_talk_commands(e, &commands, &ignored) == 0) {
     uh_cli_json_or_null(out, "where", e->action->action.where);
     uh_cli_json_or_null(out, "commands", uh_str_text(&commands));
   }
@@ -115,10 +121,11 @@ static void add_object(struct uh_str *out, const struct uh_planned *action) {
   uh_str_addf(out, " (%s)", s->side);
 }
 
-static void add_commands(struct uh_str *out, const struct uh_planned *action) {
+static void add_commands(struct uh_str *out, const struct uh_event *e) {
+  const struct uh_planned *action = e->action;
   UH_CLEANUP(uh_str_clear) struct uh_str commands = {0};
   struct uh_err err = UH_ERR_INIT;
-  if (uh_planned_commands(action, &commands, &err) < 0) return;
+  if (uh_talk_commands(e, &commands, &err) < 0) return;
   if (action->action.where) {
     uh_str_add(out, "\n    run ");
     add_outside(out, action->action.where);
@@ -164,7 +171,7 @@ static void event_text(struct uh_str *out, const struct uh_talk *talk, const str
     uh_str_add(out, ": ");
     add_outside(out, e->why);
   }
-  if (e->type == UH_EVENT_OPERATOR && e->action) add_commands(out, e->action);
+  if (e->type == UH_EVENT_OPERATOR && e->action) add_commands(out, e);
   uh_str_addc(out, '\n');
   if (e->gate && !open_as_before(e->gate)) uh_guide_gate(out, uh_cli_width(STDERR_FILENO), e->gate, talk->cli->verbose);
 }

@@ -26,6 +26,8 @@ int uh_talk_open(struct uh_talk *talk, const struct uh_cli *cli, const struct uh
 void uh_talk_clear(struct uh_talk *talk);
 struct uh_guide uh_talk_guide(struct uh_talk *talk);
 /* "C-03.2", else "". */
+/* What is run: the action's own commands, or what puts it back. */
+int uh_talk_commands(const struct uh_event *event, struct uh_str *out, struct uh_err *err);
 const char *uh_talk_label(const struct uh_talk *talk, const struct uh_planned *UH_NULLABLE action);
 void uh_talk_wipe(struct uh_talk *talk); /* the progress line, before anything else is printed */
 

@@ -134,8 +134,11 @@ int uh_settle(struct uh_run *run, const struct uh_planned *a, int64_t until, str
     if (done < 0) return -1;
     if (done == 1) return UH_SETTLED_DONE;
     if (uh_run_now(run) >= until) return done == 2 ? UH_SETTLED_UNSEEN : what_is_there(run, a, why);
-    struct uh_event event = {
-        .type = UH_EVENT_WAITING, .action = a, .step = uh_run_step(run, a), .why = uh_str_or(why, ""), .until = until};
+    struct uh_event event = {.type = UH_EVENT_WAITING,
+                             .action = a,
+                             .step = uh_run_step(run, a),
+                             .why = uh_str_or(why, ""),
+                             .until = until - uh_run_now(run)};
     uh_run_tell(run, &event);
     if (!uh_settle_wait(run, until, &milliseconds) && uh_run_cancelled(run)) return UH_SETTLED_CANCELLED;
   }

@@ -189,7 +189,8 @@ static int find_until(struct putting_back *p, bool there_is_enough, int64_t unti
     int found = find(p, why);
     if (found < 0 || found == FOUND_BACK || (there_is_enough && found == FOUND_OTHER)) return found;
     if (uh_run_now(p->run) >= until) return found;
-    struct uh_event event = {.type = UH_EVENT_WAITING, .action = p->a, .why = uh_str_or(why, ""), .until = until};
+    struct uh_event event = {
+        .type = UH_EVENT_WAITING, .action = p->a, .why = uh_str_or(why, ""), .until = until - uh_run_now(p->run)};
     uh_run_tell(p->run, &event);
     if (!uh_settle_wait(p->run, until, &milliseconds) && uh_run_cancelled(p->run))
       return uh_run_stop(p->run, 130, "interrupted while %s is put back", p->a->id);

@@ -189,6 +189,33 @@ static int irreversible(struct uh_step_run *run, struct uh_err *err) {
              err);
 }
 
+/* As many as the facts hold, for plans of any length. */
+static int many(struct uh_step_run *run, struct uh_err *err) {
+  static const struct uh_change changes[] = {{"Remove-RemoteDomain", NULL, NULL, NULL}, {0}};
+  struct uh_query *q UH_CLEANUP(uh_query_freep) = NULL;
+  int r;
+  if (uh_step_query(run, "SELECT guid, name FROM configuration WHERE kind = 'RemoteDomain' AND name LIKE 'many %'", &q,
+                    err) < 0)
+    return -1;
+  while ((r = uh_query_next(q, err)) > 0) {
+    struct uh_action action = {.subject = {.side = "on-premises",
+                                           .kind = "RemoteDomain",
+                                           .guid = uh_query_text(q, 0),
+                                           .name = uh_query_text(q, 1)},
+                               .verb = UH_VERB_REMOVE,
+                               .executor = UH_BY_EXCHANGE_SERVER,
+                               .reversible = UH_REVERSIBLE_NEW,
+                               .changes = changes,
+                               .expect = is_absent,
+                               .why = "it is one of many",
+                               .effect = "nothing"};
+    if (uh_step_owner(run, &action.subject, UH_OWNER_HYBRID, err, "the script says so") < 0 ||
+        uh_step_action(run, &action, err) < 0)
+      return -1;
+  }
+  return r;
+}
+
 static const struct uh_follows after_disable[] = {{"disable", "it is disabled first"}, {0}};
 static const struct uh_follows after_all[] = {
     {"delete", "it is last"}, {"person", "it is last"}, {"graph", "it is last"}, {0}};
@@ -202,7 +229,7 @@ static const struct uh_follows after_all[] = {
 const struct uh_step *const script_steps[] = {
     STEP(disable), STEP(reduce), STEP(set),     STEP(delete, .follows = after_disable, .undo = undo_delete),
     STEP(person),  STEP(graph),  STEP(approve), STEP(irreversible, .follows = after_all),
-    NULL,
+    STEP(many),    NULL,
 };
 
 /* ---- the registry ---- */
@@ -225,6 +252,8 @@ const char *uh_step_nearest(const char *id) {
 
 /* ---- facts, and the plan ---- */
 
+int steps_many;
+
 static int write_facts(const char *path, struct uh_err *err) {
   struct uh_facts *facts = NULL;
   struct uh_rows *rows = NULL;
@@ -240,6 +269,21 @@ static int write_facts(const char *path, struct uh_err *err) {
     uh_rows_str(rows, UH_COL_object_name, objects[i].name);
     uh_rows_str(rows, UH_COL_object_guid, objects[i].guid);
     uh_rows_str(rows, UH_COL_object_json, objects[i].json);
+    if (uh_rows_end(rows, err) < 0) return -1;
+  }
+  for (int i = 0; i < steps_many; i++) {
+    char guid[UH_GUID_TEXT], name[32], json[120];
+    (void)snprintf(guid, sizeof guid, "44444444-0000-4000-8000-%012d", i);
+    (void)snprintf(name, sizeof name, "many %d", i);
+    (void)snprintf(json, sizeof json, "{\"Name\":\"many %d\",\"DomainName\":\"m%d.contoso.com\"}", i, i);
+    uh_rows_begin(rows);
+    uh_rows_str(rows, UH_COL_object_source, "exchange-server");
+    uh_rows_str(rows, UH_COL_object_side, "on-premises");
+    uh_rows_str(rows, UH_COL_object_kind, "RemoteDomain");
+    uh_rows_str(rows, UH_COL_object_identity, guid);
+    uh_rows_str(rows, UH_COL_object_name, name);
+    uh_rows_str(rows, UH_COL_object_guid, guid);
+    uh_rows_str(rows, UH_COL_object_json, json);
     if (uh_rows_end(rows, err) < 0) return -1;
   }
   return uh_rows_close(rows, err) < 0 || uh_facts_finish(facts, err) < 0 ? -1 : 0;

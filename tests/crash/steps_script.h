@@ -18,6 +18,7 @@
 #define SCRIPT_ORGANIZATION "22222222-0000-4000-8000-000000000000"
 
 extern const struct uh_step *const script_steps[]; /* NULL-terminated */
+extern int steps_many; /* further objects in the facts, each of which the step `many` removes */
 void steps_objects(struct world_script *script);
 /* A facts file of these objects, and the plan that is made from it. only: ids of steps, NULL-terminated; NULL: all. */
 struct uh_plan *steps_plan(const char *facts_path, const char *const *only);

@@ -97,7 +97,11 @@ static void log_op(struct file *f, bool truncate, const void *data, size_t n, si
 
 /* A sync carries everything to the disk. */
 static void sync_file(struct file *f) {
-  copy(&f->disk, &f->seen);
+  for (const struct op *op = f->first; op; op = op->next)
+    if (op->truncate)
+      set_size(&f->disk, op->at);
+    else
+      put(&f->disk, op->data, op->n, op->at);
   drop_ops(f);
 }
 static void sync_directory(void) {

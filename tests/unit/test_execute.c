@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a run does and refuses, against the scripted world of tests/crash: the journal is in memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../crash/steps_script.h"
+#include "../crash/storage.h"
+#include "plan/execute.h"
+
+static struct world_script script;
+static struct uh_plan *plan;
+static struct uh_execute_result result;
+static struct uh_err err;
+
+static int make_plan(void **state) {
+  char facts[] = "/tmp/unhybrid-execute-XXXXXX";
+  (void)state;
+  int fd = mkstemp(facts);
+  if (fd < 0) return -1;
+  close(fd);
+  storage_register();
+  plan = steps_plan(facts, NULL);
+  return 0;
+}
+static int free_plan(void **state) {
+  (void)state;
+  uh_plan_free(plan);
+  storage_reset();
+  return 0;
+}
+static int fresh(void **state) {
+  (void)state;
+  storage_reset();
+  world_begin(&script, WORLD_CALM, 1);
+  steps_objects(&script);
+  return 0;
+}
+static int leave(void **state) {
+  (void)state;
+  world_end(&script);
+  return 0;
+}
+
+static struct uh_journal *open_journal(void) {
+  struct uh_journal_options options = {.dir = "case", .create = true, .vfs = STORAGE_NAME};
+  struct uh_journal *journal = NULL;
+  struct uh_err why = UH_ERR_INIT;
+  if (uh_journal_open(&options, &journal, &why) < 0) fail_msg("%s", why.what);
+  return journal;
+}
+
+/* -1: refused, else the exit code. What is not set is unattended, with a plan of all steps. */
+static int run(struct uh_execute_options options, const char *undo) {
+  struct uh_journal *journal = open_journal();
+  options.world = &script.world;
+  options.journal = journal;
+  if (!options.plan) options.plan = plan;
+  options.person = "ada@lab";
+  options.version = "0";
+  err = UH_ERR_INIT;
+  result = (struct uh_execute_result){0};
+  int rc = undo ? uh_undo_action(&options, undo, &result, &err) : uh_execute(&options, &result, &err);
+  uh_journal_free(journal);
+  return rc < 0 ? -1 : result.exit_code;
+}
+static const struct uh_execute_options all = {.yes = true, .irreversible = true};
+
+static const struct uh_planned *action_of(const char *step) {
+  for (size_t i = 0; i < uh_plan_count(plan); i++)
+    if (strcmp(uh_plan_at(plan, i)->step, step) == 0) return uh_plan_at(plan, i);
+  fail_msg("no action of %s", step);
+  return NULL;
+}
+
+static enum uh_action_state state_of(const char *id, char why[400]) {
+  struct uh_journal *journal = open_journal();
+  struct uh_history *history = NULL;
+  struct uh_err e = UH_ERR_INIT;
+  if (uh_history_read(journal, &history, &e) < 0) fail_msg("%s", e.what);
+  const struct uh_history_action *a = uh_history_action(history, id);
+  enum uh_action_state state = a ? a->state : UH_ACTION_PLANNED;
+  if (why) (void)snprintf(why, 400, "%s", a ? a->why : "");
+  uh_history_free(history);
+  uh_journal_free(journal);
+  return state;
+}
+
+static int64_t records(void) {
+  char head[UH_JOURNAL_HASH_TEXT];
+  struct uh_journal *journal = open_journal();
+  int64_t n = uh_journal_head(journal, head);
+  uh_journal_free(journal);
+  return n;
+}
+
+static int requests(const char *guid) {
+  int n = 0;
+  for (int i = 0; i < script.n_log; i++) n += strcmp(script.log[i].guid, guid) == 0;
+  return n;
+}
+
+/* ---- the gate ---- */
+
+static void test_gate(void **state) {
+  static const struct {
+    enum uh_verdict verdict;
+    int exit_code;
+  } cases[] = {{UH_BLOCKED, 1}, {UH_SHUTDOWN_ONLY, 1}, {UH_UNDETERMINED, 2}};
+  (void)state;
+  for (size_t i = 0; i < 3; i++) {
+    script.verdict = cases[i].verdict;
+    assert_int_equal(run(all, NULL), cases[i].exit_code);
+    assert_int_equal(script.n_log, 0);
+    assert_int_equal(records(), 0); /* an open plan would stand in the way of the next one */
+  }
+}
+
+static void close_gate_later(struct world_script *s, const char *name) {
+  if (strcmp(name, "after-verified") == 0) s->verdict = UH_BLOCKED;
+}
+
+/* The checks of a step are looked at anew right before it, not remembered. */
+static void test_gate_before_step(void **state) {
+  (void)state;
+  script.at = close_gate_later;
+  assert_int_equal(run(all, NULL), 1);
+  assert_int_equal(script.n_log, 1);
+  assert_non_null(strstr(result.stopped, "blocked"));
+  script.verdict = UH_READY;
+  script.at = NULL;
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  assert_int_equal(run(all, NULL), 0);
+}
+
+/* ---- a dry run ---- */
+
+static void test_dry(void **state) {
+  struct uh_execute_options dry = {.dry = true, .yes = true};
+  (void)state;
+  assert_int_equal(run(dry, NULL), 0);
+  assert_int_equal(script.n_log, 0);
+  assert_int_equal(records(), 0);
+  dry.world = &script.world;
+  dry.plan = plan;
+  dry.person = dry.version = "";
+  assert_int_equal(uh_execute(&dry, &result, &err), 0); /* without any journal */
+  assert_int_equal(result.exit_code, 0);
+}
+
+/* ---- somebody else ---- */
+
+static void test_third_hand(void **state) {
+  struct world_object *send = world_find(&script, GUID_SEND);
+  (void)state;
+  world_change(
+      &script, send,
+      "{\"Name\":\"Outbound to Office 365\",\"Enabled\":true,\"AddressSpaces\":[\"smtp:x.mail.onmicrosoft.com;1\"],"
+      "\"Fqdn\":\"other.contoso.com\"}");
+  assert_int_equal(run(all, NULL), 3);
+  assert_non_null(strstr(result.stopped, "Fqdn"));
+  assert_non_null(strstr(result.stopped, "other.contoso.com"));
+  assert_int_equal(requests(GUID_SEND), 0);
+}
+
+/* What the plan itself did to it is no drift, and times change by themselves; anything else is. */
+static void test_soft_disabled(void **state) {
+  struct uh_execute_options pause = all;
+  struct world_object *send = world_find(&script, GUID_SEND);
+  (void)state;
+  pause.pause_observe = 3600;
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  assert_int_equal(run(pause, NULL), 3);
+  assert_true(result.paused_until > script.now_ms / 1000);
+  assert_int_equal(requests(GUID_SEND), 1);
+  assert_int_equal(run(pause, NULL), 3); /* the pause is in the journal, not in the process */
+  assert_int_equal(requests(GUID_SEND), 1);
+  script.world.wait(script.world.user, 3700 * 1000);
+  char *disabled = strdup(world_truth(send));
+  char *changed = strdup(disabled), *fqdn = strstr(changed, "mail.contoso.com");
+  assert_non_null(fqdn);
+  fqdn[0] = 'x';
+  world_change(&script, send, changed);
+  assert_int_equal(run(pause, NULL), 3);
+  assert_non_null(strstr(result.stopped, "Fqdn"));
+  assert_int_equal(requests(GUID_SEND), 1);
+  world_change(&script, send, disabled);
+  assert_int_equal(run(pause, NULL), 0);
+  assert_null(world_truth(send));
+  free(disabled);
+  free(changed);
+}
+
+static void test_absent(void **state) {
+  const struct uh_planned *a = action_of("graph");
+  (void)state;
+  world_change(&script, world_find(&script, GUID_APPLICATION), NULL);
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  assert_int_equal(run(all, NULL), 0);
+  assert_int_equal(requests(GUID_APPLICATION), 0);
+  assert_int_equal(state_of(a->id, NULL), UH_ACTION_VERIFIED);
+  assert_int_equal(run(all, a->id), -1);
+  assert_non_null(strstr(err.what, "nothing was changed"));
+}
+
+/* ---- people ---- */
+
+static const char *skip_step;
+static int answer(void *user, const struct uh_event *event, bool typed, enum uh_choice *ret_choice, char *reason,
+                  size_t size, struct uh_err *e) {
+  int *typed_n = user;
+  (void)e;
+  *typed_n += typed;
+  bool skip = skip_step && event->action && strcmp(event->action->step, skip_step) == 0;
+  *ret_choice = skip ? UH_CHOICE_SKIP : UH_CHOICE_YES;
+  if (skip) (void)snprintf(reason, size, "still in use");
+  return 0;
+}
+
+/* Skipping a step skips what follows it, with the reason; what does not follow it goes on. */
+static void test_skip(void **state) {
+  int typed = 0;
+  const struct uh_guide guide = {.user = &typed, .ask = answer};
+  struct uh_execute_options guided = {.guide = &guide};
+  char why[400];
+  (void)state;
+  skip_step = "disable";
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  assert_int_equal(run(guided, NULL), 0);
+  assert_int_equal(state_of(action_of("disable")->id, why), UH_ACTION_SKIPPED);
+  assert_string_equal(why, "still in use");
+  assert_int_equal(state_of(action_of("delete")->id, why), UH_ACTION_SKIPPED);
+  assert_non_null(strstr(why, "disable/"));
+  assert_int_equal(state_of(action_of("irreversible")->id, why), UH_ACTION_SKIPPED); /* follows `delete` */
+  assert_int_equal(state_of(action_of("graph")->id, why), UH_ACTION_VERIFIED);
+  assert_int_equal(requests(GUID_SEND) + requests(GUID_INBOUND) + requests(GUID_CONNECTOR), 0);
+  assert_int_equal(typed, 1); /* the approval */
+  assert_int_equal(run(guided, NULL), -1);
+  assert_int_equal(err.cls, UH_ERR_USAGE); /* finished */
+}
+
+static void test_consent(void **state) {
+  struct uh_execute_options yes = {.yes = true};
+  const char *approved[] = {NULL, NULL};
+  char why[400];
+  (void)state;
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  assert_int_equal(run((struct uh_execute_options){0}, NULL), -1);
+  assert_int_equal(err.cls, UH_ERR_USAGE);
+  assert_int_equal(run(yes, NULL), 3);
+  assert_non_null(strstr(result.stopped, "--yes=irreversible"));
+  assert_int_equal(result.left, 1);
+  assert_int_equal(requests(GUID_CONNECTOR), 0);
+  assert_int_equal(state_of(action_of("approve")->id, why), UH_ACTION_SKIPPED);
+  assert_non_null(strstr(why, "--approve"));
+  yes.irreversible = true;
+  approved[0] = action_of("approve")->id;
+  yes.approved = approved;
+  assert_int_equal(run(yes, NULL), 0);
+  assert_null(world_truth(world_find(&script, GUID_APPROVED)));
+}
+
+static void test_person(void **state) {
+  (void)state;
+  assert_int_equal(run(all, NULL), 3);
+  assert_non_null(strstr(result.stopped, "a person has to do person/"));
+  assert_int_equal(requests(GUID_CONNECTOR), 0); /* it follows */
+  assert_null(world_truth(world_find(&script, GUID_APPLICATION)));
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  assert_int_equal(run(all, NULL), 0);
+}
+
+/* ---- interrupted ---- */
+
+static void cancel(void *user, const struct uh_event *event) {
+  (void)user;
+  if (event->type == UH_EVENT_WAITING) script.cancelled = true;
+}
+
+static void test_cancelled(void **state) {
+  const struct uh_guide guide = {.tell = cancel};
+  struct uh_execute_options options = all;
+  const char *const only[] = {"reduce", NULL};
+  char facts[] = "/tmp/unhybrid-execute-XXXXXX";
+  (void)state;
+  options.guide = &guide;
+  script.mood = WORLD_LAGS;
+  assert_int_equal(run(options, NULL), 130);
+  assert_int_equal(result.doubt, 1);
+  assert_int_equal(state_of(action_of("disable")->id, NULL), UH_ACTION_DOUBT);
+  assert_int_equal(requests(GUID_SEND), 1);
+  script.cancelled = false;
+  int fd = mkstemp(facts);
+  assert_true(fd >= 0);
+  close(fd);
+  struct uh_plan *other = steps_plan(facts, only);
+  options.plan = other;
+  assert_int_equal(run(options, NULL), -1); /* another plan has to wait until that is known */
+  assert_int_equal(err.cls, UH_ERR_USAGE);
+  uh_plan_free(other);
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  assert_int_equal(run(all, NULL), 0);
+  assert_int_equal(requests(GUID_SEND), 2);
+}
+
+/* ---- undo ---- */
+
+static void test_undo_refused(void **state) {
+  (void)state;
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  assert_int_equal(run(all, action_of("disable")->id), -1);
+  assert_non_null(strstr(err.what, "knows no action"));
+  assert_int_equal(run(all, NULL), 0);
+  assert_int_equal(run(all, action_of("irreversible")->id), -1);
+  assert_int_equal(err.cls, UH_ERR_USAGE);
+  assert_non_null(strstr(err.what, "nothing can put it back"));
+  assert_int_equal(run(all, action_of("approve")->id), -1);
+  assert_non_null(strstr(err.what, "never done"));
+  assert_int_equal(run(all, action_of("disable")->id), -1); /* it is deleted: that comes first */
+  assert_non_null(strstr(err.what, "later"));
+  int before = script.n_log;
+  struct uh_execute_options dry = all;
+  dry.dry = true;
+  int64_t n = records();
+  assert_int_equal(run(dry, action_of("delete")->id), 0);
+  assert_int_equal(script.n_log, before);
+  assert_int_equal(records(), n);
+}
+
+/* The earlier action's undo finds the object under the GUID that the later one's gave it. */
+static void test_undo_chain(void **state) {
+  (void)state;
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  assert_int_equal(run(all, NULL), 0);
+  assert_int_equal(run(all, action_of("delete")->id), 0);
+  assert_int_equal(run(all, action_of("disable")->id), 0);
+  const struct world_object *new = &script.objects[script.n_objects - 1];
+  assert_string_equal(new->name, "Outbound to Office 365");
+  assert_non_null(strstr(world_truth(new), "\"Enabled\": true") ? world_truth(new)
+                                                                : strstr(world_truth(new), "\"Enabled\":true"));
+  assert_int_equal(run(all, action_of("disable")->id), -1);
+  assert_non_null(strstr(err.what, "already"));
+}
+
+/* A third hand made another of the name meanwhile: it is left alone. */
+static void test_undo_name_taken(void **state) {
+  (void)state;
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  assert_int_equal(run(all, NULL), 0);
+  world_add(&script, "on-premises", "SendConnector", "55555555-0000-4000-8000-000000000001", "Outbound to Office 365",
+            "{\"Name\":\"Outbound to Office 365\",\"Enabled\":true}");
+  int before = script.n_log;
+  assert_int_equal(run(all, action_of("delete")->id), 3);
+  assert_non_null(strstr(result.stopped, "already"));
+  assert_int_equal(script.n_log, before);
+}
+
+/* ---- many ---- */
+
+static void test_many(void **state) {
+  char facts[] = "/tmp/unhybrid-execute-XXXXXX";
+  const char *const only[] = {"many", NULL};
+  struct uh_execute_options options = all;
+  struct timespec from, to;
+  (void)state;
+  int fd = mkstemp(facts);
+  assert_true(fd >= 0);
+  close(fd);
+  steps_many = 10000;
+  struct uh_plan *big = steps_plan(facts, only);
+  steps_many = 0;
+  assert_int_equal(uh_plan_count(big), 10000);
+  options.plan = big;
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  assert_int_equal(run(options, NULL), 0); /* none of them is in this world: each is done already */
+  clock_gettime(CLOCK_MONOTONIC, &to);
+  assert_int_equal(result.done, 10000);
+  assert_int_equal(records(), 10000 + 4); /* opened, anchor, planned, closed: one for each change of state */
+  print_message("10,000 actions in %.1f s\n",
+                (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
+  uh_plan_free(big);
+}
+
+int main(void) {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fresh, leave)
+  const struct CMUnitTest tests[] = {
+      CASE(test_gate),
+      CASE(test_gate_before_step),
+      CASE(test_dry),
+      CASE(test_third_hand),
+      CASE(test_soft_disabled),
+      CASE(test_absent),
+      CASE(test_skip),
+      CASE(test_consent),
+      CASE(test_person),
+      CASE(test_cancelled),
+      CASE(test_undo_refused),
+      CASE(test_undo_chain),
+      CASE(test_undo_name_taken),
+      CASE(test_many),
+  };
+  return cmocka_run_group_tests(tests, make_plan, free_plan);
+}
