@@ -10,28 +10,42 @@
 #include "plan/plan_internal.h"
 
 /*
- * What changes by itself, or with who looks: times and places of replication, the session, what a service counts. The
- * time of creation is left out because it is told in the zone of who asks; another object has another GUID.
+ * What changes by itself, or with who looks: times and places of replication, the session, certificates that Exchange
+ * fetches anew from a token service, what a revocation list says today. The time of creation is left out because it is
+ * told in the zone of who asks; another object has another GUID.
  */
-static bool is_volatile(const char *name) {
-  static const char *const names[] = {"WhenChanged",
-                                      "WhenChangedUTC",
-                                      "WhenCreated",
-                                      "WhenCreatedUTC",
-                                      "OriginatingServer",
-                                      "ObjectState",
-                                      "IsValid",
-                                      "IsChanged",
-                                      "RunspaceId",
-                                      "PSComputerName",
-                                      "PSShowComputerName",
-                                      "PSSourceJobInstanceId",
-                                      "LastValidationTimestamp",
-                                      "LastModifiedTime",
-                                      "uSNChanged",
-                                      "dSCorePropagationData"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (strcasecmp(name, names[i]) == 0) return true;
+static const struct {
+  const char *UH_NULLABLE kind; /* NULL: every one */
+  const char *name;
+} volatile_names[] = {
+    {NULL, "WhenChanged"},
+    {NULL, "WhenChangedUTC"},
+    {NULL, "WhenCreated"},
+    {NULL, "WhenCreatedUTC"},
+    {NULL, "OriginatingServer"},
+    {NULL, "ObjectState"},
+    {NULL, "IsValid"},
+    {NULL, "IsChanged"},
+    {NULL, "RunspaceId"},
+    {NULL, "PSComputerName"},
+    {NULL, "PSShowComputerName"},
+    {NULL, "PSSourceJobInstanceId"},
+    {NULL, "uSNChanged"},
+    {NULL, "dSCorePropagationData"},
+    {"OutboundConnector", "LastValidationTimestamp"},
+    {"MigrationEndpoint", "LastModifiedTime"},
+    {"AuthServer", "CertificateStrings"},
+    {"PartnerApplication", "CertificateStrings"},
+    {"FederationTrust", "TokenIssuerCertificate"},
+    {"FederationTrust", "TokenIssuerPrevCertificate"},
+    {"ExchangeCertificate", "Status"},
+};
+
+static bool is_volatile(const char *kind, const char *name) {
+  for (size_t i = 0; i < sizeof volatile_names / sizeof *volatile_names; i++)
+    if (strcasecmp(name, volatile_names[i].name) == 0 &&
+        (!volatile_names[i].kind || (kind && strcmp(kind, volatile_names[i].kind) == 0)))
+      return true;
   return name[0] == '@';
 }
 
@@ -60,11 +74,12 @@ static const json_t *row_of(const json_t *image, const char *source) {
 
 /* What was not obtained has no place here: when it is told the next time, that is a change. */
 static json_t *canonical_row(const json_t *row) {
+  const char *kind = json_string_value(json_object_get(row, "kind"));
   json_t *out = json_object(), *value;
   const char *name;
   bool good = out != NULL;
   json_object_foreach(json_object_get(row, "json"), name, value) {
-    if (good && !is_volatile(name) && !json_object_get(value, "@answer"))
+    if (good && !is_volatile(kind, name) && !json_object_get(value, "@answer"))
       good = json_object_set_new(out, name, uh_value_canonical(value)) == 0;
   }
   if (!good) json_decref(out);

@@ -268,8 +268,10 @@ static void fingerprint(const char *json, char hex[65]) {
   const struct uh_planned p = {.fingerprint_source = "s"};
   char image[400];
   struct uh_err err = UH_ERR_INIT;
-  (void)snprintf(image, sizeof image, "{\"rows\": [" ROW("other", "{\"A\": 1}") ", {\"source\": \"s\", \"json\": %s}]}",
-                 json);
+  (void)snprintf(
+      image, sizeof image,
+      "{\"rows\": [" ROW("other", "{\"A\": 1}") ", {\"source\": \"s\", \"kind\": \"AuthServer\", \"json\": %s}]}",
+      json);
   assert_int_equal(uh_planned_fingerprint(&p, image, hex, &err), 0);
 }
 
@@ -282,6 +284,8 @@ static void only_what_somebody_changed_changes_the_fingerprint(void **state) {
       {"{\"L\": [\"b\", \"a\"], \"M\": 1}", "{\"M\": 1, \"L\": [\"a\", \"b\"]}", true},
       {"{\"A\": 1, \"WhenChanged\": \"x\", \"OriginatingServer\": \"dc1\"}", "{\"A\": 1, \"WhenChanged\": \"y\"}",
        true},
+      {"{\"A\": 1, \"CertificateStrings\": [\"x\"]}", "{\"A\": 1, \"CertificateStrings\": [\"y\"]}", true},
+      {"{\"A\": 1, \"Status\": \"x\"}", "{\"A\": 1, \"Status\": \"y\"}", false}, /* only of certificates */
       {"{\"D\": \"Contoso.COM\"}", "{\"D\": \"contoso.com\"}", true},
       {"{\"G\": \"{7A1C2E4F-5B6D-4C3A-9E8F-0F0000000001}\"}", "{\"G\": \"" OURS "\"}", true},
       {"{\"N\": \"\"}", "{\"N\": []}", true},
