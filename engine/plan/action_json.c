@@ -102,7 +102,7 @@ static json_t *encode_certificates(const struct uh_graph_change *g) {
   for (size_t i = 0; good && i < g->n_certificates; i++) {
     const struct uh_certificate_mark *c = &g->certificates[i];
     char hex[2 * UH_SHA1_SIZE + 1];
-    for (int k = 0; k < UH_SHA1_SIZE; k++) (void)snprintf(hex + 2 * k, 3, "%02X", c->sha1[k]);
+    for (size_t k = 0; k < UH_SHA1_SIZE; k++) (void)snprintf(hex + 2 * k, 3, "%02X", c->sha1[k]);
     json_t *one = json_object();
     good = json_array_append(list, one) == 0 && put_text(one, "sha1", hex) &&
            put_optional(one, "subject", c->subject) && put(one, "not_after", json_integer(c->not_after));
@@ -274,10 +274,10 @@ static int decode_keys(struct uh_arena *arena, const json_t *object, struct uh_g
   if (!v) return uh_fail_nomem(err);
   for (size_t i = 0; i < g->n_keys; i++) {
     const json_t *o = json_array_get(list, i);
-    const uint8_t *id;
+    const uint8_t *id = NULL;
     int reason = 0;
     if (guid_of(arena, o, "key_id", false, &id, err) < 0 ||
-        word(o, "reason", key_reasons, COUNT(key_reasons), &reason, err) < 0)
+        word(o, "reason", key_reasons, COUNT(key_reasons), &reason, err) < 0 || !id)
       return -1;
     memcpy(v[i].key_id, id, UH_GUID_SIZE);
     v[i].reason = (enum uh_key_reason)reason;
