@@ -54,7 +54,8 @@ UH_STEP(availability_address_space) = {
     .effect = "The last way by which the two sides ask each other for free/busy is gone.",
     .undo_limits =
         "The address space is a new object, with a new GUID and new times. A credential that it had cannot "
-        "be read and so not be put back; the wizard's has none.",
+        "be read and so not be put back; the wizard's has none. In Exchange Online UseServiceAccount cannot "
+        "be given.",
     .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-availabilityaddressspace",
     .explain =
         "On premises the address space whose ForestName is one of the tenant's own names at Microsoft, in Exchange "

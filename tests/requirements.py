@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the table of docs/requirements.md anew: what examines each requirement, and what tests have shown of it.
+"""Writes the tables of docs/requirements.md anew: what examines each requirement, and what tests have shown of it; which steps carry out
+what the cleanup does.
 
     requirements.py UNHYBRID [--check]
 
@@ -22,6 +23,8 @@ PAGE = os.path.join(TOP, "docs", "requirements.md")
 ORGS = os.path.join(TOP, "fixtures", "orgs")
 HEAD = "| id | what has to be true | class | examined by | shown by tests |\n|---|---|---|---|---|\n"
 ROW = re.compile(r"^\| (P-\d\d) \| (.*?) \| (blocker|warning|info) \|.*\|$")
+CLEANUP_HEAD = "| id | what is done | by the steps |\n|---|---|---|"
+CLEANUP_ROW = re.compile(r"^\| (C-\d\d) \| ([^|]*?) \|.*$")
 NEVER = "Never fail, whatever they see, but pass or are unknown:"
 # What no lost source makes unknown.
 NEVER_UNKNOWN = {"freshness.observation": "whatever was read, it is known when"}
@@ -36,6 +39,15 @@ def listed(program):
     """The checks, as the program lists them."""
     done = subprocess.run([program, "checks", "list", "--format", "json"], capture_output=True, check=True, timeout=60)
     return json.loads(done.stdout)["checks"]
+
+
+def steps(program):
+    """{requirement: [step]}, in the order of the steps."""
+    done = subprocess.run([program, "steps", "list", "--format", "json"], capture_output=True, check=True, timeout=60)
+    found = {}
+    for step in json.loads(done.stdout)["steps"]:
+        found.setdefault(step["requirement"], []).append(step["id"])
+    return found
 
 
 def shown(listing):
@@ -72,6 +84,7 @@ def page(text, program):
     rows = [(check["id"], check["requirement"]) for check in listing]
     marks = shown(listing)
     gates = ", ".join(f"`{check['id']}`" for check in listing if not check["fails"] and check["purposes"] != ["gate"])
+    carried_out = steps(program)
     lines, out, table = text.split("\n"), [], False
     for line in lines:
         if line.startswith("| id | what has to be true"):
@@ -80,8 +93,15 @@ def page(text, program):
             continue
         if line.startswith(NEVER):
             line = f"{NEVER} {gates}."
+        if line.startswith("| id | what is done"):
+            out += CLEANUP_HEAD.split("\n")
+            table = True
+            continue
         if table and line.startswith("|---"):
             continue
+        done = CLEANUP_ROW.match(line)
+        if done:
+            line = f"| {done.group(1)} | {done.group(2)} | " + ", ".join(f"`{step}`" for step in carried_out.get(done.group(1), [])) + " |"
         found = ROW.match(line)
         table = table and found is not None
         if found:

@@ -32,10 +32,39 @@ static void list_checks(const struct uh_gate *gate, const char *status, struct u
   }
 }
 
+static bool named(const char *UH_NULLABLE list, const char *id) {
+  size_t n = strlen(id);
+  for (const char *p = list ? list : ""; *p; p += strcspn(p, ","), p += *p == ',')
+    if (strcspn(p, ",") == n && strncmp(p, id, n) == 0) return true;
+  return false;
+}
+
+/* A step of this plan has something to do, and makes the check pass. */
+static bool will_be_mended(const struct uh_run *run, const char *check) {
+  for (size_t i = 0; i < uh_plan_step_count(run->plan); i++) {
+    const struct uh_plan_step *s = uh_plan_step_at(run->plan, i);
+    if (s->state == UH_STEP_ACTIONS && named(s->step->mends, check)) return true;
+  }
+  return false;
+}
+
+/* Before anything is done, what fails is what this very plan puts right first. The checks of the steps that come after
+ * it are asked again. */
+static bool only_what_will_be_mended(const struct uh_run *run, const struct uh_gate *gate) {
+  for (size_t i = 0; i < gate->n; i++) {
+    const struct uh_gate_check *c = &gate->v[i];
+    bool fails = strcmp(c->status, "fail") == 0;
+    if (c->severity != UH_BLOCKER || (!fails && strcmp(c->status, "unknown") != 0)) continue;
+    if (!fails || !will_be_mended(run, c->id)) return false;
+  }
+  return true;
+}
+
 static int gate_says(struct uh_run *run, const struct uh_plan_step *step, const struct uh_gate *gate) {
   struct uh_str list UH_CLEANUP(uh_str_clear) = {0};
   const char *before = step ? step->step->id : "the cleanup";
   if (gate->verdict == UH_READY) return 0;
+  if (!step && gate->verdict == UH_BLOCKED && only_what_will_be_mended(run, gate)) return 0;
   bool undetermined = gate->verdict == UH_UNDETERMINED;
   list_checks(gate, undetermined ? "unknown" : "fail", &list);
   return uh_run_stop(run, undetermined ? 2 : 1, "the gate before %s: %s: %s", before,

@@ -53,6 +53,17 @@ def test_examined_by(listed):
     assert {id_: checks for id_, (_, checks) in documented().items()} == examined
 
 
+def test_every_part_of_the_cleanup_has_its_steps(unhybrid):
+    """C-00 to C-12, in order; each names its steps, and each step stands at one of them."""
+    with open(os.path.join(TOP, "docs", "requirements.md"), encoding="utf-8") as page:
+        rows = re.findall(r"^\| (C-\d\d) \| [^|]+ \| ([^|]*) \|$", page.read(), re.M)
+    done = unhybrid.run("steps", "list", "--format", "json")
+    steps = {step["id"]: step["requirement"] for step in json.loads(done.stdout)["steps"]}
+    assert [id_ for id_, _ in rows] == [f"C-{n:02d}" for n in range(13)]
+    assert {word: id_ for id_, words in rows for word in re.findall(r"`([a-z-]+)`", words)} == steps
+    assert all(words for _, words in rows)
+
+
 def test_the_page_is_what_the_generator_makes(unhybrid):
     """What is called covered is what the tests' data say."""
     done = subprocess.run(["/usr/bin/python3", os.path.join(TOP, "tests", "requirements.py"), unhybrid.path, "--check"], check=False, timeout=120)
