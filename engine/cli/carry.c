@@ -26,7 +26,6 @@ void uh_carry_clear(struct uh_carry *c) {
   (void)uh_case_free(c->held);
   (void)uh_config_free(c->config);
   free(c->facts);
-  free(c->approve);
   free(c->approved);
 }
 
@@ -45,9 +44,9 @@ int uh_carry_option(struct uh_carry *c, int option) {
     case OPT_YES: return take_yes(c);
     case OPT_PAUSE_BETWEEN: c->pause_between = true; return 0;
     case OPT_APPROVE:
-      if (c->approve) return uh_cli_usage(c->cli, "--approve is given twice; separate actions with commas");
-      c->approve = uh_cli_split(c->cli, "--approve", optarg);
-      return c->approve ? 0 : 64;
+      if (c->n_approve == UH_CARRY_APPROVE_MAX) return uh_cli_usage(c->cli, "--approve is given too often");
+      c->approve[c->n_approve++] = optarg;
+      return 0;
     case OPT_OPERATOR_TIMEOUT:
       return uh_duration_parse(optarg, &c->operator_timeout)
                  ? 0
@@ -58,7 +57,7 @@ int uh_carry_option(struct uh_carry *c, int option) {
 
 int uh_carry_options_done(struct uh_carry *c) {
   if (c->dry && c->yes) return uh_cli_usage(c->cli, "--dry-run and --yes exclude each other");
-  if (c->approve && !c->yes) return uh_cli_usage(c->cli, "--approve goes with --yes; at a terminal you are asked");
+  if (c->n_approve && !c->yes) return uh_cli_usage(c->cli, "--approve goes with --yes; at a terminal you are asked");
   c->guided = !c->dry && !c->yes;
   if (c->guided && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
     return uh_cli_usage(c->cli, "there is no terminal to ask at: say --dry-run or --yes");
@@ -159,18 +158,42 @@ const char *uh_carry_nearest(const struct uh_carry *c, const struct uh_plan *pla
   return id;
 }
 
-static int resolve_approved(struct uh_carry *c, const struct uh_plan *plan) {
-  size_t n = 0;
-  while (c->approve && c->approve[n]) n++;
-  c->approved = calloc(n + 1, sizeof *c->approved);
-  if (!c->approved) return 70;
-  for (size_t i = 0; i < n; i++) {
-    c->approved[i] = uh_carry_find(c, plan, c->approve[i]);
-    if (c->approved[i]) continue;
-    const char *near = uh_carry_nearest(c, plan, c->approve[i]);
-    return near ? uh_cli_usage(c->cli, "--approve: there is no action '%s'; did you mean %s?", c->approve[i], near)
-                : uh_cli_usage(c->cli, "--approve: there is no action '%s' in this plan", c->approve[i]);
+/* The longest beginning of a list that is an action, up to a comma or the end: ids may hold commas themselves. */
+static const char *find_first(const struct uh_carry *c, const struct uh_plan *plan, const char *text, size_t *ret_n) {
+  UH_CLEANUP(uh_freep) char *copy = strdup(text);
+  for (size_t n = copy ? strlen(copy) : 0; n > 0;) {
+    copy[n] = '\0';
+    const char *id = uh_carry_find(c, plan, copy);
+    *ret_n = n;
+    if (id) return id;
+    while (n > 0 && copy[--n] != ',') continue;
   }
+  return NULL;
+}
+
+static int no_such_action(const struct uh_carry *c, const struct uh_plan *plan, const char *text) {
+  char word[512];
+  (void)snprintf(word, sizeof word, "%.*s", (int)strcspn(text, ","), text);
+  const char *near = uh_carry_nearest(c, plan, text);
+  if (!near) near = uh_carry_nearest(c, plan, word);
+  return near ? uh_cli_usage(c->cli, "--approve: there is no action '%s'; did you mean %s?", text, near)
+              : uh_cli_usage(c->cli, "--approve: there is no action '%s' in this plan", text);
+}
+
+int uh_carry_approve(struct uh_carry *c, const struct uh_plan *plan) {
+  size_t most = 0, n = 0, length = 0;
+  for (size_t i = 0; i < c->n_approve; i++)
+    for (const char *p = c->approve[i]; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) most++;
+  free(c->approved);
+  c->approved = calloc(most + 1, sizeof *c->approved);
+  if (!c->approved) return 70;
+  for (size_t i = 0; i < c->n_approve; i++)
+    for (const char *p = c->approve[i]; p; p += length + 1) {
+      const char *id = find_first(c, plan, p, &length);
+      if (!id) return no_such_action(c, plan, p);
+      c->approved[n++] = id;
+      if (!p[length]) break;
+    }
   return 0;
 }
 
@@ -369,7 +392,7 @@ int uh_carry_out(struct uh_carry *c, const struct uh_plan *plan, const char *und
   struct uh_err err = UH_ERR_INIT;
   struct uh_execute_result result = {0};
   char person[PERSON_MAX];
-  int code = plan ? resolve_approved(c, plan) : 0;
+  int code = plan ? uh_carry_approve(c, plan) : 0;
   if (code) return code;
   if (uh_talk_open(&c->talk, c->cli, plan, c->guided, c->dry, &err) < 0) return uh_cli_fail(c->cli, &err);
   struct uh_guide guide = uh_talk_guide(&c->talk);

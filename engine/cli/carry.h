@@ -9,11 +9,14 @@
 #include "plan/execute.h"
 #include "plan/world.h"
 
+enum { UH_CARRY_APPROVE_MAX = 64 }; /* times that --approve is said */
+
 struct uh_carry {
   struct uh_cli *cli;
   /* options */
   bool dry, yes, irreversible, pause_between;
-  const char **approve; /* as they were typed */
+  const char *approve[UH_CARRY_APPROVE_MAX]; /* as they were typed */
+  size_t n_approve;
   int64_t operator_timeout;
   /* opened */
   bool guided;
@@ -67,6 +70,9 @@ const char *UH_NULLABLE uh_carry_find(const struct uh_carry *c, const struct uh_
                                       const char *text);
 const char *UH_NULLABLE uh_carry_nearest(const struct uh_carry *c, const struct uh_plan *UH_NULLABLE plan,
                                          const char *text);
+
+/* Finds what --approve named in the plan: 0, or 64 after a report. */
+int uh_carry_approve(struct uh_carry *c, const struct uh_plan *plan);
 
 /* ---- the run ---- */
 

@@ -248,15 +248,70 @@ static int save(const struct cleanup *c, struct uh_err *err) {
 
 /* ---- nothing to do ---- */
 
+/* It wants a person's approval, and nobody is asked: it is left out. */
+static bool is_left_out(const struct cleanup *c, const struct uh_planned *p) {
+  if (!p->action.approval || !c->carry.yes) return false;
+  for (size_t i = 0; c->carry.approved[i]; i++)
+    if (strcmp(c->carry.approved[i], p->id) == 0) return false;
+  return true;
+}
+
+static bool same_subject(const struct uh_subject *a, const struct uh_subject *b) {
+  return strcmp(a->side, b->side) == 0 && strcmp(a->kind, b->kind) == 0 && same_text(a->guid, b->guid) &&
+         same_text(a->name, b->name);
+}
+
+/* What a person does first is for nothing where what it is done for is left out. */
+static bool is_for_nothing(const struct cleanup *c, size_t at) {
+  const struct uh_planned *p = uh_plan_at(c->plan, at);
+  bool found = false;
+  if (p->action.verb != UH_VERB_DO) return is_left_out(c, p);
+  for (size_t i = at + 1; i < uh_plan_count(c->plan); i++) {
+    const struct uh_planned *next = uh_plan_at(c->plan, i);
+    if (!same_subject(&next->action.subject, &p->action.subject)) continue;
+    if (!is_left_out(c, next)) return false;
+    found = true;
+  }
+  return found;
+}
+
+static void add_waiting(const struct cleanup *c, struct uh_str *out) {
+  struct uh_plan_numbers numbers = {{NULL}, {0}};
+  char number[UH_PLAN_NUMBER];
+  for (size_t i = 0; i < uh_plan_count(c->plan); i++) {
+    const struct uh_planned *p = uh_plan_at(c->plan, i);
+    (void)uh_plan_number(&numbers, p, number);
+    if (!is_left_out(c, p)) continue;
+    uh_str_addf(out, "  %s ", number);
+    uh_terminal_text(out, p->id, strlen(p->id));
+    uh_str_addc(out, '\n');
+  }
+}
+
+static void say_nothing_to_do(const struct cleanup *c, size_t actions, struct uh_str *out) {
+  if (actions) {
+    uh_str_add(out, "Nothing to do but what a person has to approve (--approve):\n");
+    add_waiting(c, out);
+  } else if (c->only || c->until) {
+    uh_str_add(out, "Nothing to do in the steps that were chosen.\n");
+  } else {
+    uh_str_add(out, "Nothing to do: nothing of the hybrid deployment is left to remove now.\n");
+  }
+}
+
 /* -1: there is something to do, or something that is not known. Else the exit code. */
 static int nothing_to_do(const struct cleanup *c) {
+  UH_CLEANUP(uh_str_clear) struct uh_str out = {0};
   struct uh_plan_sums sums = uh_plan_sum(c->plan);
   struct uh_err err = UH_ERR_INIT;
-  if (sums.actions || sums.unknown || sums.blocked) return -1;
-  const char *what = c->only || c->until ? "Nothing to do in the steps that were chosen.\n"
-                                         : "Nothing to do: nothing of the hybrid deployment is left to remove now.\n";
-  if (c->format == &uh_plan_table && !c->place && !c->carry.cli->quiet) (void)fputs(what, stdout);
-  return uh_cli_flush(&err) < 0 ? uh_cli_fail(c->carry.cli, &err) : 0;
+  if (sums.unknown || sums.blocked) return -1;
+  for (size_t i = 0; i < sums.actions; i++)
+    if (!is_for_nothing(c, i)) return -1;
+  say_nothing_to_do(c, sums.actions, &out);
+  if (!uh_str_text(&out)) (void)uh_fail_nomem(&err);
+  bool document = !c->place && c->format != &uh_plan_table;
+  if (err.cls == UH_ERR_NONE && !c->carry.cli->quiet) (void)fwrite(out.s, 1, out.len, document ? stderr : stdout);
+  return err.cls || uh_cli_flush(&err) < 0 ? uh_cli_fail(c->carry.cli, &err) : 0;
 }
 
 /* ---- */
@@ -280,7 +335,9 @@ static int plan_and_show(struct cleanup *c) {
   struct uh_err err = UH_ERR_INIT;
   if (!c->plan && make_plan(c, c->only, c->until, &c->plan, &err) < 0) return uh_cli_fail(c->carry.cli, &err);
   if (show_plan(c, &err) < 0) return uh_cli_fail(c->carry.cli, &err);
-  int code = nothing_to_do(c);
+  int code = uh_carry_approve(&c->carry, c->plan);
+  if (code) return code;
+  code = nothing_to_do(c);
   if (code >= 0) return code;
   code = look_at_age(c);
   if (code) return code;
