@@ -283,18 +283,16 @@ static int export_image(void *user, const struct uh_planned *action, const char 
 
 static void end_json(struct uh_str *out, const struct uh_carry *c, const struct uh_execute_result *r) {
   char at[UH_TIME_TEXT];
-  uh_str_addf(out, "{\"time\": \"%s\", \"level\": \"info\", \"organization\": ", uh_time_text(uh_cli_now(), at));
-  uh_json_string(out, c->held->organization, strlen(c->held->organization));
-  uh_str_addf(out,
-              ", \"command\": \"%s\", \"event\": \"end\", \"done\": %zu, \"skipped\": %zu, \"failed\": %zu,"
-              " \"in_doubt\": %zu, \"left\": %zu, \"why\": ",
-              c->cli->command->name, r->done, r->skipped, r->failed, r->doubt, r->left);
-  if (r->stopped[0])
-    uh_json_string(out, r->stopped, strlen(r->stopped));
-  else
-    uh_str_add(out, "null");
-  if (r->paused_until) uh_str_addf(out, ", \"until\": \"%s\"", uh_time_text(r->paused_until, at));
-  uh_str_addf(out, ", \"head\": \"%s\", \"exit_code\": %d}\n", c->dry ? "" : r->head, r->exit_code);
+  uh_str_addf(out, "{\"time\": \"%s\", \"level\": \"info\", \"event\": \"end\"", uh_time_text(uh_cli_now(), at));
+  uh_cli_json_or_null(out, "organization", c->held->organization);
+  uh_cli_json_or_null(out, "tenant", c->cli->tenant);
+  uh_cli_json_or_null(out, "command", c->cli->command->name);
+  uh_str_addf(out, ", \"done\": %zu, \"skipped\": %zu, \"failed\": %zu, \"in_doubt\": %zu, \"left\": %zu", r->done,
+              r->skipped, r->failed, r->doubt, r->left);
+  uh_cli_json_or_null(out, "why", r->stopped);
+  uh_cli_json_or_null(out, "until", r->paused_until ? uh_time_text(r->paused_until, at) : NULL);
+  uh_cli_json_or_null(out, "head", c->dry ? NULL : r->head);
+  uh_str_addf(out, ", \"exit_code\": %d}\n", r->exit_code);
 }
 
 static void add_counts(struct uh_str *out, const struct uh_execute_result *r) {
