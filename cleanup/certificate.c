@@ -13,7 +13,8 @@
  * Columns: name, thumbprint, server, told_server (the property of that name was told), owner, reason, tls.
  * Connectors name a certificate by issuer and subject. One that leads to the tenant alone goes before, and the default
  * receive connector loses what the wizard wrote into it; whatever else names the certificate keeps it here. Which of
- * Exchange's services use it is not told by a session that keeps Exchange's types: then a person is asked.
+ * Exchange's services use it is not told by a session that keeps Exchange's types: then it stays; what other software
+ * uses is told by nobody: then a person is asked.
  */
 #define OWN_NAME "lower('<I>' || issuer || '<S>' || subject)"
 #define LEADS_ELSEWHERE                                                                                             \
@@ -64,7 +65,7 @@ static const char certificates_sql[] =
     "    WHEN auth OR NOT (federation OR tls) THEN 'server'"
     "    WHEN server IS NULL THEN NULL"
     "    WHEN serves OR sends IS NOT NULL OR receives IS NOT NULL OR (tls AND others = 0)"
-    "      OR (federation AND trusts > 1) THEN 'shared'"
+    "      OR (federation AND trusts > 1) OR (tls AND NOT federation AND services IS NULL) THEN 'shared'"
     "    ELSE 'hybrid' END AS owner"
     "   FROM seen)"
     " SELECT subject AS name, thumbprint, server, told_server, owner,"
@@ -77,6 +78,8 @@ static const char certificates_sql[] =
     "    WHEN sends IS NOT NULL THEN 'a send connector that stays names it: ' || sends"
     "    WHEN receives IS NOT NULL THEN 'a receive connector names it, for more than the hybrid mail flow: ' || receives"
     "    WHEN serves THEN 'it serves more than the hybrid deployment: ' || services"
+    "    WHEN tls AND NOT federation AND services IS NULL THEN 'which services use it was not obtained: it stays, and"
+    " where Get-ExchangeCertificate on ' || server || ' shows none but SMTP, a person may remove it'"
     "    WHEN tls AND others = 0 THEN 'the server has no other certificate that transport could use instead'"
     "    WHEN federation AND trusts > 1 THEN 'several federation trusts are there: one that stays may use it'"
     "    WHEN federation THEN 'it was made for the federation trust, which goes before'"
@@ -90,6 +93,7 @@ static const char certificates_sql[] =
 struct certificate {
   struct uh_subject subject;
   const char *thumbprint, *server, *reason;
+  const char *UH_NULLABLE question; /* of a certificate that others may use too */
   bool tls, has_key;
 };
 
@@ -126,7 +130,8 @@ static int export_it(struct uh_step_run *run, const struct certificate *c, struc
       .effect = "Nothing stops working: the file holds the private key, so keep it as safe as that.",
       .undo =
           "Delete the file when nobody needs the key any more. Where the key cannot be exported, skip this action with "
-          "that reason."};
+          "that reason.",
+      .approval = c->question}; /* a key is not taken out for nothing */
   return uh_step_action(run, &action, err);
 }
 
@@ -136,13 +141,6 @@ static int remove_it(struct uh_step_run *run, const struct certificate *c, struc
                                           {0}};
   const struct uh_change changes[] = {{.cmdlet = "Remove-ExchangeCertificate", .arguments = arguments}, {0}};
   static const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
-  char question[900];
-  (void)snprintf(
-      question, sizeof question,
-      "Does nothing but the hybrid mail flow use the certificate %s (%.200s) on %.200s: no web site, no load "
-      "balancer, no other software, and is it not the default certificate of transport (Get-ExchangeCertificate "
-      "-Server %.200s shows Services as None or SMTP)?",
-      c->thumbprint, c->subject.name, c->server, c->server);
   const struct uh_action action = {
       .subject = c->subject,
       .verb = UH_VERB_REMOVE,
@@ -156,7 +154,7 @@ static int remove_it(struct uh_step_run *run, const struct certificate *c, struc
       .undo =
           "Its private key goes with it. Only the file of the action before brings it back: Import-ExchangeCertificate "
           "-FileData ([System.IO.File]::ReadAllBytes(..)) -Password, then Enable-ExchangeCertificate for its services.",
-      .approval = c->tls ? question : NULL};
+      .approval = c->question};
   return uh_step_action(run, &action, err);
 }
 
@@ -176,9 +174,15 @@ static int look_at(struct uh_step_run *run, struct uh_query *query, struct uh_er
       {.name = "Thumbprint", .type = UH_VALUE_TEXT, .text = thumbprint ? thumbprint : ""},
       {.name = told ? "Server" : NULL, .type = UH_VALUE_TEXT, .text = told ? told : ""},
       {0}};
+  char question[900];
   int64_t tls = 0, has_key = 1;
   (void)uh_query_int(query, TLS, &tls);
   (void)uh_query_int(query, HAS_KEY, &has_key);
+  (void)snprintf(
+      question, sizeof question,
+      "Does nothing but the hybrid mail flow use the certificate %.40s (%.200s) on %.200s: no web site, no load "
+      "balancer, no other software, and is it not the default certificate of transport?",
+      thumbprint ? thumbprint : "", name ? name : "", server ? server : "");
   const struct certificate c = {.subject = {.side = "on-premises",
                                             .kind = "ExchangeCertificate",
                                             .name = name ? name : "",
@@ -186,6 +190,7 @@ static int look_at(struct uh_step_run *run, struct uh_query *query, struct uh_er
                                 .thumbprint = thumbprint ? thumbprint : "",
                                 .server = server ? server : "",
                                 .reason = reason ? reason : "",
+                                .question = tls ? question : NULL,
                                 .tls = tls != 0,
                                 .has_key = has_key != 0};
   enum uh_owner owner = owner_of(uh_query_text(query, OWNER));
@@ -227,11 +232,12 @@ UH_STEP(certificate) = {
     .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-exchangecertificate",
     .explain =
         "The federation certificate is told by the thumbprint that the trust named, and is self-signed; every server has "
-        "one. The certificate of hybrid mail flow is told by issuer and subject, as the hybrid connectors named it. It goes "
-        "only when no connector that stays names it, when it serves neither IIS, POP, IMAP nor UM, when the server has "
-        "another one, and when a person says that nothing else uses it: what load balancers and web sites use stands in no "
-        "fact, a session that keeps Exchange's types does not tell the services, and which one is the default of transport "
-        "is not read (Exchange refuses to remove that one).\n"
+        "one. The certificate of hybrid mail flow is told by issuer and subject, as the hybrid connectors named it. It "
+        "mostly serves web sites too, and then stays. It goes only when no connector that stays names it, when its "
+        "services were told and are neither IIS, POP, IMAP nor UM, when the server has another one, and when a person says "
+        "that nothing else uses it. A session that keeps Exchange's types does not tell the services: then it stays, and a "
+        "person may remove it. What load balancers and other software use stands in no fact; which certificate is the "
+        "default of transport is not read, and Exchange refuses to remove that one.\n"
         "Auth certificates are never removed: they tell whose credentials in the tenant are, and go with the server. All "
         "others stay. First a person exports it with its private key, with a password that this program never sees; the "
         "file in exports/ is what shows that it is done. Without that file the removal cannot be undone; a key that "

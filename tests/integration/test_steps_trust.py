@@ -263,22 +263,23 @@ def test_certificates_that_look_like_the_federations(tmp_path, row, why):
 
 
 def test_the_mail_certificate(tmp_path):
-    made = certificates(tmp_path, certificate(X, **MAIL))
-    assert [a["verb"] for a in made.actions] == ["do", "remove"] and X in made.actions[1]["approval"], made
-    assert certificates(tmp_path, certificate(X, Services="SMTP", **MAIL)).state == "actions"
+    mail = certificate(X, Services="SMTP", **MAIL)
+    made = certificates(tmp_path, mail)
+    assert [a["verb"] for a in made.actions] == ["do", "remove"] and all(X in a["approval"] for a in made.actions), made
     stays = {
         "serves a web site": [certificate(X, Services="IIS, SMTP", **MAIL)],
-        "another issuer": [certificate(X, subject=MAIL["subject"], issuer="CN=Other")],
-        "a connector to a partner names it": [certificate(X, **MAIL), obj("SendConnector", "Outbound to Office 365", AddressSpaces=["smtp:adatum.example;1"], TlsCertificateName=TLS)],
-        "a shared connector names it": [certificate(X, **MAIL), obj("SendConnector", "y", AddressSpaces=["smtp:adatum.example;1", "smtp:contoso.mail.onmicrosoft.com;1"], TlsCertificateName=TLS)],
-        "a relay names it": [certificate(X, **MAIL), obj("ReceiveConnector", "Relay", TlsCertificateName=TLS, TlsDomainCapabilities=[])],
+        "nobody told its services": [certificate(X, **MAIL)],
+        "another issuer": [certificate(X, Services="SMTP", subject=MAIL["subject"], issuer="CN=Other")],
+        "a connector to a partner names it": [mail, obj("SendConnector", "Outbound to Office 365", AddressSpaces=["smtp:adatum.example;1"], TlsCertificateName=TLS)],
+        "a shared connector names it": [mail, obj("SendConnector", "y", AddressSpaces=["smtp:adatum.example;1", "smtp:contoso.mail.onmicrosoft.com;1"], TlsCertificateName=TLS)],
+        "a relay names it": [mail, obj("ReceiveConnector", "Relay", TlsCertificateName=TLS, TlsDomainCapabilities=[])],
     }
     for why, rows in stays.items():
         assert certificates(tmp_path, *rows).state == "nothing", why
     hybrid = obj("ReceiveConnector", "Default Frontend EX01", TlsCertificateName=TLS, TlsDomainCapabilities=["mail.protection.outlook.com:AcceptCloudServicesMail"])
-    assert certificates(tmp_path, certificate(X, **MAIL), hybrid).state == "actions"
+    assert certificates(tmp_path, mail, hybrid).state == "actions"
     # Transport would have none.
-    alone = plan(tmp_path, "certificate", AUTH, HYBRID_CONFIGURATION, SEND, certificate(X, **MAIL), certificate(A, "CN=auth"))
+    alone = plan(tmp_path, "certificate", AUTH, HYBRID_CONFIGURATION, SEND, mail, certificate(A, "CN=auth"))
     assert alone.state == "nothing" and "no other" in alone.reasons["CN=mail.contoso.com"], alone
 
 
