@@ -46,7 +46,9 @@ class Place:
     def plan(self, *arguments):
         done = self.run("cleanup", "--dry-run", "--format", "json", *arguments)
         assert done.returncode in (0, 1, 2), done.stderr
-        return json.loads(done.stdout)
+        plan = json.loads(done.stdout)
+        schema("plan").validate(plan)
+        return plan
 
     def journal(self):
         return json.loads(self.run("journal", "export").stdout)["records"]
