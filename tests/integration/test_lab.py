@@ -279,7 +279,7 @@ def test_a_certificate_with_its_key_is_exported(lab, person):
 
 
 def test_the_hybrid_agent_is_removed(lab, person):
-    module = "Import-Module 'C:\\Program Files\\Microsoft Hybrid Service\\HybridManagement.psm1'\n"
+    module = 'Import-Module "$env:ProgramFiles\\Microsoft Hybrid Service\\HybridManagement.psm1"\n'
     assert "not loaded" in refused(person.run, f"Remove-HybridApplication -appId {AGENT} -Credential (Get-Credential)")
     person.run(module + f"Remove-HybridApplication -appId {AGENT} -Credential (Get-Credential)")
     assert [(row["kind"], row["name"], row["how"]) for row in written.of(lab)] == [("applications", AGENT, "deleted"), ("servicePrincipals", AGENT, "deleted")]

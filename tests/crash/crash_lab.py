@@ -1,0 +1,335 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The cleanup of a small simulated organisation (fixtures/orgs/tailspin), killed and disturbed, then resumed until it is done.
+
+    crash_lab.py PROGRAM [--seed N] [--kills N] [--requests N | --every-request] [--all] [--seconds N] [--only failpoints|kills|faults]
+
+PROGRAM is built with the meson option `failpoints`. After each run the same is judged, by what the simulators and not the
+program say: no object was deleted twice and nothing else happened twice; the journal held the object's before-image before it was
+touched; the end is that of the run that nobody disturbed; the journal's chain is whole after every stop.
+
+  failpoints   killed each time that each named place is passed
+  kills        killed at random times (300; --all: 2,000)
+  faults       every kind of the cloud simulator's faults, at three requests of each service (--every-request: at all of them),
+               and the answer of each write lost; the exit code is one that is documented for it
+
+--seconds: stops beginning new runs after so long, having taken them in a seeded order. The last line has the figures.
+"""
+import argparse
+import collections
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, TOP)
+
+import yaml  # noqa: E402
+
+from fixtures.lab import certificates, process, snapshot, written  # noqa: E402
+from fixtures.lab.lab import Lab, state_facts  # noqa: E402
+from fixtures.lab.person import Person  # noqa: E402
+
+process.BOUND = True
+
+KILLS, ALL_KILLS, REQUESTS = 300, 2000, 3
+RUN_SECONDS = 120
+RESUMES = 25           # a run that is not done after so many is not getting anywhere
+DONE, WORK_LEFT = 0, 3
+# What a cloud that misbehaves may lead to (design section 4.2): all done, undetermined, work left, input data wrong, a service
+# unavailable, permission. Never blocked, an internal error or a wrong configuration.
+FAULT_CODES = {0, 2, 3, 65, 69, 77}
+QUICK = {"throttle": {"seconds": 0.1}, "unavailable": {"seconds": 0.1}, "slow": {"seconds": 0.2}, "delay": {"seconds": 0.2},
+         "stall": {"seconds": 1}, "batch_throttle": {"seconds": 0.1}, "reset_after": {"after": True}}
+# Times and what is counted from the start are another's of each run.
+MOMENTS = {"whenChanged", "WhenChanged", "WhenChangedUTC", "deletedDateTime", "onPremisesLastSyncDateTime", "OnPremisesLastSyncDateTime"}
+
+
+class Wrong(Exception):
+    """What a run is judged by does not hold."""
+
+
+def expect(held, what):
+    if not held:
+        raise Wrong(what)
+
+
+class Bench:
+    """One running organisation, put back before each run."""
+
+    def __init__(self, program, scratch):
+        self.program, self.scratch = program, scratch
+        self.lab = Lab("tailspin", os.path.join(scratch, "tailspin"))
+        self.lab.up(exchange="basic")
+        self.configuration = self.lab.path("crash.yaml")
+        with open(self.lab.path("tailspin.yaml"), encoding="utf-8") as text:
+            settings = yaml.safe_load(text)
+        settings.update(pauses={"observe": "1s"}, replication={"directory": "1s", "cloud": "1s"})
+        certificates.write_private(self.configuration, yaml.safe_dump(settings, sort_keys=False))
+        self.template = os.path.join(scratch, "template.case")
+        self.case = os.path.join(scratch, "run.case")
+        self.call("audit", case=self.template)
+        list(state_facts(self.program, self.configuration, self.lab.attestations(), self.template))
+        self.clean = snapshot.take(self.lab)
+        self.reference = None
+
+    def close(self):
+        self.lab.down()
+
+    # ---- running
+    def start(self, *words, case=None, environment=None):
+        command = [self.program, "-c", self.configuration, "-C", case or self.case, "-q", "--no-progress", *words]
+        self.output = tempfile.TemporaryFile()
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT,
+                                env=dict(os.environ, **(environment or {})))
+
+    def wait(self, child):
+        try:
+            return child.wait(RUN_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            child.kill()
+            child.wait()
+            raise Wrong(f"does not end within {RUN_SECONDS} seconds") from error
+
+    def call(self, *words, case=None, environment=None):
+        return self.wait(self.start(*words, case=case, environment=environment))
+
+    def said(self):
+        self.output.seek(0)
+        return self.output.read()[-1500:].decode("utf-8", "replace")
+
+    def reset(self):
+        shutil.rmtree(self.case, ignore_errors=True)
+        shutil.copytree(self.template, self.case)
+        snapshot.restore(self.lab, self.clean)
+
+    def chain_is_whole(self):
+        if os.path.exists(os.path.join(self.case, "journal.db")):
+            code = self.call("journal", "verify")
+            expect(code == 0, f"journal verify ends with {code}: {self.said()}")
+
+    def finish(self, code):
+        """Resumes until all is done, the person doing what waits for a person. -> how often."""
+        person = Person(self.lab, self.case)
+        for times in range(RESUMES):
+            self.chain_is_whole()
+            if code == DONE:
+                return times
+            if code == WORK_LEFT:
+                person.serve(self.program, self.configuration, True)
+                self.wait_for_pause()
+            # Killed before there was a plan, there is nothing to resume.
+            begun = os.path.exists(os.path.join(self.case, "journal.db")) and self.planned()
+            code = self.call(*(("resume", "--yes=irreversible") if begun else ("cleanup", "--yes=irreversible")))
+            expect(code in (DONE, WORK_LEFT), f"{'resume' if begun else 'cleanup'} ends with {code}: {self.said()}")
+        raise Wrong(f"not done after {RESUMES} times: exit {code}: {self.said()}")
+
+    def wait_for_pause(self):
+        until = [row["until"] for row in self.status().get("waiting", []) if row.get("until")]
+        if until:
+            time.sleep(1)
+
+    def status(self):
+        code = self.call("status", "--format", "json")
+        self.output.seek(0)
+        try:
+            return json.load(self.output)
+        except ValueError as error:
+            raise Wrong(f"status ends with {code} and says no JSON: {self.said()}") from error
+
+    def planned(self):
+        with sqlite3.connect(f"file:{self.case}/journal.db?mode=ro", uri=True) as journal:
+            return journal.execute("SELECT count(*) FROM record WHERE type = 'planned'").fetchone()[0] > 0
+
+    # ---- judging
+    def records(self):
+        with sqlite3.connect(f"file:{self.case}/journal.db?mode=ro", uri=True) as journal:
+            return journal.execute("SELECT at, type, action, image FROM record ORDER BY seq").fetchall()
+
+    def judge(self):
+        rows = written.of(self.lab)
+        expect(not written.deleted_twice(rows), f"deleted twice: {written.deleted_twice(rows)}")
+        self.judge_images(rows)
+        self.judge_effects(rows)
+        held = snapshot.take(self.lab)
+        for row in snapshot.differences(self.reference["end"], held):
+            side, kind, name, how, changed = row
+            expect(how == "changed" and set(changed) <= MOMENTS, f"the end is another: {side} {kind} {name} {how} {changed}")
+
+    def judge_images(self, rows):
+        """Before an object was touched, the journal had it as it was."""
+        begun = [(at, bytes(image or b"")) for at, type_, _, image in self.records() if type_ == "begun"]
+        for row in rows:
+            # By its GUID; an application and its principal, of which one goes with the other, by their name.
+            keys = [key.lower().encode() for key in (row["object"], row["name"]) if key]
+            expect(row["how"] == "created" or any(at <= row["time"] and key in image.lower() for at, image in begun for key in keys),
+                   f"no before-image of {row['kind']} {row['name']} before it was {row['how']}")
+
+    def judge_effects(self, rows):
+        """Nothing happened more often than when nobody disturbed it."""
+        counted = effects(rows)
+        for key, times in counted.items():
+            expect(times <= self.reference["effects"][key], f"{times} times, not {self.reference['effects'][key]}: {key}")
+
+    # ---- the run that nobody disturbs
+    def undisturbed(self):
+        self.reset()
+        log = os.path.join(self.scratch, "passed.txt")
+        code = self.call("cleanup", "--yes=irreversible", environment={"UNHYBRID_FAILPOINT_LOG": log})
+        said, seconds = self.said(), 0
+        expect(code in (DONE, WORK_LEFT), f"cleanup ends with {code}: {said}")
+        requests = [row for row in snapshot.cloud(self.lab, "log") if row["service"] in ("token", "exchange", "graph")]
+        self.finish(code)
+        rows = written.of(self.lab)
+        self.reference = {"end": snapshot.take(self.lab), "effects": effects(rows), "requests": requests}
+        places = collections.Counter()
+        if os.path.exists(log):
+            with open(log, encoding="utf-8") as names:
+                places.update(name.strip() for name in names)
+        self.reference["places"] = places
+        self.judge()
+        began = time.monotonic()
+        self.reset()
+        self.call("cleanup", "--yes=irreversible")
+        seconds = time.monotonic() - began
+        self.reference["seconds"] = seconds
+        by = {row["side"] for row in rows} | {row["kind"] for row in rows if row["kind"] in ("servicePrincipals", "applications")}
+        expect({"on-premises", "cloud", "servicePrincipals", "applications"} <= by, f"not every executor has something to do: {sorted(by)}")
+        expect(places, "no failpoint was passed: the program is not built with -Dfailpoints=true")
+
+    # ---- disturbed ones
+    def killed_at(self, place, nth):
+        self.reset()
+        code = self.call("cleanup", "--yes=irreversible", environment={"UNHYBRID_FAILPOINT": f"{place}:{nth}"})
+        expect(code == -signal.SIGKILL, f"was not killed at {place}:{nth}, but ended with {code}: {self.said()}")
+        self.finish(code)
+        self.judge()
+
+    def killed_after(self, seconds):
+        """Killed at a time, and so is what goes on with it, some more times."""
+        self.reset()
+        words, code = ("cleanup", "--yes=irreversible"), None
+        for wait in seconds:
+            child = self.start(*words)
+            try:
+                code = child.wait(wait)
+                break
+            except subprocess.TimeoutExpired:
+                child.kill()
+                code = child.wait()
+            self.chain_is_whole()
+            words = ("resume" if os.path.exists(os.path.join(self.case, "journal.db")) and self.planned() else "cleanup", "--yes=irreversible")
+        self.finish(code)
+        self.judge()
+
+    def faulty(self, kind, match):
+        self.reset()
+        args = QUICK.get(kind, {})
+        snapshot.cloud(self.lab, "faults", [{"match": match, "fault": kind.replace("reset_after", "reset"), "args": args, "times": 1}])
+        code = self.call("cleanup", "--yes=irreversible")
+        expect(code in FAULT_CODES, f"ends with {code}: {self.said()}")
+        snapshot.cloud(self.lab, "faults", method="DELETE")
+        # An observation that a fault spoiled is made again: that is what the remedy says.
+        self.finish(code)
+        self.judge()
+
+
+def effects(rows):
+    return collections.Counter((row["side"], row["kind"], row["object"], row["how"], tuple(name for name in row["values"] if name not in MOMENTS))
+                               for row in rows)
+
+
+# ---- which runs
+
+def fault_runs(bench, requests, dice):
+    """(name, run): each kind at so many requests of each service, the first write among them; 0: at every one."""
+    kinds = snapshot.cloud(bench.lab, "kinds")
+    numbers = collections.Counter(row["service"] for row in bench.reference["requests"])
+    writes = collections.Counter(row["service"] for row in bench.reference["requests"] if row["writes"])
+    for service, total in sorted(numbers.items()):
+        for kind in sorted([name for name, about in kinds.items() if service in about["services"]] + ["reset_after"]):
+            places = [({"service": service, "writes": True, "nth": 1 + n}, f"write {1 + n}") for n in range(writes[service])]
+            others = [({"service": service, "nth": 1 + n}, f"request {1 + n}") for n in range(total)]
+            if requests:
+                places = dice.sample(places, min(1, len(places)))
+                places += dice.sample(others, min(requests - len(places), len(others)))
+            else:
+                places += others
+            for match, where in places:
+                yield f"fault {kind} at {service} {where}", lambda kind=kind, match=match: bench.faulty(kind, match)
+
+
+def runs(bench, arguments, dice):
+    out = []
+    if arguments.only in (None, "failpoints"):
+        for place, times in sorted(bench.reference["places"].items()):
+            out += [(f"killed at {place}:{n}", lambda place=place, n=n: bench.killed_at(place, n)) for n in range(1, times + 1)]
+    if arguments.only in (None, "kills"):
+        for number in range(arguments.kills or (ALL_KILLS if arguments.all else KILLS)):
+            times = [dice.uniform(0, bench.reference["seconds"]) for _ in range(dice.choice((1, 1, 1, 2, 3)))]
+            out.append((f"killed after {', '.join(f'{one:.3f}' for one in times)} s (number {number})", lambda times=times: bench.killed_after(times)))
+    if arguments.only in (None, "faults"):
+        out += fault_runs(bench, 0 if arguments.every_request or arguments.all else arguments.requests, dice)
+    return out
+
+
+def carry_out(bench, chosen, until, keep):
+    done, failed = 0, []
+    for name, run in chosen:
+        if until and time.monotonic() > until:
+            break
+        try:
+            run()
+        except Exception as error:  # one run that goes wrong is reported, and the next one begins
+            failed.append(name)
+            kept = os.path.join(keep, f"failed-{len(failed)}.case")
+            shutil.rmtree(kept, ignore_errors=True)
+            if os.path.exists(bench.case):
+                shutil.copytree(bench.case, kept)
+            print(f"FAILED {name}: {type(error).__name__}: {error}\n  the case: {kept}", flush=True)
+        done += 1
+        if done % 50 == 0:
+            print(f"{done} of {len(chosen)} runs", flush=True)
+    return done, failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kills", type=int, help=f"random kills (default {KILLS})")
+    parser.add_argument("--requests", type=int, default=REQUESTS, help="of each service, for each kind of fault")
+    parser.add_argument("--every-request", action="store_true")
+    parser.add_argument("--all", action="store_true", help=f"{ALL_KILLS} kills, faults at every request")
+    parser.add_argument("--seconds", type=float, help="begin no new run after so long; runs are taken in a seeded order")
+    parser.add_argument("--only", choices=("failpoints", "kills", "faults"))
+    parser.add_argument("--match", help="only runs whose name holds this")
+    parser.add_argument("--keep", default=tempfile.gettempdir(), help="where the cases of failed runs go")
+    arguments = parser.parse_args()
+    began, dice = time.monotonic(), random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = Bench(os.path.abspath(arguments.program), scratch)
+        try:
+            bench.undisturbed()
+            chosen = [run for run in runs(bench, arguments, dice) if not arguments.match or arguments.match in run[0]]
+            if arguments.seconds:
+                dice.shuffle(chosen)
+            places = sum(bench.reference["places"].values())
+            print(f"undisturbed: {bench.reference['seconds']:.2f} s, {places} failpoints passed of {len(bench.reference['places'])} names, "
+                  f"{len(bench.reference['requests'])} requests to the cloud; {len(chosen)} runs, seed {arguments.seed}", flush=True)
+            done, failed = carry_out(bench, chosen, began + arguments.seconds if arguments.seconds else None, arguments.keep)
+        finally:
+            bench.close()
+    print(f"{done} of {len(chosen)} runs, {len(failed)} failed, seed {arguments.seed}, {time.monotonic() - began:.0f} s")
+    return 1 if failed or not done else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
