@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cleanup of a small simulated organisation (fixtures/orgs/tailspin), killed and disturbed, then resumed until it is done.
 
-    crash_lab.py PROGRAM [--seed N] [--kills N] [--requests N | --every-request] [--all] [--seconds N] [--only failpoints|kills|faults]
+    crash_lab.py PROGRAM [--seed N] [--kills N] [--requests N | --every-request] [--all] [--seconds N] [--jobs N]
+                         [--only failpoints|kills|faults] [--match TEXT]
 
 PROGRAM is built with the meson option `failpoints`. After each run the same is judged, by what the simulators and not the
 program say: no object was deleted twice and nothing else happened twice; the journal held the object's before-image before it was
@@ -13,13 +14,14 @@ touched; the end is that of the run that nobody disturbed; the journal's chain i
   faults       every kind of the cloud simulator's faults, at three requests of each service (--every-request: at all of them),
                and the answer of each write lost; the exit code is one that is documented for it
 
---seconds: stops beginning new runs after so long, having taken them in a seeded order. The last line has the figures.
+Every job has a lab of its own and takes its share of the runs. --seconds: stops beginning new runs after so long, having taken them in a seeded order. The last line has the figures.
 """
 import argparse
 import collections
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -41,6 +43,7 @@ process.BOUND = True
 
 KILLS, ALL_KILLS, REQUESTS = 300, 2000, 3
 RUN_SECONDS = 120
+SUM = re.compile(r"^(\d+) of (\d+) runs, (\d+) failed.*$", re.M)
 RESUMES = 25           # a run that is not done after so many is not getting anywhere
 DONE, WORK_LEFT = 0, 3
 # What a cloud that misbehaves may lead to (design section 4.2): all done, undetermined, work left, input data wrong, a service
@@ -289,15 +292,32 @@ def carry_out(bench, chosen, until, keep):
             run()
         except Exception as error:  # one run that goes wrong is reported, and the next one begins
             failed.append(name)
-            kept = os.path.join(keep, f"failed-{len(failed)}.case")
+            kept = f"{keep}-{len(failed)}.case"
             shutil.rmtree(kept, ignore_errors=True)
             if os.path.exists(bench.case):
                 shutil.copytree(bench.case, kept)
             print(f"FAILED {name}: {type(error).__name__}: {error}\n  the case: {kept}", flush=True)
         done += 1
         if done % 50 == 0:
-            print(f"{done} of {len(chosen)} runs", flush=True)
+            print(f"{done} runs done", file=sys.stderr, flush=True)
     return done, failed
+
+
+def share_out(arguments):
+    """Runs so many of these programs as there are jobs, each on its share, and adds up what they say."""
+    children = [subprocess.Popen([sys.executable, __file__, *sys.argv[1:], "--jobs", "1", "--share", f"{n}/{arguments.jobs}"],
+                                 stdout=subprocess.PIPE, text=True) for n in range(arguments.jobs)]
+    done = failed = 0
+    began, good = time.monotonic(), True
+    for child in children:
+        said = child.communicate()[0]
+        found = SUM.search(said)
+        print(SUM.sub("", said).strip())
+        good = good and child.returncode == 0 and found is not None
+        done, failed = done + int(found.group(1)) if found else done, failed + int(found.group(3)) if found else failed
+        total = int(found.group(2)) if found else 0
+    print(f"{done} of {total} runs, {failed} failed, seed {arguments.seed}, {time.monotonic() - began:.0f} s")
+    return 0 if good else 1
 
 
 def main():
@@ -310,9 +330,14 @@ def main():
     parser.add_argument("--all", action="store_true", help=f"{ALL_KILLS} kills, faults at every request")
     parser.add_argument("--seconds", type=float, help="begin no new run after so long; runs are taken in a seeded order")
     parser.add_argument("--only", choices=("failpoints", "kills", "faults"))
+    parser.add_argument("--jobs", type=int, default=1, help="labs at the same time")
+    parser.add_argument("--share", default="0/1", help=argparse.SUPPRESS)
     parser.add_argument("--match", help="only runs whose name holds this")
     parser.add_argument("--keep", default=tempfile.gettempdir(), help="where the cases of failed runs go")
     arguments = parser.parse_args()
+    if arguments.jobs > 1:
+        return share_out(arguments)
+    share, of = map(int, arguments.share.split("/"))
     began, dice = time.monotonic(), random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(os.path.abspath(arguments.program), scratch)
@@ -324,7 +349,8 @@ def main():
             places = sum(bench.reference["places"].values())
             print(f"undisturbed: {bench.reference['seconds']:.2f} s, {places} failpoints passed of {len(bench.reference['places'])} names, "
                   f"{len(bench.reference['requests'])} requests to the cloud; {len(chosen)} runs, seed {arguments.seed}", flush=True)
-            done, failed = carry_out(bench, chosen, began + arguments.seconds if arguments.seconds else None, arguments.keep)
+            done, failed = carry_out(bench, chosen[share::of], began + arguments.seconds if arguments.seconds else None,
+                                     os.path.join(arguments.keep, f"failed-{share}"))
         finally:
             bench.close()
     print(f"{done} of {len(chosen)} runs, {len(failed)} failed, seed {arguments.seed}, {time.monotonic() - began:.0f} s")

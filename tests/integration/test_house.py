@@ -132,6 +132,12 @@ def seconds_to_start(program):
     return usage.ru_utime + usage.ru_stime
 
 
+def test_no_environment_ends_a_release(unhybrid):
+    """Failpoints are in builds that ask for them, and a release cannot ask."""
+    with open(unhybrid.path, "rb") as program:
+        assert b"UNHYBRID_FAILPOINT" not in program.read()
+
+
 def test_starts_at_once(unhybrid):
     """Nearly all of a start is the loading of libcurl and what that needs (45 libraries): curl pays that too. What comes
     on top is ours. The best of many, in turn: other programs may be busy."""
