@@ -4,7 +4,7 @@
 
 Plain (gcc, warnings are errors): unit tests, fuzz corpora, the integration tests. Address and undefined-behaviour
 sanitizers: unit tests, corpora, one organisation, exports and an interrupt end to end; thread sanitizer likewise.
-Release builds with gcc and clang: no warning either, and the program is hardened and starts fast.
+A build with failpoints: a seeded share of ./dev crash --lab. Release builds with gcc and clang: no warning either, and the program is hardened and starts fast.
 The last line is `N passed, N failed` (and `, N skipped`); the exit code is 0 when none failed.
 """
 import argparse
@@ -34,6 +34,8 @@ STAGES = {
              "environment": {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99"}},
     "tsan": {"directory": "build-tsan", "options": ["-Db_sanitize=thread", "-Db_lundef=false"], "integration": END_TO_END,
              "environment": {"TSAN_OPTIONS": "halt_on_error=1:exitcode=99:second_deadlock_stack=1"}},
+    "failpoints": {"directory": "build-failpoints", "options": ["-Dfailpoints=true", "-Dtests=false", "-Dwerror=true"],
+                   "integration": ["../crash/test_crash_lab.py"]},
     "release": {"directory": "build-release-gcc", "options": RELEASE, "integration": HARDENING},
     "release-clang": {"directory": "build-release-clang", "options": RELEASE, "integration": HARDENING, "compiler": "clang"},
 }
