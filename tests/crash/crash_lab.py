@@ -185,24 +185,20 @@ class Bench:
     def undisturbed(self):
         self.reset()
         log = os.path.join(self.scratch, "passed.txt")
+        began = time.monotonic()
         code = self.call("cleanup", "--yes=irreversible", environment={"UNHYBRID_FAILPOINT_LOG": log})
-        said, seconds = self.said(), 0
-        expect(code in (DONE, WORK_LEFT), f"cleanup ends with {code}: {said}")
+        seconds = time.monotonic() - began
+        expect(code in (DONE, WORK_LEFT), f"cleanup ends with {code}: {self.said()}")
         requests = [row for row in snapshot.cloud(self.lab, "log") if row["service"] in ("token", "exchange", "graph")]
         self.finish(code)
         rows = written.of(self.lab)
-        self.reference = {"end": snapshot.take(self.lab), "effects": effects(rows), "requests": requests}
+        self.reference = {"end": snapshot.take(self.lab), "effects": effects(rows), "requests": requests, "seconds": seconds}
         places = collections.Counter()
         if os.path.exists(log):
             with open(log, encoding="utf-8") as names:
                 places.update(name.strip() for name in names)
         self.reference["places"] = places
         self.judge()
-        began = time.monotonic()
-        self.reset()
-        self.call("cleanup", "--yes=irreversible")
-        seconds = time.monotonic() - began
-        self.reference["seconds"] = seconds
         by = {row["side"] for row in rows} | {row["kind"] for row in rows if row["kind"] in ("servicePrincipals", "applications")}
         expect({"on-premises", "cloud", "servicePrincipals", "applications"} <= by, f"not every executor has something to do: {sorted(by)}")
         expect(places, "no failpoint was passed: the program is not built with -Dfailpoints=true")
@@ -349,7 +345,7 @@ def main():
             places = sum(bench.reference["places"].values())
             print(f"undisturbed: {bench.reference['seconds']:.2f} s, {places} failpoints passed of {len(bench.reference['places'])} names, "
                   f"{len(bench.reference['requests'])} requests to the cloud; {len(chosen)} runs, seed {arguments.seed}", flush=True)
-            done, failed = carry_out(bench, chosen[share::of], began + arguments.seconds if arguments.seconds else None,
+            done, failed = carry_out(bench, chosen[share::of], time.monotonic() + arguments.seconds if arguments.seconds else None,
                                      os.path.join(arguments.keep, f"failed-{share}"))
         finally:
             bench.close()

@@ -5,7 +5,7 @@ import re
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SECONDS, SEED, FEWEST = 45, 20261126, 5
+SECONDS, SEED, FEWEST = 40, 20261126, 3
 
 
 def test_share(tmp_path):
