@@ -91,12 +91,12 @@
 
 /* One object of Active Directory, whole: what Exchange's setup may remove or change. Only where a snapshot was asked
  * for. */
-#define UH_TABLE_directory_entry(X)                                                                         \
-  X(area, TEXT, KEY)    /* configuration, security-groups, system-objects, connection-points, recipients */ \
-  X(context, TEXT, KEY) /* naming context that it was read from */                                          \
-  X(guid, BLOB, KEY)    /* objectGUID, AD's byte order */                                                   \
-  X(dn, TEXT, KEY)                                                                                          \
-  X(class, TEXT, KEY) /* most specific objectClass */                                                       \
+#define UH_TABLE_directory_entry(X)                                                                                   \
+  X(area, TEXT, KEY)    /* configuration, connection-points, security-groups, system-objects, accounts, recipients */ \
+  X(context, TEXT, KEY) /* naming context that it was read from */                                                    \
+  X(guid, BLOB, KEY)    /* objectGUID, AD's byte order */                                                             \
+  X(dn, TEXT, KEY)                                                                                                    \
+  X(class, TEXT, KEY) /* most specific objectClass */                                                                 \
   X(json, TEXT, KEY)  /* attributes by name; of recipients a mark of each, not the values */
 
 /* One DNS question to one server and what came back. */

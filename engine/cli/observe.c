@@ -51,11 +51,12 @@ static void tell_sign_in(void *user, const char *message, const char *uri, const
 
 int uh_cli_observe(struct uh_cli *cli, const struct uh_config *config, const struct uh_case *held, char **ret_facts,
                    struct uh_observation_summary *ret_summary, struct uh_err *err) {
-  return uh_cli_observe_with(cli, config, held, false, ret_facts, ret_summary, err);
+  return uh_cli_observe_with(cli, config, held, UH_SNAPSHOT_NONE, ret_facts, ret_summary, err);
 }
 
-int uh_cli_observe_with(struct uh_cli *cli, const struct uh_config *config, const struct uh_case *held, bool snapshot,
-                        char **ret_facts, struct uh_observation_summary *ret_summary, struct uh_err *err) {
+int uh_cli_observe_with(struct uh_cli *cli, const struct uh_config *config, const struct uh_case *held,
+                        enum uh_snapshot snapshot, char **ret_facts, struct uh_observation_summary *ret_summary,
+                        struct uh_err *err) {
   UH_CLEANUP(uh_progress_freep) struct uh_progress *progress = uh_progress_new(cli);
   UH_CLEANUP(uh_freep) char *facts = NULL;
   struct uh_observation_options how = {

@@ -9,9 +9,10 @@
 /* Shows how far it is. Ctrl-C ends it (summary.interrupted). Free the path. */
 int uh_cli_observe(struct uh_cli *cli, const struct uh_config *config, const struct uh_case *held, char **ret_facts,
                    struct uh_observation_summary *ret_summary, struct uh_err *err);
-/* snapshot: what Exchange's setup may remove or change is read too (the set on-premises:DirectoryEntry). */
-int uh_cli_observe_with(struct uh_cli *cli, const struct uh_config *config, const struct uh_case *held, bool snapshot,
-                        char **ret_facts, struct uh_observation_summary *ret_summary, struct uh_err *err);
+/* snapshot: what Exchange's setup may remove or change is read too (sets DirectoryEntry, RecipientMark). */
+int uh_cli_observe_with(struct uh_cli *cli, const struct uh_config *config, const struct uh_case *held,
+                        enum uh_snapshot snapshot, char **ret_facts, struct uh_observation_summary *ret_summary,
+                        struct uh_err *err);
 /* Shows what a service asks of a person who signs in by device code: its own words where they say all that is needed.
  * They are shown, never believed. */
 void uh_cli_sign_in(const struct uh_cli *cli, struct uh_progress *UH_NULLABLE progress, const char *message,

@@ -224,7 +224,12 @@ static int left_alone(const struct uh_directory_change *c, struct uh_err *err, c
 
 static int look_right_before(struct uh_directory_executor *x, const struct uh_directory_change *c, struct seen *ret,
                              struct uh_change_result *result, struct uh_err *err) {
-  if (look(x, c, c->action == UH_DIRECTORY_REANIMATE, ret, err) < 0) return -1;
+  bool deleted = c->action == UH_DIRECTORY_REANIMATE;
+  *ret = (struct seen){0};
+  if (deleted && !x->active_directory)
+    ret->n = 0; /* keeps no deleted objects */
+  else if (look(x, c, deleted, ret, err) < 0)
+    return -1;
   if (ret->n == 0) {
     result->not_found = true;
     (void)uh_fail(err, UH_ERR_DATA, "the object is not there");

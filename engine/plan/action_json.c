@@ -4,6 +4,7 @@
 
 static const char *const value_types[] = {"null", "text", "bool", "number", "guid", "texts"};
 static const char *const expectations[] = {"end", "absent", "value", "lacks", "file"};
+static const char *const edit_types[] = {"take", "give", "replace"};
 static const char *const graph_kinds[] = {"application", "service-principal"};
 static const char *const key_reasons[] = {"ours", "expired", "named"};
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -119,6 +120,40 @@ static json_t *encode_graph(const struct uh_graph_change *g) {
   return finish(o, good);
 }
 
+static json_t *encode_guids(const uint8_t (*guids)[UH_GUID_SIZE], size_t n) {
+  json_t *list = json_array();
+  char text[UH_GUID_TEXT];
+  bool good = list != NULL;
+  for (size_t i = 0; good && i < n; i++)
+    good = json_array_append_new(list, json_string(uh_guid_text(guids[i], text))) == 0;
+  return finish(list, good);
+}
+
+/* A plan edits with texts alone; bytes come from a before-image, which an undo reads. */
+static json_t *encode_edits(const struct uh_directory_change *d) {
+  json_t *list = json_array();
+  bool good = list != NULL;
+  for (size_t i = 0; good && i < d->n_edits; i++) {
+    const struct uh_directory_edit *e = &d->edits[i];
+    json_t *one = json_object(), *values = json_array();
+    for (size_t k = 0; values && k < e->n; k++)
+      if (json_array_append_new(values, json_stringn(e->values[k].data, e->values[k].size)) < 0) good = false;
+    good = good && json_array_append(list, one) == 0 && put_text(one, "type", edit_types[e->type]) &&
+           put_text(one, "attribute", e->attribute) && put(one, "values", json_incref(values));
+    json_decref(values);
+    json_decref(one);
+  }
+  return finish(list, good);
+}
+
+static json_t *encode_directory(const struct uh_directory_change *d) {
+  json_t *o = json_object();
+  bool good = put_text(o, "action", uh_directory_action_name(d->action)) && put_guid(o, "guid", d->guid) &&
+              put_text(o, "dn", d->dn) && put_text(o, "class", d->object_class) &&
+              put(o, "below", encode_guids(d->tree, d->n_tree)) && put(o, "edits", encode_edits(d));
+  return finish(o, good);
+}
+
 static json_t *encode_expect(const struct uh_expect *v) {
   json_t *list = json_array();
   bool good = list != NULL;
@@ -145,6 +180,7 @@ json_t *uh_action_encode(const struct uh_action *a) {
               put_optional(o, "approval", a->approval) && put_optional(o, "after", a->after);
   if (good && a->changes) good = put(o, "changes", encode_changes(a->changes));
   if (good && a->graph) good = put(o, "graph", encode_graph(a->graph));
+  if (good && a->directory) good = put(o, "directory", encode_directory(a->directory));
   return finish(o, good);
 }
 
@@ -333,6 +369,56 @@ static int decode_graph(struct uh_arena *arena, const json_t *object, const stru
   return 0;
 }
 
+static int decode_below(struct uh_arena *arena, const json_t *o, struct uh_directory_change *d, struct uh_err *err) {
+  const json_t *list;
+  if (list_of(o, "below", UH_DIRECTORY_TREE_MAX, false, &list, &d->n_tree, err) < 0) return -1;
+  uint8_t(*v)[UH_GUID_SIZE] = uh_arena_get(arena, d->n_tree, sizeof *v);
+  if (!v) return uh_fail_nomem(err);
+  for (size_t i = 0; i < d->n_tree; i++) {
+    const char *text = json_string_value(json_array_get(list, i));
+    if (!text || !uh_guid_parse(text, v[i])) return wrong("below", err);
+  }
+  d->tree = (const uint8_t(*)[UH_GUID_SIZE])v;
+  return 0;
+}
+
+static int decode_edit(struct uh_arena *arena, const json_t *o, struct uh_directory_edit *e, struct uh_err *err) {
+  const char *const *texts;
+  int type = 0;
+  if (word(o, "type", edit_types, COUNT(edit_types), &type, err) < 0 || TEXT("attribute", e->attribute) ||
+      texts_of(arena, o, "values", &texts, &e->n, err) < 0)
+    return -1;
+  struct uh_bytes *v = uh_arena_get(arena, e->n, sizeof *v);
+  if (!v) return uh_fail_nomem(err);
+  for (size_t i = 0; i < e->n; i++) v[i] = (struct uh_bytes){texts[i], strlen(texts[i])};
+  e->type = (enum uh_directory_edit_type)type;
+  e->values = v;
+  return 0;
+}
+
+static int decode_directory(struct uh_arena *arena, const json_t *object, const struct uh_directory_change **ret,
+                            struct uh_err *err) {
+  const json_t *o = json_object_get(object, "directory"), *list;
+  const char *action = "";
+  if (!o) return 0;
+  struct uh_directory_change *d = uh_arena_get(arena, 1, sizeof *d);
+  if (!d) return uh_fail_nomem(err);
+  if (TEXT("action", action) || TEXT("dn", d->dn) || TEXT("class", d->object_class) ||
+      guid_of(arena, o, "guid", false, &d->guid, err) < 0 || decode_below(arena, o, d, err) < 0 ||
+      list_of(o, "edits", UH_DIRECTORY_EDITS_MAX, false, &list, &d->n_edits, err) < 0)
+    return -1;
+  struct uh_directory_edit *edits = uh_arena_get(arena, d->n_edits, sizeof *edits);
+  if (!edits) return uh_fail_nomem(err);
+  for (size_t i = 0; i < d->n_edits; i++)
+    if (decode_edit(arena, json_array_get(list, i), &edits[i], err) < 0) return -1;
+  int which = UH_WORD_OF(uh_directory_action_name, enum uh_directory_action, UH_DIRECTORY_MODIFY + 1, action);
+  if (which < 0) return wrong("action", err);
+  d->action = (enum uh_directory_action)which;
+  d->edits = edits;
+  *ret = d;
+  return 0;
+}
+
 static int decode_expect(struct uh_arena *arena, const json_t *object, const struct uh_expect **ret,
                          struct uh_err *err) {
   enum { EXPECT_MAX = 256 };
@@ -364,7 +450,8 @@ int uh_action_decode(struct uh_arena *arena, const json_t *o, struct uh_action *
       TEXT("effect", a->effect) || OPTIONAL("part", a->part) || OPTIONAL("commands", a->commands) ||
       OPTIONAL("where", a->where) || OPTIONAL("undo", a->undo) || OPTIONAL("approval", a->approval) ||
       OPTIONAL("after", a->after) || decode_changes(arena, o, &a->changes, err) < 0 ||
-      decode_graph(arena, o, &a->graph, err) < 0 || decode_expect(arena, o, &a->expect, err) < 0)
+      decode_graph(arena, o, &a->graph, err) < 0 || decode_directory(arena, o, &a->directory, err) < 0 ||
+      decode_expect(arena, o, &a->expect, err) < 0)
     return -1;
   int v = UH_WORD_OF(uh_verb_name, enum uh_verb, UH_VERB_DO + 1, verb);
   int e = UH_WORD_OF(uh_executor_name, enum uh_executor, UH_BY_OPERATOR + 1, executor);

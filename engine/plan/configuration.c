@@ -101,6 +101,21 @@ static json_t *row_of(sqlite3_stmt *st) {
   return NULL;
 }
 
+/* Of the directory itself: what a snapshot kept. */
+static int add_entry(sqlite3 *db, const struct uh_subject *s, json_t *rows) {
+  sqlite3_stmt *st = NULL;
+  int rc = sqlite3_prepare_v2(db,
+                              "SELECT 'directory', 'on-premises', 'DirectoryEntry', dn, rdn(dn), guid_text(guid), json"
+                              " FROM main.directory_entry WHERE guid = guid_blob(?1) AND area <> 'recipients' LIMIT 1",
+                              -1, &st, NULL);
+  if (rc != SQLITE_OK) return rc;
+  sqlite3_bind_text(st, 1, s->guid ? s->guid : "", -1, SQLITE_TRANSIENT);
+  rc = sqlite3_step(st);
+  if (rc == SQLITE_ROW) rc = json_array_append_new(rows, row_of(st)) == 0 ? SQLITE_DONE : SQLITE_NOMEM;
+  sqlite3_finalize(st);
+  return rc;
+}
+
 static int prepare(sqlite3 *db, sqlite3_stmt **st) {
   static const char sql[] =
       "SELECT o.source, o.side, o.kind, o.identity, o.name, lower(trim(o.guid, '{}')), o.json"
@@ -129,7 +144,7 @@ int uh_configuration_image(sqlite3 *db, sqlite3_stmt **st, const struct uh_subje
                            struct uh_err *err) {
   json_t *rows = json_array();
   int rc = rows ? prepare(db, st) : SQLITE_NOMEM;
-  if (rc == SQLITE_OK) rc = add_rows(*st, s, rows);
+  if (rc == SQLITE_OK) rc = strcmp(s->kind, UH_DIRECTORY_ENTRY) == 0 ? add_entry(db, s, rows) : add_rows(*st, s, rows);
   *ret_image = NULL;
   if (rc == SQLITE_DONE && json_array_size(rows)) {
     *ret_image = json_pack("{s:O}", "rows", rows);

@@ -139,14 +139,18 @@ static bool is_owner(const json_t *object, enum uh_owner owner) {
 }
 
 static const char *wrong_form(const struct uh_action *a) {
-  int ways = (a->changes != NULL) + (a->graph != NULL) + (a->commands != NULL);
+  int ways = (a->changes != NULL) + (a->graph != NULL) + (a->directory != NULL) + (a->commands != NULL);
   if (!a->expect || a->expect->what == UH_EXPECT_END) return "an action has to say what is true afterwards";
   if (!a->why || !a->effect) return "an action has to say why, and what stops working";
-  if (ways != 1) return "an action has one of changes, graph and commands";
+  if (ways != 1) return "an action has one of changes, graph, directory and commands";
   if (a->changes && !a->changes->cmdlet) return "an action without a change";
   if (a->changes && a->executor != UH_BY_EXCHANGE_SERVER && a->executor != UH_BY_EXCHANGE_ONLINE)
     return "cmdlets are run by Exchange Server or by Exchange Online";
   if ((a->executor == UH_BY_GRAPH) != (a->graph != NULL)) return "Graph carries out changes of Graph, and nothing else";
+  if ((a->executor == UH_BY_DIRECTORY) != (a->directory != NULL))
+    return "Active Directory's own executor carries out changes of Active Directory, and nothing else";
+  if (a->directory && (a->directory->action > UH_DIRECTORY_MODIFY || strcmp(a->subject.kind, UH_DIRECTORY_ENTRY) != 0))
+    return "a step deletes or edits an entry of the directory, whose kind is " UH_DIRECTORY_ENTRY;
   if ((a->executor == UH_BY_OPERATOR) != (a->commands != NULL)) return "commands are a person's, and only a person's";
   if (a->reversible >= UH_REVERSIBLE_BY_OPERATOR && !a->undo)
     return "an action has to say how, or why not, it is undone";
@@ -191,6 +195,7 @@ static int complete_changes(const struct uh_action *a, json_t *encoded, struct u
       return uh_fail_nomem(err);
     if (check_change(a, &change, err) < 0) return -1;
   }
+  if (a->directory) return uh_directory_check(a->directory, err);
   return a->graph ? uh_graph_check(a->graph, err) : 0;
 }
 

@@ -72,6 +72,14 @@ static const json_t *row_of(const json_t *image, const char *source) {
   return NULL;
 }
 
+/* Bytes of the directory are told by their mark, with the bytes themselves where they were asked for. */
+static json_t *without_bytes(const json_t *value) {
+  json_t *copy = json_deep_copy(value), *one;
+  size_t i;
+  json_array_foreach(copy, i, one) if (json_is_object(one)) json_object_del(one, "base64");
+  return copy;
+}
+
 /* What was not obtained has no place here: when it is told the next time, that is a change. */
 static json_t *canonical_row(const json_t *row) {
   const char *kind = json_string_value(json_object_get(row, "kind"));
@@ -79,8 +87,10 @@ static json_t *canonical_row(const json_t *row) {
   const char *name;
   bool good = out != NULL;
   json_object_foreach(json_object_get(row, "json"), name, value) {
-    if (good && !is_volatile(kind, name) && !json_object_get(value, "@answer"))
-      good = json_object_set_new(out, name, uh_value_canonical(value)) == 0;
+    if (!good || is_volatile(kind, name) || json_object_get(value, "@answer")) continue;
+    json_t *told = without_bytes(value);
+    good = told && json_object_set_new(out, name, uh_value_canonical(told)) == 0;
+    json_decref(told);
   }
   if (!good) json_decref(out);
   return good ? out : NULL;

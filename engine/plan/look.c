@@ -39,7 +39,12 @@ struct wanted {
   const char *side, *kind;
   const char *UH_NULLABLE guid;
   const struct uh_argument *UH_NULLABLE match; /* ends with name NULL */
+  const char *UH_NULLABLE dn;                  /* of an entry of the directory: where it was */
 };
+
+static bool is_entry(const struct wanted *what) {
+  return strcmp(what->kind, UH_DIRECTORY_ENTRY) == 0;
+}
 
 static bool text_is(const json_t *value, const char *text) {
   return json_is_string(value) && strcasecmp(json_string_value(value), text) == 0;
@@ -114,6 +119,35 @@ static int prepare(sqlite3 *db, const char *sql, const struct wanted *what, cons
   return 0;
 }
 
+/* The entry's row, with all that stands below it. */
+static int read_entry(sqlite3 *db, const struct wanted *what, const char *source, struct seeing *s,
+                      struct uh_err *err) {
+  sqlite3_stmt *st = NULL;
+  json_t *below = json_array();
+  int rc = SQLITE_DONE, result = below ? 0 : uh_fail_nomem(err);
+  if (result == 0)
+    result = prepare(db,
+                     "SELECT '', dn, rdn(dn), guid_text(guid), json, area, class FROM t_directory_entry"
+                     " WHERE ?1 <> '' AND ?2 <> '' AND ?3 <> '' ORDER BY area = 'below', length(dn), fact",
+                     what, source, &st, err);
+  while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+    if (strcmp(column(st, 5), "below") != 0) {
+      result = add_row(s, what, source, st, err);
+      continue;
+    }
+    json_t *one = json_pack("{s:s, s:s, s:s, s:o?}", "dn", column(st, 1), "guid", column(st, 3), "class", column(st, 6),
+                            "json", json_loads(column(st, 4), JSON_ALLOW_NUL, NULL));
+    if (!one || json_array_append_new(below, one) < 0) result = uh_fail_nomem(err);
+  }
+  if (result == 0 && rc != SQLITE_DONE)
+    result = uh_fail(err, UH_ERR_INTERNAL, "cannot read the facts: %s", sqlite3_errmsg(db));
+  sqlite3_finalize(st);
+  if (result == 0 && s->found)
+    (void)json_object_set(json_array_get(s->rows, json_array_size(s->rows) - 1), "below", below);
+  json_decref(below);
+  return result;
+}
+
 static int read_rows(sqlite3 *db, const struct wanted *what, const char *source, struct seeing *s, struct uh_err *err) {
   sqlite3_stmt *st = NULL;
   int rc = SQLITE_DONE, result = 0;
@@ -185,12 +219,22 @@ static int ask(struct uh_world_state *w, const struct wanted *what, const char *
   if (!uh_str_text(&set)) return uh_fail_nomem(err);
   const char *const sets[] = {set.s, NULL}, *const sources[] = {source, NULL};
   struct uh_observation_options how = {.only_sets = sets, .only_sources = sources, .scratch = true};
+  uint8_t guid[UH_GUID_SIZE];
+  if (is_entry(what)) {
+    if (!what->dn || !what->guid || !uh_guid_parse(what->guid, guid))
+      return uh_fail(err, UH_ERR_INTERNAL, "an entry of the directory without its GUID or its name");
+    how.entry = guid;
+    how.entry_dn = what->dn;
+  }
   s->found = 0;
   s->why = UH_ERR_INIT;
   if (uh_world_scratch(w, &path, err) < 0 || uh_world_observe(w, &how, path, &summary, err) < 0) return -1;
   if (uh_facts_open(path, &db, err) < 0) return -1;
   learn_controller(w, db);
-  return read_rows(db, what, source, s, err) < 0 || read_set(db, what, source, s, err) < 0 ? -1 : 0;
+  return (is_entry(what) ? read_entry : read_rows)(db, what, source, s, err) < 0 ||
+                 read_set(db, what, source, s, err) < 0
+             ? -1
+             : 0;
 }
 
 /* ---- what that comes to ---- */
@@ -214,7 +258,7 @@ static void conclude(const struct wanted *what, struct seeing *s, struct uh_look
 static bool directory_showed(struct uh_world_state *w, const struct wanted *what) {
   sqlite3_stmt *st = NULL;
   bool shown = false;
-  if (!what->guid || !w->options.facts) return false;
+  if (!what->guid || !w->options.facts || is_entry(what)) return is_entry(what);
   if (!w->facts && uh_facts_open(w->options.facts, &w->facts, NULL) < 0) return false;
   if (sqlite3_prepare_v2(w->facts,
                          "SELECT 1 FROM t_object WHERE source = 'directory' AND side = ? AND kind = ? AND guid = ?"
@@ -325,7 +369,8 @@ int uh_world_look(void *user, const struct uh_planned *action, enum uh_look_path
   const struct wanted what = {.side = subject->side,
                               .kind = subject->kind,
                               .guid = subject->guid && *subject->guid ? subject->guid : NULL,
-                              .match = subject->match};
+                              .match = subject->match,
+                              .dn = action->action.directory ? action->action.directory->dn : NULL};
   UH_CLEANUP(jsonp) json_t *rows = json_array();
   UH_CLEANUP(jsonp) json_t *files = files_of(w, action->action.expect);
   struct seeing s = {.rows = rows, .why = UH_ERR_INIT};

@@ -71,6 +71,25 @@ static void add_graph(struct uh_str *out, const struct uh_graph_change *g) {
   add_comment(out, g->name);
 }
 
+/* As ldapmodify takes it, for a person to read: nothing of it is run from here. */
+static void add_directory(struct uh_str *out, const struct uh_directory_change *d) {
+  static const char *const verbs[] = {"delete", "add", "replace"};
+  char guid[UH_GUID_TEXT] = "";
+  if (d->guid) (void)uh_guid_text(d->guid, guid);
+  uh_str_addf(out, "# LDAP: %s ", uh_directory_action_name(d->action));
+  uh_terminal_text(out, d->dn, strlen(d->dn));
+  uh_str_addf(out, " (%s)", guid);
+  if (d->n_tree) uh_str_addf(out, " and %zu objects below it", d->n_tree);
+  for (size_t i = 0; i < d->n_edits; i++) {
+    uh_str_addf(out, "\n#   %s ", verbs[d->edits[i].type]);
+    uh_terminal_text(out, d->edits[i].attribute, strlen(d->edits[i].attribute));
+    for (size_t k = 0; k < d->edits[i].n; k++) {
+      uh_str_add(out, k ? ", " : ": ");
+      uh_terminal_text(out, d->edits[i].values[k].data, d->edits[i].values[k].size);
+    }
+  }
+}
+
 int uh_planned_commands(const struct uh_planned *action, struct uh_str *out, struct uh_err *err) {
   const struct uh_action *a = &action->action;
   if (a->commands) {
@@ -78,6 +97,9 @@ int uh_planned_commands(const struct uh_planned *action, struct uh_str *out, str
     if (out->len && out->s[out->len - 1] != '\n') uh_str_addc(out, '\n');
   } else if (a->graph) {
     add_graph(out, a->graph);
+    uh_str_addc(out, '\n');
+  } else if (a->directory) {
+    add_directory(out, a->directory);
     uh_str_addc(out, '\n');
   }
   for (const struct uh_change *c = a->commands ? NULL : a->changes; c && c->cmdlet; c++) {

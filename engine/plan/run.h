@@ -98,6 +98,7 @@ int uh_send_action(struct uh_run *run, const struct uh_planned *action, bool aga
 int uh_send_change(struct uh_run *run, enum uh_executor executor, const struct uh_change *change, bool again,
                    struct uh_sent *sent);
 int uh_send_graph(struct uh_run *run, const struct uh_graph_change *change, struct uh_sent *sent);
+int uh_send_directory(struct uh_run *run, const struct uh_directory_change *change, struct uh_sent *sent);
 
 /* ---- looking until it has settled (settle.c) ---- */
 

@@ -61,8 +61,19 @@ int uh_send_graph(struct uh_run *run, const struct uh_graph_change *change, stru
   return take(run, uh_graph_action_name(change->action), false, &result, &err, sent);
 }
 
+int uh_send_directory(struct uh_run *run, const struct uh_directory_change *change, struct uh_sent *sent) {
+  struct uh_change_result result = {0};
+  struct uh_err err = UH_ERR_INIT;
+  if (!run->w->directory) return uh_run_stop(run, 70, "nothing here changes Active Directory");
+  uh_failpoint(run->w, "before-directory");
+  (void)run->w->directory(run->w->user, change, &result, &err);
+  uh_failpoint(run->w, "after-directory");
+  return take(run, uh_directory_action_name(change->action), false, &result, &err, sent);
+}
+
 int uh_send_action(struct uh_run *run, const struct uh_planned *a, bool again, struct uh_sent *ret_sent) {
   if (a->action.graph) return uh_send_graph(run, a->action.graph, ret_sent);
+  if (a->action.directory) return uh_send_directory(run, a->action.directory, ret_sent);
   ret_sent->outcome = UH_CHANGE_NOT_SENT;
   for (const struct uh_change *c = a->action.changes; c && c->cmdlet; c++) {
     if (uh_send_change(run, a->action.executor, c, again, ret_sent) < 0) return -1;

@@ -172,6 +172,13 @@ static int find(struct putting_back *p, struct uh_str *why) {
   if (seen.seen != UH_SEEN_THERE) return seen.seen == UH_SEEN_ABSENT ? FOUND_ABSENT : FOUND_UNSEEN;
   if (!seen.image) return uh_run_stop(p->run, 70, "%s: the object was seen, and not told", p->a->id);
   if (p->a->action.subject.guid && *p->a->action.subject.guid && take_guid(p, seen.image) < 0) return -1;
+  if (p->a->action.directory) {
+    char now[65];
+    if (uh_planned_fingerprint(p->a, seen.image, now, &err) == 0 && strcmp(now, p->a->fingerprint) == 0)
+      return FOUND_BACK;
+    uh_str_add(why, "an attribute of it is not what it was");
+    return FOUND_OTHER;
+  }
   if (!p->u.n_expect) { /* only a person knows what it was; that it is there, or is as it was, can be seen */
     if (p->a->action.verb == UH_VERB_REMOVE) return FOUND_BACK;
     int done = uh_planned_satisfied(p->a, UH_EXPECT_END, true, seen.image, why, &err);
@@ -270,6 +277,18 @@ static int make(struct putting_back *p, bool asked_before) {
   return uh_run_stop(run, 3, "%s: the service said that it made it, and it is not there", p->a->id);
 }
 
+/* Brought back with its GUID; made anew only where nothing is left to bring back. What an earlier undo brought back is
+ * there, and stays. */
+static int send_directory(struct putting_back *p, const struct uh_undo_op *op, struct uh_sent *sent) {
+  if (uh_send_directory(p->run, op->directory, sent) < 0) return -1;
+  if (sent->outcome != UH_CHANGE_NOT_SENT || !op->instead) return 0;
+  if (!sent->not_found) {
+    sent->outcome = p->e->undo_sent ? UH_CHANGE_APPLIED : sent->outcome;
+    return 0;
+  }
+  return uh_send_directory(p->run, op->instead, sent);
+}
+
 /* The rest of the changes; those on the new object now have its GUID. */
 static int send_rest(struct putting_back *p) {
   struct uh_sent sent UH_CLEANUP(uh_sent_clear) = {0};
@@ -277,8 +296,9 @@ static int send_rest(struct putting_back *p) {
   for (size_t i = 0; i < p->u.n_ops; i++) {
     struct uh_undo_op op = p->u.ops[i];
     if (op.on_new && uh_guid_parse(p->guid, bytes)) op.change.guid = bytes;
-    int rc = op.graph ? uh_send_graph(p->run, op.graph, &sent)
-                      : uh_send_change(p->run, p->a->action.executor, &op.change, false, &sent);
+    int rc = op.directory ? send_directory(p, &op, &sent)
+             : op.graph   ? uh_send_graph(p->run, op.graph, &sent)
+                          : uh_send_change(p->run, p->a->action.executor, &op.change, false, &sent);
     if (rc < 0) return -1;
     if (sent.outcome == UH_CHANGE_NOT_SENT) return sent_badly(p, &sent);
     if (sent.outcome != UH_CHANGE_APPLIED) break; /* what is there now decides */

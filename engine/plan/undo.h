@@ -9,6 +9,8 @@
 struct uh_undo_op {
   struct uh_change change;             /* cmdlet NULL: it is Graph's */
   const struct uh_graph_change *graph; /* points into the undo */
+  /* Brought back; where no tombstone is left, made anew by `instead`. */
+  const struct uh_directory_change *directory, *instead;
   bool on_new;
 };
 struct uh_undo {
@@ -31,6 +33,11 @@ void uh_undo_clear(struct uh_undo *undo);
 /* What the action's own changes set gets its former values; a deleted object of Graph is restored. UH_ERR_USAGE where
  * there is no such way. */
 int uh_undo_generic(struct uh_undo *undo, struct uh_err *err);
+/* An entry of the directory, and what stood below it, comes back from its tombstone, with what that did not keep. */
+int uh_undo_entry(struct uh_undo *undo, struct uh_err *err);
+void *uh_undo_keep(struct uh_undo *undo, size_t n,
+                   size_t size); /* zeroed, lives as long as the undo; NULL: no memory */
+int uh_undo_add(struct uh_undo *undo, const struct uh_undo_op *op, struct uh_err *err);
 /* All of it as a person would run it. */
 int uh_undo_text_of(const struct uh_undo *undo, struct uh_str *out, struct uh_err *err);
 #endif

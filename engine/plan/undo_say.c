@@ -32,6 +32,22 @@ static const char *keep_text(struct uh_undo *u, const char *text) {
   return text ? keep(u, strdup(text)) : NULL;
 }
 
+void *uh_undo_keep(struct uh_undo *u, size_t n, size_t size) {
+  return keep_new(u, n, size);
+}
+
+/* Every object of a tree is one, so there may be many; the caller's own pieces count for one each. */
+int uh_undo_add(struct uh_undo *u, const struct uh_undo_op *op, struct uh_err *err) {
+  if (u->n_ops >= OPS_MAX && (u->n_ops & (u->n_ops - 1)) == 0) {
+    struct uh_undo_op *grown = keep_new(u, u->n_ops * 2, sizeof *grown);
+    if (!grown) return uh_fail_nomem(err);
+    memcpy(grown, u->ops, u->n_ops * sizeof *grown);
+    u->ops = grown;
+  }
+  u->ops[u->n_ops++] = *op;
+  return 0;
+}
+
 int uh_undo_open(struct uh_undo *u, const struct uh_planned *a, const char *image, const char *guid,
                  struct uh_err *err) {
   json_error_t why;
@@ -325,6 +341,7 @@ static int reverse_change(struct uh_undo *u, const struct uh_change *c, struct u
 
 int uh_undo_generic(struct uh_undo *u, struct uh_err *err) {
   const struct uh_action *a = &u->a->action;
+  if (a->directory) return uh_undo_entry(u, err);
   if (a->graph && a->graph->action == UH_GRAPH_DELETE) {
     struct uh_graph_change restore = {.action = UH_GRAPH_RESTORE, .kind = a->graph->kind, .id = a->graph->id};
     return uh_undo_graph(u, &restore, err);
@@ -347,7 +364,9 @@ int uh_undo_text_of(const struct uh_undo *u, struct uh_str *out, struct uh_err *
   }
   for (size_t i = 0; i < u->n_ops; i++) {
     const struct uh_undo_op *op = &u->ops[i];
-    if (op->graph)
+    if (op->directory)
+      uh_str_addf(out, "# LDAP: %s %s", uh_directory_action_name(op->directory->action), op->directory->dn);
+    else if (op->graph)
       uh_str_addf(out, "# Graph: %s", uh_graph_action_name(op->graph->action));
     else if (uh_change_powershell(&op->change, out, err) < 0)
       return -1;

@@ -153,6 +153,22 @@ static int graph(void *user, const struct uh_graph_change *c, struct uh_change_r
   return uh_graph_apply(&writer, c, ret_result, err);
 }
 
+static int directory(void *user, const struct uh_directory_change *c, struct uh_change_result *ret_result,
+                     struct uh_err *err) {
+  struct uh_world_state *w = state_of(user);
+  const struct uh_directory_executor_options options = {
+      .config = w->options.config, .cancelled = uh_world_cancelled, .cancel_user = w};
+  *ret_result = (struct uh_change_result){0};
+  if (w->options.dry) {
+    if (uh_directory_check(c, err) < 0) return -1;
+    ret_result->outcome = UH_CHANGE_RECORDED;
+    return 0;
+  }
+  if (!w->directory && uh_directory_executor_open(&options, &w->directory, err) < 0) return -1;
+  const struct uh_directory_writer writer = uh_directory_executor_writer(w->directory);
+  return uh_directory_apply(&writer, c, ret_result, err);
+}
+
 static int64_t settles(void *user, enum uh_executor executor) {
   const struct uh_config *config = state_of(user)->options.config;
   int64_t directory = uh_replication_directory(config), cloud = uh_replication_cloud(config);
@@ -176,6 +192,7 @@ int uh_world_open(const struct uh_world_options *options, struct uh_world **ret_
                               .gate = uh_world_gate,
                               .change = change,
                               .graph = graph,
+                              .directory = directory,
                               .settles = settles};
 #ifdef UH_FAILPOINTS
   w->face.failpoint = uh_failpoint_passed;
@@ -193,6 +210,7 @@ struct uh_world *uh_world_free(struct uh_world *world) {
   uh_exchange_server_closep(&w->exchange);
   uh_exchange_online_freep(&w->online);
   uh_graph_executor_freep(&w->graph);
+  uh_directory_executor_freep(&w->directory);
   uh_operator_cloud_freep(&w->cloud);
   for (size_t i = 0; i < sizeof w->recorded / sizeof *w->recorded; i++) uh_recorder_clear(&w->recorded[i]);
   uh_gate_clear(&w->before);

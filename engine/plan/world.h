@@ -59,6 +59,9 @@ struct uh_world {
                 struct uh_change_result *ret_result, struct uh_err *err);
   int (*graph)(void *user, const struct uh_graph_change *change, struct uh_change_result *ret_result,
                struct uh_err *err);
+  /* A change of Active Directory itself. NULL: there is no such way. */
+  int (*UH_NULLABLE directory)(void *user, const struct uh_directory_change *change,
+                               struct uh_change_result *ret_result, struct uh_err *err);
   /* How long replication of a change through this executor may take, seconds. */
   int64_t (*settles)(void *user, enum uh_executor executor);
   /* NULL: nothing. Called with the name of each place where a test may end the process. */

@@ -23,6 +23,7 @@ struct uh_world_state {
   struct uh_operator_cloud *UH_NULLABLE cloud;
   struct uh_exchange_online *UH_NULLABLE online;
   struct uh_graph_executor *UH_NULLABLE graph;
+  struct uh_directory_executor *UH_NULLABLE directory;
   struct uh_recorder recorded[3]; /* a dry run: Exchange Server, Exchange Online, Graph */
 
   char *UH_NULLABLE base; /* path of the observation whose recipients count */

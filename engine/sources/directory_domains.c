@@ -345,10 +345,16 @@ static void report_groups(struct part *p, int result, const struct uh_err *err) 
 static int read_snapshot(struct part *p, struct uh_err *err) {
   return uh_directory_snapshot_domain(p->d, p->domain->nc, p->ldap, p->gc, err);
 }
+static int read_marks(struct part *p, struct uh_err *err) {
+  return uh_directory_snapshot_recipients(p->d, p->domain->nc, p->ldap, p->gc, err);
+}
 
 /* What was read has been reported by then, with its number of objects. */
 static void report_snapshot(struct part *p, int result, const struct uh_err *err) {
   if (result < 0) uh_directory_report(p->d, "DirectoryEntry", p->domain->nc, result, 0, 0, err);
+}
+static void report_marks(struct part *p, int result, const struct uh_err *err) {
+  if (result < 0) uh_directory_report(p->d, "RecipientMark", p->domain->nc, result, 0, 0, err);
 }
 
 /* ---- one domain, all domains ---- */
@@ -370,6 +376,13 @@ static void read_more(struct part *p, const char *set, int connected, const stru
   report(p, result, result < 0 && own->cls == UH_ERR_NONE ? why : own);
 }
 
+/* Of the domains; a single entry is read elsewhere. */
+static bool wants_snapshot(const struct uh_directory *d) {
+  const uint8_t *guid;
+  const char *dn;
+  return uh_directory_wants(d, "DirectoryEntry") && !uh_observe_entry(d->observe, &guid, &dn);
+}
+
 static int read_domain(struct uh_directory *d, const struct uh_directory_domain *domain, struct uh_err *err) {
   struct part p UH_CLEANUP(part_clear) = {.d = d, .domain = domain};
   struct uh_err why = UH_ERR_INIT, computers_why = UH_ERR_INIT, groups_why = UH_ERR_INIT, snapshot_why = UH_ERR_INIT;
@@ -380,7 +393,9 @@ static int read_domain(struct uh_directory *d, const struct uh_directory_domain 
   }
   read_more(&p, "ExchangeComputer", connected, &why, read_computers, report_computers, &computers_why);
   read_more(&p, "ManagementToolsGroup", connected, &why, read_groups, report_groups, &groups_why);
-  read_more(&p, "DirectoryEntry", connected, &why, read_snapshot, report_snapshot, &snapshot_why);
+  if (wants_snapshot(d))
+    read_more(&p, "DirectoryEntry", connected, &why, read_snapshot, report_snapshot, &snapshot_why);
+  read_more(&p, "RecipientMark", connected, &why, read_marks, report_marks, &snapshot_why);
   if (p.ldap) uh_observe_counted(d->observe, 0, uh_ldap_requests(p.ldap));
   if (!broken_off(d)) return 0;
   const struct uh_err *first = why.cls != UH_ERR_NONE             ? &why
@@ -394,7 +409,7 @@ static int read_domain(struct uh_directory *d, const struct uh_directory_domain 
 
 int uh_directory_recipients(struct uh_directory *d, struct uh_err *err) {
   if (!uh_directory_wants(d, "Recipient") && !uh_directory_wants(d, "ExchangeComputer") &&
-      !uh_directory_wants(d, "ManagementToolsGroup") && !uh_directory_wants(d, "DirectoryEntry"))
+      !uh_directory_wants(d, "ManagementToolsGroup") && !wants_snapshot(d) && !uh_directory_wants(d, "RecipientMark"))
     return 0;
   for (size_t i = 0; i < d->domains_n; i++)
     if (read_domain(d, &d->domains[i], err) < 0) return -1;

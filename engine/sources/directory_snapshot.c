@@ -16,6 +16,7 @@
 
 #include "sources/directory_snapshot.h"
 #include "sources/snapshot_attributes.h"
+#include "wire/base64.h"
 
 #define SET "DirectoryEntry"
 #define COL(name) UH_COL(directory_entry, name)
@@ -31,11 +32,12 @@ static const char *const restless[] = {
     "lastLogonTimestamp", "logonCount",        "lastLogon",         "badPwdCount",
     "badPasswordTime",    "objectGUID",        "distinguishedName"};
 
-struct uh_snapshot {
+struct snapshot_run {
   struct uh_directory *d;
   struct uh_rows *rows;
-  const char *area, *context;
-  bool marks_only;
+  const char *set, *area, *context;
+  bool marks_only, whole;            /* whole: bytes too, not only their mark */
+  const uint8_t *UH_NULLABLE wanted; /* the entry that is meant; what else comes stands below it */
   int64_t written, unreadable;
   struct uh_str json;
   size_t *order; /* attributes by name */
@@ -52,7 +54,7 @@ static bool is_restless(const char *name) {
 
 /* ---- one attribute ---- */
 
-static bool mark(struct uh_snapshot *s, const void *data, size_t n, uint8_t ret[EVP_MAX_MD_SIZE]) {
+static bool mark(struct snapshot_run *s, const void *data, size_t n, uint8_t ret[EVP_MAX_MD_SIZE]) {
   unsigned size = 0;
   return EVP_DigestInit_ex2(s->digest, s->md, NULL) == 1 && EVP_DigestUpdate(s->digest, data, n) == 1 &&
          EVP_DigestFinal_ex(s->digest, ret, &size) == 1 && size >= MARK;
@@ -69,7 +71,7 @@ static void add_hex(struct uh_str *out, const uint8_t *bytes) {
 }
 
 /* Values have no order: the marks of all are added up. */
-static bool add_mark(struct uh_snapshot *s, const struct uh_ldap_attribute *a) {
+static bool add_mark(struct snapshot_run *s, const struct uh_ldap_attribute *a) {
   uint8_t sum[MARK] = {0}, hash[EVP_MAX_MD_SIZE];
   for (size_t i = 0; i < a->n; i++) {
     if (!mark(s, a->values[i].data, a->values[i].size, hash)) return false;
@@ -96,7 +98,7 @@ static bool is_text(const struct uh_ldap_value *v) {
   return v->size <= VALUE_MAX && !memchr(v->data, 0, v->size) && uh_utf8_valid(v->data, v->size);
 }
 
-static bool add_value(struct uh_snapshot *s, const struct uh_ldap_value *v) {
+static bool add_value(struct snapshot_run *s, const struct uh_ldap_value *v) {
   uint8_t hash[EVP_MAX_MD_SIZE];
   if (is_text(v)) {
     uh_json_string(&s->json, v->data, v->size);
@@ -105,11 +107,17 @@ static bool add_value(struct uh_snapshot *s, const struct uh_ldap_value *v) {
   if (!mark(s, v->data, v->size, hash)) return false;
   uh_str_addf(&s->json, "{\"bytes\":%zu,\"mark\":\"", v->size);
   add_hex(&s->json, hash);
-  uh_str_add(&s->json, "\"}");
+  uh_str_addc(&s->json, '"');
+  if (s->whole) {
+    uh_str_add(&s->json, ",\"base64\":\"");
+    uh_base64_add(&s->json, v->data, v->size);
+    uh_str_addc(&s->json, '"');
+  }
+  uh_str_addc(&s->json, '}');
   return true;
 }
 
-static bool add_values(struct uh_snapshot *s, const struct uh_ldap_attribute *a) {
+static bool add_values(struct snapshot_run *s, const struct uh_ldap_attribute *a) {
   UH_CLEANUP(uh_freep) const struct uh_ldap_value **sorted = reallocarray(NULL, a->n, sizeof *sorted);
   if (!sorted) return false;
   for (size_t i = 0; i < a->n; i++) sorted[i] = &a->values[i];
@@ -131,7 +139,7 @@ static int by_name(const void *a, const void *b, void *attributes) {
   return strcasecmp(v[*(const size_t *)a].name, v[*(const size_t *)b].name);
 }
 
-static bool sort_attributes(struct uh_snapshot *s, const struct uh_ldap_entry *entry) {
+static bool sort_attributes(struct snapshot_run *s, const struct uh_ldap_entry *entry) {
   if (entry->n > s->order_cap) {
     size_t *grown = reallocarray(s->order, entry->n, sizeof *grown);
     if (!grown) return false;
@@ -144,7 +152,7 @@ static bool sort_attributes(struct uh_snapshot *s, const struct uh_ldap_entry *e
 }
 
 /* In the order of the names, so that equal objects have equal texts. */
-static bool add_attributes(struct uh_snapshot *s, const struct uh_ldap_entry *entry, bool *ret_whole) {
+static bool add_attributes(struct snapshot_run *s, const struct uh_ldap_entry *entry, bool *ret_whole) {
   bool first = true;
   *ret_whole = true;
   if (!sort_attributes(s, entry)) return false;
@@ -166,7 +174,7 @@ static bool add_attributes(struct uh_snapshot *s, const struct uh_ldap_entry *en
 }
 
 static int on_entry(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
-  struct uh_snapshot *s = user;
+  struct snapshot_run *s = user;
   const struct uh_ldap_value *guid = uh_ldap_first(entry, "objectGUID");
   const struct uh_ldap_attribute *classes = uh_ldap_get(entry, "objectClass");
   bool whole;
@@ -174,7 +182,8 @@ static int on_entry(void *user, const struct uh_ldap_entry *entry, struct uh_err
   bool readable = guid && guid->size == UH_GUID_SIZE && classes && whole;
   if (!readable) s->unreadable++;
   uh_rows_begin(s->rows);
-  uh_rows_str(s->rows, COL(area), s->area);
+  bool other = s->wanted && (!guid || guid->size != UH_GUID_SIZE || memcmp(guid->data, s->wanted, UH_GUID_SIZE) != 0);
+  uh_rows_str(s->rows, COL(area), other ? "below" : s->area);
   uh_rows_str(s->rows, COL(context), s->context);
   if (guid && guid->size == UH_GUID_SIZE) uh_rows_blob(s->rows, COL(guid), guid->data, guid->size);
   uh_rows_text(s->rows, COL(dn), entry->dn, entry->dn_size);
@@ -188,7 +197,7 @@ static int on_entry(void *user, const struct uh_ldap_entry *entry, struct uh_err
 
 /* ---- a search, an area ---- */
 
-static void snapshot_clear(struct uh_snapshot *s) {
+static void snapshot_clear(struct snapshot_run *s) {
   (void)uh_rows_close(s->rows, NULL);
   uh_str_clear(&s->json);
   free(s->order);
@@ -196,7 +205,7 @@ static void snapshot_clear(struct uh_snapshot *s) {
   EVP_MD_free(s->md);
 }
 
-static int prepare(struct uh_snapshot *s, struct uh_err *err) {
+static int prepare(struct snapshot_run *s, struct uh_err *err) {
   s->md = EVP_MD_fetch(NULL, "SHA256", NULL);
   s->digest = EVP_MD_CTX_new();
   if (!s->md || !s->digest) return uh_fail_nomem(err);
@@ -207,7 +216,7 @@ static const char *const everything[] = {"*", "objectGUID", "nTSecurityDescripto
 static const char *const of_recipients[] = {"objectGUID", "objectClass", UH_SNAPSHOT_ATTRIBUTES, NULL};
 
 /* A base that is not there holds nothing: which of these are there differs from one organisation to the next. */
-static int read_below(struct uh_snapshot *s, struct uh_ldap *ldap, const char *area, const char *base,
+static int read_below(struct snapshot_run *s, struct uh_ldap *ldap, const char *area, const char *base,
                       const char *filter, struct uh_err *err) {
   struct uh_ldap_outcome outcome;
   s->area = area;
@@ -226,20 +235,89 @@ static int read_below(struct uh_snapshot *s, struct uh_ldap *ldap, const char *a
 }
 
 /* Their own rows are closed by then; a failure to write is told by the next who writes. */
-static int finish(struct uh_snapshot *s, const char *part, int result, const struct uh_err *why) {
+static int finish(struct snapshot_run *s, const char *part, int result, const struct uh_err *why) {
   struct uh_err closing = UH_ERR_INIT;
   if (uh_rows_close(UH_TAKE(s->rows), &closing) < 0) result = -1;
-  uh_directory_report(s->d, SET, part, result, s->written, s->unreadable, why->cls == UH_ERR_NONE ? &closing : why);
+  uh_directory_report(s->d, s->set, part, result, s->written, s->unreadable, why->cls == UH_ERR_NONE ? &closing : why);
   uh_observe_counted(s->d->observe, s->written, 0);
   return result;
+}
+
+/* ---- one entry ---- */
+
+/* The longest naming context that the configured server holds and the name ends in. */
+static const char *context_of(const struct uh_directory *d, const char *dn) {
+  const char *best = NULL;
+  size_t n = strlen(dn);
+  for (size_t i = 0; i < d->naming_contexts_n; i++) {
+    size_t length = strlen(d->naming_contexts[i]);
+    if (length >= n || strcasecmp(dn + n - length, d->naming_contexts[i]) != 0 || dn[n - length - 1] != ',') continue;
+    if (!best || length > strlen(best)) best = d->naming_contexts[i];
+  }
+  return best;
+}
+
+struct place {
+  const uint8_t *guid;
+  char dn[2048];
+  int64_t n;
+};
+
+static int on_place(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
+  struct place *p = user;
+  const struct uh_ldap_value *guid = uh_ldap_first(entry, "objectGUID");
+  (void)err;
+  if (!guid || guid->size != UH_GUID_SIZE || memcmp(guid->data, p->guid, UH_GUID_SIZE) != 0) return 0;
+  (void)snprintf(p->dn, sizeof p->dn, "%s", entry->dn);
+  p->n++;
+  return 0;
+}
+
+/* Where it is now, which need not be where it was: n 0, it is not there. */
+static int find_place(struct uh_directory *d, const char *context, struct place *p, struct uh_err *err) {
+  static const char *const attributes[] = {"objectGUID", NULL};
+  struct uh_str filter UH_CLEANUP(uh_str_clear) = {0};
+  struct uh_ldap_outcome outcome;
+  uh_str_add(&filter, "(objectGUID=");
+  uh_ldap_filter_value(&filter, p->guid, UH_GUID_SIZE);
+  uh_str_addc(&filter, ')');
+  struct uh_ldap_search search = {.base = context,
+                                  .scope = UH_LDAP_SUBTREE,
+                                  .filter = uh_str_text(&filter),
+                                  .attributes = attributes,
+                                  .page_size = UH_LDAP_PAGE_SIZE,
+                                  .entry = on_place,
+                                  .user = p};
+  return search.filter ? uh_directory_search(d, &search, &outcome, err) : uh_fail_nomem(err);
+}
+
+static int snapshot_entry(struct uh_directory *d, const uint8_t *guid, const char *dn, struct uh_err *err) {
+  const char *context = context_of(d, dn);
+  UH_CLEANUP(snapshot_clear)
+  struct snapshot_run s = {.d = d, .set = SET, .context = context, .whole = true, .wanted = guid};
+  struct place place = {.guid = guid};
+  struct uh_err why = UH_ERR_INIT;
+  if (!context) {
+    uh_observe_set(d->observe, "on-premises", SET, "", "failed", UH_NOT_ASKED, 0, "the server does not hold %.500s",
+                   dn);
+    return 0;
+  }
+  if (prepare(&s, err) < 0) return -1;
+  int result = find_place(d, context, &place, &why);
+  if (result == 0 && place.n) result = read_below(&s, NULL, "entry", place.dn, "(objectClass=*)", &why);
+  (void)finish(&s, context, result, &why);
+  return 0;
 }
 
 int uh_directory_snapshot_configuration(struct uh_directory *d, struct uh_err *err) {
   static const char *const containers[] = {"CN=Microsoft Exchange,CN=Services,",
                                            "CN=Microsoft Exchange Autodiscover,CN=Services,"};
-  UH_CLEANUP(snapshot_clear) struct uh_snapshot s = {.d = d, .context = d->configuration_nc};
+  UH_CLEANUP(snapshot_clear) struct snapshot_run s = {.d = d, .set = SET, .context = d->configuration_nc};
   char base[1200];
+  const uint8_t *guid;
+  const char *dn;
   if (!uh_directory_wants(d, SET)) return 0;
+  if (uh_observe_entry(d->observe, &guid, &dn)) return snapshot_entry(d, guid, dn, err);
   if (prepare(&s, err) < 0) return -1;
   int result = 0;
   struct uh_err why = UH_ERR_INIT;
@@ -256,21 +334,47 @@ int uh_directory_snapshot_configuration(struct uh_directory *d, struct uh_err *e
   return -1;
 }
 
-int uh_directory_snapshot_domain(struct uh_directory *d, const char *nc, struct uh_ldap *ldap, bool gc,
-                                 struct uh_err *err) {
+static int domain_areas(struct snapshot_run *s, struct uh_ldap *ldap, const char *nc, struct uh_err *err) {
   static const struct {
     const char *area, *container;
   } areas[] = {{"security-groups", "OU=Microsoft Exchange Security Groups,"},
                {"system-objects", "CN=Microsoft Exchange System Objects,"}};
-  UH_CLEANUP(snapshot_clear) struct uh_snapshot s = {.d = d, .context = nc};
   char base[1200];
-  if (gc) return uh_fail(err, UH_ERR_UNAVAILABLE, "a global catalogue does not hold all attributes");
-  if (prepare(&s, err) < 0) return -1;
   int result = 0;
   for (size_t i = 0; i < sizeof areas / sizeof *areas && result == 0; i++) {
     (void)snprintf(base, sizeof base, "%s%s", areas[i].container, nc);
-    result = read_below(&s, ldap, areas[i].area, base, "(objectClass=*)", err);
+    result = read_below(s, ldap, areas[i].area, base, "(objectClass=*)", err);
   }
-  if (result == 0) result = read_below(&s, ldap, "recipients", nc, uh_recipient_filter, err);
+  return result;
+}
+
+/* The accounts that setup makes elsewhere: below CN=Users, whatever the system mailboxes are called there. */
+static int domain_accounts(struct snapshot_run *s, struct uh_ldap *ldap, const char *nc, struct uh_err *err) {
+  static const char filter[] =
+      "(&(objectClass=user)(|(cn=SystemMailbox{*)(cn=DiscoverySearchMailbox*)(cn=FederatedEmail.*)(cn=Migration.*)"
+      "(cn=HealthMailbox*)))";
+  return read_below(s, ldap, "accounts", nc, filter, err);
+}
+
+static int no_catalogue(struct uh_err *err) {
+  return uh_fail(err, UH_ERR_UNAVAILABLE, "a global catalogue does not hold all attributes");
+}
+
+int uh_directory_snapshot_domain(struct uh_directory *d, const char *nc, struct uh_ldap *ldap, bool gc,
+                                 struct uh_err *err) {
+  UH_CLEANUP(snapshot_clear) struct snapshot_run s = {.d = d, .context = nc, .set = SET};
+  if (gc) return no_catalogue(err);
+  if (prepare(&s, err) < 0) return -1;
+  int result = domain_areas(&s, ldap, nc, err);
+  if (result == 0) result = domain_accounts(&s, ldap, nc, err);
+  return finish(&s, nc, result, err);
+}
+
+int uh_directory_snapshot_recipients(struct uh_directory *d, const char *nc, struct uh_ldap *ldap, bool gc,
+                                     struct uh_err *err) {
+  UH_CLEANUP(snapshot_clear) struct snapshot_run s = {.d = d, .context = nc, .set = "RecipientMark"};
+  if (gc) return no_catalogue(err);
+  if (prepare(&s, err) < 0) return -1;
+  int result = read_below(&s, ldap, "recipients", nc, uh_recipient_filter, err);
   return finish(&s, nc, result, err);
 }

@@ -8,4 +8,7 @@ int uh_directory_snapshot_configuration(struct uh_directory *d, struct uh_err *e
 /* Of one domain, on its own connection. As uh_ldap_search: why in err. */
 int uh_directory_snapshot_domain(struct uh_directory *d, const char *nc, struct uh_ldap *ldap, bool gc,
                                  struct uh_err *err);
+/* The marks of its recipients: the set RecipientMark. */
+int uh_directory_snapshot_recipients(struct uh_directory *d, const char *nc, struct uh_ldap *ldap, bool gc,
+                                     struct uh_err *err);
 #endif

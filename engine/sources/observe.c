@@ -115,6 +115,7 @@ static bool set_in(const char *const *list, const char *side, const char *set) {
 static bool wanted(const struct run *run, const char *side, const char *set) {
   const struct uh_observation_options *o = run->options;
   if (strcmp(set, "DirectoryEntry") == 0) return o->snapshot || set_in(o->only_sets, side, set);
+  if (strcmp(set, "RecipientMark") == 0) return o->snapshot == UH_SNAPSHOT_ALL || set_in(o->only_sets, side, set);
   return (!o->only_sets || set_in(o->only_sets, side, set)) && !(o->configuration_only && uh_set_grows(side, set));
 }
 
@@ -124,6 +125,12 @@ bool uh_observe_wants(const struct uh_observe *o, const char *side, const char *
 
 const char *uh_observe_domain_controller(const struct uh_observe *o) {
   return o->run->options->domain_controller;
+}
+
+bool uh_observe_entry(const struct uh_observe *o, const uint8_t **ret_guid, const char **ret_dn) {
+  *ret_guid = o->run->options->entry;
+  *ret_dn = o->run->options->entry_dn;
+  return *ret_guid && *ret_dn;
 }
 
 static void set_row_clear(struct set_row *row) {
@@ -369,7 +376,8 @@ bool uh_set_grows(const char *side, const char *set) {
   (void)side;
   (void)snprintf(noun, sizeof noun, "%.*s", (int)strcspn(set, "/"), set);
   /* Where Graph does not filter by errors, every user is looked at. */
-  return uh_record_is_recipient(noun) || strcmp(noun, "UMMailbox") == 0 || strcmp(noun, "GraphProvisioningError") == 0;
+  return uh_record_is_recipient(noun) || strcmp(noun, "UMMailbox") == 0 ||
+         strcmp(noun, "GraphProvisioningError") == 0 || strcmp(noun, "RecipientMark") == 0;
 }
 
 static const struct uh_source *find_source(const char *id) {

@@ -44,6 +44,8 @@ bool uh_observe_stopped(const struct uh_observe *observe);
 /* False when the run is for other sets only ("on-premises", "SendConnector"); an audit wants all. */
 bool uh_observe_wants(const struct uh_observe *observe, const char *side, const char *set);
 const char *UH_NULLABLE uh_observe_domain_controller(const struct uh_observe *observe);
+/* The one entry of the directory that is meant, and where it is. False: all are. */
+bool uh_observe_entry(const struct uh_observe *observe, const uint8_t **ret_guid, const char **ret_dn);
 /* Says how complete a set, or a part of one, is. state: "complete", "partial", "failed". answer: UH_VALUE when
  * complete, else why. Reporting the same part twice keeps the worse. */
 void uh_observe_set(struct uh_observe *observe, const char *side, const char *name, const char *part, const char *state,
@@ -62,7 +64,12 @@ int uh_observe_accepted_domains(struct uh_observe *observe, char ***ret_domains,
 /* ---- running (used by cli, later by the gate) ---- */
 struct uh_observation_options {
   const char *const *UH_NULLABLE only_sets;    /* "side:Name", NULL-terminated; NULL: all */
-  bool snapshot;                               /* on-premises:DirectoryEntry too, which is not read otherwise */
+  /* What is not read otherwise: on-premises:DirectoryEntry, and with it on-premises:RecipientMark. */
+  enum uh_snapshot { UH_SNAPSHOT_NONE, UH_SNAPSHOT_CONFIGURATION, UH_SNAPSHOT_ALL } snapshot;
+  /* Of DirectoryEntry only this object (its GUID, and where it is) with all below it, and whole: with the bytes of what is
+   * no text. For before-images. */
+  const uint8_t *UH_NULLABLE entry;
+  const char *UH_NULLABLE entry_dn;
   bool configuration_only;                     /* no set that grows with the number of recipients */
   const char *const *UH_NULLABLE only_sources; /* ids; nobody else is asked, and nothing is said of the others */
   const char *const *UH_NULLABLE except_sources;

@@ -13,6 +13,7 @@
  * state: no action. A step never identifies an object by its name alone.
  */
 #include <unhybrid/check.h>
+#include <unhybrid/directory_writer.h>
 #include <unhybrid/graph_writer.h>
 #include <unhybrid/writer.h>
 
@@ -54,6 +55,9 @@ enum uh_owner {
   UH_OWNER_UNKNOWN,      /* cannot be told: the step stops here, the reason says why */
 };
 
+/* An object of Active Directory itself, from the view directory_entry; its set is on-premises:DirectoryEntry. */
+#define UH_DIRECTORY_ENTRY "DirectoryEntry"
+
 /* An object, as facts name it. */
 struct uh_subject {
   const char *side;             /* "on-premises", "cloud" */
@@ -81,9 +85,9 @@ struct uh_expect {
 };
 
 /*
- * One action: what the step asks for. Everything is copied. One of changes, graph, commands says how; an action of one
- * verb on one part of one subject stands in a plan once (its id is step, verb, side, kind, the subject's GUID or match,
- * and the part).
+ * One action: what the step asks for. Everything is copied. One of changes, graph, directory, commands says how; an
+ * action of one verb on one part of one subject stands in a plan once (its id is step, verb, side, kind, the subject's
+ * GUID or match, and the part).
  */
 struct uh_action {
   struct uh_subject subject;
@@ -96,6 +100,9 @@ struct uh_action {
                                                       the subject's guid where the change says none, and the cmdlet
                                                       takes one (Remove-HybridConfiguration takes none) */
   const struct uh_graph_change *UH_NULLABLE graph; /* for UH_BY_GRAPH */
+  /* For UH_BY_DIRECTORY: a deletion or a modification. The subject is of the kind UH_DIRECTORY_ENTRY and has its guid.
+   */
+  const struct uh_directory_change *UH_NULLABLE directory;
   const char *UH_NULLABLE commands; /* for UH_BY_OPERATOR: lines of PowerShell or shell, as they are pasted.
                                        Quote every name with uh_powershell_quote */
   const char *UH_NULLABLE where;    /* where a person runs them: "in Exchange Management Shell on EX01" */

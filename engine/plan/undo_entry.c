@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Putting back entries of the directory. A deleted object leaves a tombstone: brought back from it, it has its GUID and
+ * its SID again, and with the recycle bin all it had. What a tombstone does not keep comes from the before-image, the
+ * security descriptor with it. Parents come before what stood below them.
+ */
+#include <limits.h>
+#include <openssl/evp.h>
+#include <string.h>
+#include <strings.h>
+
+#include "plan/undo.h"
+
+/* What the directory keeps itself, and refuses to be told. */
+static const char *const own[] = {"objectClass",
+                                  "objectCategory",
+                                  "name",
+                                  "cn",
+                                  "ou",
+                                  "instanceType",
+                                  "whenCreated",
+                                  "objectSid",
+                                  "sAMAccountType",
+                                  "systemFlags",
+                                  "isDeleted",
+                                  "lastKnownParent",
+                                  "memberOf",
+                                  "structuralObjectClass",
+                                  "isCriticalSystemObject",
+                                  "lastLogon",
+                                  "logonCount",
+                                  "badPwdCount",
+                                  "pwdLastSet",
+                                  "primaryGroupID",
+                                  "adminCount",
+                                  "msDS-parentdistname",
+                                  "entryUUID",
+                                  "userAccountControl"};
+
+static bool is_own(const char *name) {
+  size_t n = strlen(name);
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    if (strcasecmp(name, own[i]) == 0) return true;
+  return n > 2 && strcmp(name + n - 2, "BL") == 0; /* the other end of a link, which writes it */
+}
+
+/* Base64 with its padding, as the look wrote it. */
+static int decode(struct uh_undo *u, const char *text, struct uh_bytes *ret, struct uh_err *err) {
+  size_t n = strlen(text), padding = 0;
+  unsigned char *bytes = uh_undo_keep(u, n / 4 * 3 + 1, 1);
+  if (!bytes) return uh_fail_nomem(err);
+  while (padding < 2 && padding < n && text[n - 1 - padding] == '=') padding++;
+  int got = n % 4 || n > INT_MAX ? -1 : EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)n);
+  if (got < (int)padding) return uh_fail(err, UH_ERR_DATA, "the before-image of %s is damaged: no base64", u->a->id);
+  *ret = (struct uh_bytes){bytes, (size_t)got - padding};
+  return 0;
+}
+
+static int bytes_of(struct uh_undo *u, const json_t *value, struct uh_bytes *ret, struct uh_err *err) {
+  const char *base64 = json_string_value(json_object_get(value, "base64"));
+  if (json_is_string(value)) {
+    *ret = (struct uh_bytes){json_string_value(value), json_string_length(value)};
+    return 0;
+  }
+  if (base64) return decode(u, base64, ret, err);
+  return uh_fail(err, UH_ERR_DATA, "the before-image of %s does not hold the bytes of a value", u->a->id);
+}
+
+static int edit_of(struct uh_undo *u, const char *name, const json_t *values, enum uh_directory_edit_type type,
+                   struct uh_directory_edit *ret, struct uh_err *err) {
+  size_t n = json_array_size(values);
+  struct uh_bytes *v = uh_undo_keep(u, n, sizeof *v);
+  if (!v) return uh_fail_nomem(err);
+  for (size_t i = 0; i < n; i++)
+    if (bytes_of(u, json_array_get(values, i), &v[i], err) < 0) return -1;
+  *ret = (struct uh_directory_edit){type, name, v, n};
+  return 0;
+}
+
+/* All attributes that may be written; for a new object its classes and its name too. */
+static int edits_of(struct uh_undo *u, const json_t *attributes, bool anew, struct uh_directory_change *ret,
+                    struct uh_err *err) {
+  size_t n = json_object_size(attributes);
+  struct uh_directory_edit *edits = uh_undo_keep(u, n, sizeof *edits);
+  const char *name;
+  json_t *values;
+  if (!edits) return uh_fail_nomem(err);
+  json_object_foreach((json_t *)(uintptr_t)attributes, name, values) {
+    bool named = strcasecmp(name, "objectClass") == 0 || strcasecmp(name, "cn") == 0 || strcasecmp(name, "ou") == 0;
+    if (is_own(name) && !(anew && named)) continue;
+    if (anew && strcasecmp(name, "nTSecurityDescriptor") == 0) continue; /* an add takes no control for it */
+    if (ret->n_edits == UH_DIRECTORY_EDITS_MAX) return uh_fail(err, UH_ERR_DATA, "%s had too many attributes", ret->dn);
+    if (edit_of(u, name, values, anew ? UH_DIRECTORY_GIVE_VALUES : UH_DIRECTORY_REPLACE_VALUES, &edits[ret->n_edits],
+                err) < 0)
+      return -1;
+    ret->n_edits++;
+  }
+  ret->edits = edits;
+  return 0;
+}
+
+/* One object: brought back, or, where there is no tombstone, made anew. */
+static int add_entry(struct uh_undo *u, const char *dn, const char *guid, const char *object_class,
+                     const json_t *attributes, struct uh_err *err) {
+  struct uh_directory_change *back = uh_undo_keep(u, 1, sizeof *back), *anew = uh_undo_keep(u, 1, sizeof *anew);
+  uint8_t *bytes = uh_undo_keep(u, 1, UH_GUID_SIZE);
+  if (!back || !anew || !bytes) return uh_fail_nomem(err);
+  if (!dn || !guid || !uh_guid_parse(guid, bytes) || !object_class)
+    return uh_fail(err, UH_ERR_DATA, "the before-image of %s does not tell an object's name, GUID or class", u->a->id);
+  *back = (struct uh_directory_change){
+      .action = UH_DIRECTORY_REANIMATE, .guid = bytes, .dn = dn, .object_class = object_class};
+  *anew = (struct uh_directory_change){.action = UH_DIRECTORY_ADD, .dn = dn, .object_class = object_class};
+  if (edits_of(u, attributes, false, back, err) < 0 || edits_of(u, attributes, true, anew, err) < 0) return -1;
+  const struct uh_undo_op op = {.directory = back, .instead = anew};
+  return uh_undo_add(u, &op, err);
+}
+
+/* An edit is put back by the values that the attribute had. */
+static int put_back_edits(struct uh_undo *u, const json_t *attributes, struct uh_err *err) {
+  const struct uh_directory_change *d = u->a->action.directory;
+  struct uh_directory_change *back = uh_undo_keep(u, 1, sizeof *back);
+  struct uh_directory_edit *edits = uh_undo_keep(u, d->n_edits, sizeof *edits);
+  if (!back || !edits) return uh_fail_nomem(err);
+  for (size_t i = 0; i < d->n_edits; i++)
+    if (edit_of(u, d->edits[i].attribute, json_object_get(attributes, d->edits[i].attribute),
+                UH_DIRECTORY_REPLACE_VALUES, &edits[i], err) < 0)
+      return -1;
+  *back = *d;
+  back->edits = edits;
+  const struct uh_undo_op op = {.directory = back};
+  return uh_undo_add(u, &op, err);
+}
+
+int uh_undo_entry(struct uh_undo *u, struct uh_err *err) {
+  const struct uh_directory_change *d = u->a->action.directory;
+  const json_t *row = json_array_get(json_object_get(u->image, "rows"), 0), *one;
+  const json_t *attributes = json_object_get(row, "json");
+  size_t i;
+  if (!json_is_object(attributes)) return uh_fail(err, UH_ERR_DATA, "%s has no before-image", u->a->id);
+  if (d->action == UH_DIRECTORY_MODIFY) return put_back_edits(u, attributes, err);
+  if (add_entry(u, d->dn, u->a->action.subject.guid, d->object_class, attributes, err) < 0) return -1;
+  json_array_foreach(json_object_get(row, "below"), i, one) {
+    const json_t *theirs = json_object_get(one, "json");
+    if (add_entry(u, json_string_value(json_object_get(one, "dn")), json_string_value(json_object_get(one, "guid")),
+                  json_string_value(json_object_get(one, "class")), theirs, err) < 0)
+      return -1;
+  }
+  return 0;
+}
