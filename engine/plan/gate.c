@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The gate: are the checks of a step still what they were? Configuration is observed anew each time, all of it: it is
- * small, and a check may read more than the sets that it names. Recipients are not: of 200,000 mailboxes the ones that
- * this run has seen count until they are too old. So the observation of the run is copied once, and in the copy
- * everything but the recipients is replaced at each gate.
+ * The gate: are the checks of a step still what they were? At the start of a run all configuration is observed anew,
+ * before a step the sets of configuration that its checks need. Recipients are not: of 200,000 mailboxes the ones that
+ * this run has seen count until they are too old. So the observation of the run is copied once, and in the copy what
+ * was observed anew is replaced.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +16,10 @@
 #include "plan/world_private.h"
 
 enum {
-  ANEW = 600,              /* seconds: for so long the observation that this run began with is the present one */
-  STALE = 24 * 3600,       /* what judging takes for fresh where nobody says otherwise */
-  COPY_BYTES = 1024 * 1024 /* at a time */
+  ANEW = 600,               /* seconds: for so long the observation that this run began with is the present one */
+  STALE = 24 * 3600,        /* what judging takes for fresh where nobody says otherwise */
+  COPY_BYTES = 1024 * 1024, /* at a time */
+  SETS_MAX = 200
 };
 
 static void stmtp(sqlite3_stmt **st) {
@@ -26,6 +27,55 @@ static void stmtp(sqlite3_stmt **st) {
 }
 static void dbp(sqlite3 **db) {
   (void)sqlite3_close(*db);
+}
+
+/* ---- what checks need ---- */
+
+/* Sets of configuration, "side:Name", each once. */
+struct sets {
+  char *v[SETS_MAX + 1];
+  size_t n;
+  bool dns;
+  bool all; /* a check learns while it runs what it needs */
+};
+static void sets_clear(struct sets *sets) {
+  for (size_t i = 0; i < sets->n; i++) free(sets->v[i]);
+}
+
+static int add_set(struct sets *sets, const char *set, size_t n, struct uh_err *err) {
+  char name[128], *colon;
+  (void)snprintf(name, sizeof name, "%.*s", (int)n, set);
+  if (!(colon = strchr(name, ':')) || uh_set_grows("", colon + 1)) return 0;
+  for (size_t i = 0; i < sets->n; i++)
+    if (strcmp(sets->v[i], name) == 0) return 0;
+  if (sets->n == SETS_MAX) return uh_fail(err, UH_ERR_INTERNAL, "the checks of the gate need too many sets");
+  if (!(sets->v[sets->n] = strdup(name))) return uh_fail_nomem(err);
+  sets->n++;
+  sets->dns = sets->dns || strncmp(name, "dns:", 4) == 0;
+  return 0;
+}
+
+static int add_needs(struct sets *sets, const char *needs, struct uh_err *err) {
+  static const char between[] = ",|+ ";
+  for (const char *p = needs; p && *(p += strspn(p, between)); p += strcspn(p, between))
+    if (add_set(sets, p, strcspn(p, between), err) < 0) return -1;
+  return 0;
+}
+
+static int add_check(struct sets *sets, const struct uh_check *check, struct uh_err *err) {
+  sets->all = sets->all || check->run;
+  for (const struct uh_rule *rule = check->rules; rule && rule->sql; rule++)
+    if (add_needs(sets, rule->needs, err) < 0) return -1;
+  for (const struct uh_attestable *fact = check->attests; fact && fact->fact; fact++)
+    if (add_needs(sets, fact->basis_needs, err) < 0) return -1;
+  return add_needs(sets, check->applies_needs, err) < 0 ? -1 : add_needs(sets, check->absence_needs, err);
+}
+
+/* Whoever asks DNS needs to know for which domains, and asks both views. */
+static int gather(const char *const *checks, struct sets *ret, struct uh_err *err) {
+  for (; *checks; checks++)
+    if (add_check(ret, uh_check_find(*checks), err) < 0) return -1;
+  return ret->dns ? add_needs(ret, "dns:public,dns:internal,on-premises:AcceptedDomain,cloud:AcceptedDomain", err) : 0;
 }
 
 /* ---- how old ---- */
@@ -115,17 +165,50 @@ static void columns_of(enum uh_table_id table, struct uh_str *out) {
   }
 }
 
-static void replace(struct uh_str *sql, enum uh_table_id table, const char *what_goes) {
+static void replace(struct uh_str *sql, enum uh_table_id table, const char *goes, const char *comes) {
   const char *name = uh_table_name(table);
   struct uh_str columns UH_CLEANUP(uh_str_clear) = {0};
   columns_of(table, &columns);
   if (!uh_str_text(&columns)) sql->failed = true;
-  uh_str_addf(sql, "DELETE FROM main.t_%s WHERE %s; INSERT INTO main.t_%s(%s) SELECT %s FROM fresh.t_%s;", name,
-              what_goes, name, uh_str_or(&columns, ""), uh_str_or(&columns, ""), name);
+  uh_str_addf(sql, "DELETE FROM main.t_%s WHERE %s; INSERT INTO main.t_%s(%s) SELECT %s FROM fresh.t_%s WHERE %s;",
+              name, goes, name, uh_str_or(&columns, ""), uh_str_or(&columns, ""), name, comes);
 }
 
-/* Everything but recipients (and DNS, where that was not asked) is what the fresh observation says. */
-static int merge(struct uh_world_state *w, const char *fresh, bool dns, struct uh_err *err) {
+/* Everything but recipients. */
+static void replace_configuration(struct uh_str *sql) {
+  replace(sql, UH_T_object, "NOT grows(side, kind)", "1");
+  replace(sql, UH_T_dns, "1", "1");
+  replace(sql, UH_T_set, "NOT grows(side, name)", "1");
+  replace(sql, UH_T_source, "id IN (SELECT id FROM fresh.t_source)", "1");
+  replace(sql, UH_T_notice, "1", "1");
+  replace(sql, UH_T_setting, "1", "1");
+  replace(sql, UH_T_observation, "1", "1");
+}
+
+/* A source may tell more than it was asked: what stands there of that already is not to stand there twice. */
+static void replace_sets(struct uh_str *sql, const struct sets *sets) {
+  replace(sql, UH_T_object, "(side, kind) IN (SELECT side, name FROM anew)",
+          "(side, kind) IN (SELECT side, name FROM anew)");
+  replace(sql, UH_T_set, "(side, name) IN (SELECT side, name FROM anew)",
+          "(side, name) IN (SELECT side, name FROM anew)");
+  if (sets->dns) replace(sql, UH_T_dns, "1", "1");
+}
+
+static int note_sets(sqlite3 *db, const struct sets *sets, struct uh_err *err) {
+  UH_CLEANUP(stmtp) sqlite3_stmt *st = NULL;
+  int rc = sqlite3_exec(db, "CREATE TEMP TABLE anew(side TEXT, name TEXT)", NULL, NULL, NULL);
+  if (rc == SQLITE_OK) rc = sqlite3_prepare_v2(db, "INSERT INTO anew VALUES(?, ?)", -1, &st, NULL);
+  for (size_t i = 0; rc == SQLITE_OK && i < sets->n; i++) {
+    const char *colon = strchr(sets->v[i], ':');
+    sqlite3_bind_text(st, 1, sets->v[i], (int)(colon - sets->v[i]), SQLITE_STATIC);
+    sqlite3_bind_text(st, 2, colon + 1, -1, SQLITE_STATIC);
+    rc = sqlite3_step(st) == SQLITE_DONE ? sqlite3_reset(st) : SQLITE_ERROR;
+  }
+  return rc == SQLITE_OK ? 0 : uh_fail(err, UH_ERR_CANNOT_WRITE, "the sets of the gate: %s", sqlite3_errmsg(db));
+}
+
+/* What was observed anew stands in the copy for what stood there. sets NULL: all configuration. */
+static int merge(struct uh_world_state *w, const char *fresh, const struct sets *sets, struct uh_err *err) {
   UH_CLEANUP(dbp) sqlite3 *db = NULL;
   UH_CLEANUP(stmtp) sqlite3_stmt *attach = NULL;
   struct uh_str sql UH_CLEANUP(uh_str_clear) = {0};
@@ -134,14 +217,12 @@ static int merge(struct uh_world_state *w, const char *fresh, bool dns, struct u
       sqlite3_prepare_v2(db, "ATTACH ? AS fresh", -1, &attach, NULL) != SQLITE_OK ||
       sqlite3_bind_text(attach, 1, fresh, -1, SQLITE_STATIC) != SQLITE_OK || sqlite3_step(attach) != SQLITE_DONE)
     return uh_fail(err, UH_ERR_CANNOT_WRITE, "cannot prepare the facts of the gate: %s", sqlite3_errmsg(db));
+  if (sets && note_sets(db, sets, err) < 0) return -1;
   uh_str_add(&sql, "BEGIN;");
-  replace(&sql, UH_T_object, "NOT grows(side, kind)");
-  if (dns) replace(&sql, UH_T_dns, "1");
-  replace(&sql, UH_T_set, dns ? "NOT grows(side, name)" : "NOT grows(side, name) AND source <> 'dns'");
-  replace(&sql, UH_T_source, "id IN (SELECT id FROM fresh.t_source)");
-  replace(&sql, UH_T_notice, "1");
-  replace(&sql, UH_T_setting, "1");
-  replace(&sql, UH_T_observation, "1");
+  if (sets)
+    replace_sets(&sql, sets);
+  else
+    replace_configuration(&sql);
   uh_str_add(&sql, "COMMIT");
   if (!uh_str_text(&sql)) return uh_fail_nomem(err);
   if (sqlite3_exec(db, sql.s, NULL, NULL, NULL) != SQLITE_OK)
@@ -167,16 +248,16 @@ static int observe_all(struct uh_world_state *w, struct uh_err *err) {
   return 0;
 }
 
-static int observe_configuration(struct uh_world_state *w, bool dns, struct uh_err *err) {
-  static const char *const not_dns[] = {"dns", NULL};
+/* sets NULL: all of it. */
+static int observe_configuration(struct uh_world_state *w, const struct sets *sets, struct uh_err *err) {
   struct uh_observation_options how = {
-      .configuration_only = true, .except_sources = dns ? NULL : not_dns, .scratch = true};
+      .configuration_only = true, .only_sets = sets ? (const char *const *)sets->v : NULL, .scratch = true};
   struct uh_observation_summary summary;
   UH_CLEANUP(uh_world_removep) char *fresh = NULL;
   if (make_work(w, err) < 0 || uh_world_scratch(w, &fresh, err) < 0 ||
       uh_world_observe(w, &how, fresh, &summary, err) < 0)
     return -1;
-  return merge(w, fresh, dns, err);
+  return merge(w, fresh, sets, err);
 }
 
 static bool too_old(struct uh_world_state *w, const struct age *age, bool irreversible) {
@@ -185,20 +266,27 @@ static bool too_old(struct uh_world_state *w, const struct age *age, bool irreve
   return age->recipients < uh_world_now(w) - (limit < fresh ? limit : fresh);
 }
 
-/* The facts to judge: those of a moment ago, or the run's with a fresh configuration, or all of it anew. */
-static int facts_for(struct uh_world_state *w, bool whole, bool irreversible, bool dns, const char **ret_path,
+/* The facts to judge: those that the run began with, or the run's with fresh configuration, or all of it anew. */
+static int facts_for(struct uh_world_state *w, const struct sets *sets, bool irreversible, const char **ret_path,
                      struct uh_err *err) {
   struct age age = {0};
   if (!w->base && w->options.facts && !(w->base = strdup(w->options.facts))) return uh_fail_nomem(err);
   if (w->base && read_age(w->base, &age, err) < 0) return -1;
   bool anew = !age.ended || too_old(w, &age, irreversible);
+  bool present = w->options.observed_now && !w->asked && uh_world_now(w) - age.ended <= ANEW;
+  bool first = !w->asked;
+  w->asked = true;
   if (anew && observe_all(w, err) < 0) return -1;
   *ret_path = w->base;
-  bool present = w->options.observed_now && !w->asked && uh_world_now(w) - age.ended <= ANEW;
-  w->asked = true;
-  if (anew || (whole && present)) return 0;
+  if (anew || (!sets && present)) return 0;
+  /* What no check names may be as old as this run, and not older. */
+  bool whole = !sets || sets->all || (first && !present);
+  if (!whole && sets->n == 0) {
+    if (w->work) *ret_path = w->work;
+    return 0;
+  }
   *ret_path = NULL;
-  if (observe_configuration(w, dns, err) < 0) return -1;
+  if (observe_configuration(w, whole ? NULL : sets, err) < 0) return -1;
   *ret_path = w->work;
   return 0;
 }
@@ -214,18 +302,8 @@ static void names_clear(struct names *n) {
   free(n->text);
 }
 
-static bool names_dns(const char *needs) {
-  return needs && strstr(needs, "dns:");
-}
-
-static bool reads_dns(const struct uh_check *check) {
-  for (const struct uh_rule *rule = check->rules; rule && rule->sql; rule++)
-    if (names_dns(rule->needs)) return true;
-  return names_dns(check->applies_needs) || names_dns(check->absence_needs);
-}
-
 /* The ids between commas. A step that names a check that there is not is a bug. */
-static int split(const char *checks, struct names *ret, bool *ret_dns, struct uh_err *err) {
+static int split(const char *checks, struct names *ret, struct uh_err *err) {
   size_t n = 0;
   char *rest = NULL;
   if (!(ret->text = strdup(checks))) return uh_fail_nomem(err);
@@ -233,7 +311,6 @@ static int split(const char *checks, struct names *ret, bool *ret_dns, struct uh
     const struct uh_check *check = uh_check_find(id);
     if (!check) return uh_fail(err, UH_ERR_INTERNAL, "the gate is asked for a check that there is not: %s", id);
     if (n == CHECKS_MAX) return uh_fail(err, UH_ERR_INTERNAL, "the gate is asked for too many checks");
-    *ret_dns = *ret_dns || reads_dns(check);
     ret->v[n++] = check->id;
   }
   return 0;
@@ -353,12 +430,13 @@ int uh_world_gate(void *user, const char *checks, bool irreversible, struct uh_g
   UH_CLEANUP(names_clear) struct names names = {0};
   UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
   const char *facts = NULL;
-  bool dns = !checks;
+  UH_CLEANUP(sets_clear) struct sets sets = {0};
   *ret_gate = (struct uh_gate){.verdict = UH_READY};
-  if (checks && split(checks, &names, &dns, err) < 0) return -1;
+  if (checks && split(checks, &names, err) < 0) return -1;
   const char *const *only = checks ? names.v : NULL;
   if (checks && !names.v[0]) return 0;
-  if (facts_for(w, !checks, irreversible, dns, &facts, err) < 0 ||
+  if (checks && gather(names.v, &sets, err) < 0) return -1;
+  if (facts_for(w, checks ? &sets : NULL, irreversible, &facts, err) < 0 ||
       judge(w, facts, only, uh_world_now(w), &results, err) < 0)
     return -1;
   bool same = !checks && w->options.facts && strcmp(facts, w->options.facts) == 0;

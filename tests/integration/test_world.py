@@ -279,6 +279,25 @@ def test_the_gate_sees_what_changed_since_and_drains_no_recipients(org):
     assert glob.glob(os.path.join(org.case, ".run-*")) == []
 
 
+def test_before_a_step_only_what_its_checks_need_is_observed(org):
+    """Not everything for each of a dozen steps; and what a check learns while it runs is asked for too."""
+    org.audit()
+
+    def asked(world, checks):
+        org.exchange("DELETE", "log")
+        org.cloud("POST", "reset", {"keep": ["state", "tokens", "faults"]})
+        answer = of(world("gate", checks))
+        assert {check["status"] for check in answer.values()} == {"pass"}, answer
+        return {c for c in org.cmdlets() if c.startswith("Get-")}, {line["cmdlet"] for line in org.cloud("GET", "log") if (line.get("cmdlet") or "").startswith("Get-")}
+
+    with org.world("now") as world:
+        assert asked(world, "relay.receive-connector") == ({"Get-ReceiveConnector"}, set())
+        assert asked(world, "mailbox.on-premises") == (set(), set()), "recipients are the run's"
+        assert asked(world, "routing.send-connector")[0] == {"Get-SendConnector", "Get-ForeignConnector", "Get-DeliveryAgentConnector"}
+        assert asked(world, "dns.mx") == ({"Get-AcceptedDomain"}, {"Get-AcceptedDomain"})
+        assert "Get-OrganizationConfig" in asked(world, "sanity.domains")[0], "all configuration"
+
+
 def test_recipients_are_observed_again_before_what_cannot_be_undone_when_they_are_old(org, tmp_path):
     org.audit()
     old = age(org, 2 * 3600, True, tmp_path)
