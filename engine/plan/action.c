@@ -39,32 +39,48 @@ static bool named(const char *UH_NULLABLE list, const char *id) {
   return false;
 }
 
-/* A step of this plan has something to do, and makes the check pass. */
-static bool will_be_mended(const struct uh_run *run, const char *check) {
-  for (size_t i = 0; i < uh_plan_step_count(run->plan); i++) {
-    const struct uh_plan_step *s = uh_plan_step_at(run->plan, i);
-    if (s->state == UH_STEP_ACTIONS && named(s->step->mends, check)) return true;
+/* Has the step anything left that it may still do? */
+static bool is_ahead(const struct uh_run *run, const struct uh_plan_step *s) {
+  for (size_t i = s->first; i < s->first + s->n; i++) {
+    const struct uh_history_entry *e = entry_of(run, uh_plan_at(run->plan, i));
+    if (!e ||
+        (e->is.state != UH_ACTION_VERIFIED && e->is.state != UH_ACTION_SKIPPED && e->is.state != UH_ACTION_UNDONE))
+      return true;
   }
   return false;
 }
 
-/* Before anything is done, what fails is what this very plan puts right first. The checks of the steps that come after
- * it are asked again. */
+/* A step of this plan has something to do, and makes the check pass. */
+static bool will_be_mended(const struct uh_run *run, const char *check) {
+  for (size_t i = 0; i < uh_plan_step_count(run->plan); i++) {
+    const struct uh_plan_step *s = uh_plan_step_at(run->plan, i);
+    if (s->state == UH_STEP_ACTIONS && named(s->step->mends, check) && is_ahead(run, s)) return true;
+  }
+  return false;
+}
+
+/* What fails is what this very plan is still to put right. Once that is done the whole audit is asked again, see
+ * gate_step(). */
 static bool only_what_will_be_mended(const struct uh_run *run, const struct uh_gate *gate) {
+  size_t mended = 0;
   for (size_t i = 0; i < gate->n; i++) {
     const struct uh_gate_check *c = &gate->v[i];
     bool fails = strcmp(c->status, "fail") == 0;
     if (c->severity != UH_BLOCKER || (!fails && strcmp(c->status, "unknown") != 0)) continue;
     if (!fails || !will_be_mended(run, c->id)) return false;
+    mended++;
   }
-  return true;
+  return mended > 0;
 }
 
 static int gate_says(struct uh_run *run, const struct uh_plan_step *step, const struct uh_gate *gate) {
   struct uh_str list UH_CLEANUP(uh_str_clear) = {0};
   const char *before = step ? step->step->id : "the cleanup";
   if (gate->verdict == UH_READY) return 0;
-  if (!step && gate->verdict == UH_BLOCKED && only_what_will_be_mended(run, gate)) return 0;
+  if (!step && gate->verdict == UH_BLOCKED && only_what_will_be_mended(run, gate)) {
+    run->gate_owed = true;
+    return 0;
+  }
   bool undetermined = gate->verdict == UH_UNDETERMINED;
   list_checks(gate, undetermined ? "unknown" : "fail", &list);
   return uh_run_stop(run, undetermined ? 2 : 1, "the gate before %s: %s: %s", before,
@@ -84,6 +100,11 @@ int uh_run_gate(struct uh_run *run, const struct uh_plan_step *step, const char 
 static int gate_step(struct uh_run *run, const struct life *l) {
   bool irreversible = l->a->action.reversible == UH_IRREVERSIBLE;
   bool same = run->gated && strcmp(run->gated, l->a->step) == 0;
+  bool mends = l->step && l->step->step->mends && *l->step->step->mends;
+  if (run->gate_owed && !same && !mends && !run->o->dry) {
+    run->gate_owed = false; /* unless something that mends is still ahead */
+    if (uh_run_gate(run, NULL, NULL, irreversible) < 0) return -1;
+  }
   if (same && (run->gated_irreversible || !irreversible)) return 0;
   const char *checks = l->step ? l->step->step->checks : NULL;
   if (checks && *checks && uh_run_gate(run, l->step, checks, irreversible) < 0) return -1;

@@ -24,6 +24,7 @@ struct uh_run {
   /* gate */
   const char *UH_NULLABLE gated; /* id of the step whose checks have said yes in this run */
   bool gated_irreversible;
+  bool gate_owed; /* the whole audit was let pass for the sake of what this plan mends first; asked again after that */
   const char *UH_NULLABLE last_step; /* of the last action that was carried out in this run */
   /* what is held back: one for each step of the plan, and subjects */
   struct uh_step_hold {

@@ -227,9 +227,16 @@ static const struct uh_follows after_all[] = {
     __VA_ARGS__                                                                                                 \
   }
 const struct uh_step *const script_steps[] = {
-    STEP(disable), STEP(reduce), STEP(set),     STEP(delete, .follows = after_disable, .undo = undo_delete),
-    STEP(person),  STEP(graph),  STEP(approve), STEP(irreversible, .follows = after_all),
-    STEP(many),    NULL,
+    STEP(disable, .mends = "script.flag"),
+    STEP(reduce),
+    STEP(set),
+    STEP(delete, .follows = after_disable, .undo = undo_delete),
+    STEP(person),
+    STEP(graph),
+    STEP(approve),
+    STEP(irreversible, .follows = after_all),
+    STEP(many),
+    NULL,
 };
 
 /* ---- the registry ---- */

@@ -187,6 +187,17 @@ static int w_gate(void *user, const char *checks, bool irreversible, struct uh_g
   (void)err;
   s->gates++;
   *ret_gate = (struct uh_gate){.verdict = s->verdict};
+  if (checks && s->open_steps) ret_gate->verdict = UH_READY;
+  if (!s->failing || ret_gate->verdict == UH_READY) return 0;
+  ret_gate->v = calloc(1, sizeof *ret_gate->v);
+  if (!ret_gate->v) die("out of memory");
+  ret_gate->n = 1;
+  ret_gate->v[0] = (struct uh_gate_check){.id = strdup(s->failing),
+                                          .title = strdup(""),
+                                          .status = strdup("fail"),
+                                          .before = strdup(""),
+                                          .detail = strdup(""),
+                                          .severity = UH_BLOCKER};
   return 0;
 }
 

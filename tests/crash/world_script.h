@@ -48,7 +48,9 @@ struct world_script {
   bool dead;   /* the process is gone: nothing reaches the world any more */
   bool cancelled;
   enum uh_verdict verdict;
-  int64_t late_at; /* a change without an answer that takes effect by then; 0: none */
+  bool open_steps;     /* the checks of single steps pass all the same */
+  const char *failing; /* id of the check that fails; NULL: none is named */
+  int64_t late_at;     /* a change without an answer that takes effect by then; 0: none */
   struct world_object *late_object;
   char *late_json;
   int waits_told; /* how often a person was told what to do */

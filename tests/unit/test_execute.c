@@ -139,6 +139,35 @@ static void test_gate_before_step(void **state) {
   assert_int_equal(run(all, NULL), 0);
 }
 
+static void open_when_disabled(struct world_script *s, const char *name) {
+  if (strcmp(name, "after-verified") != 0) return;
+  s->failing = NULL;
+  s->verdict = UH_READY;
+}
+
+/* What the plan itself puts right first does not close the gate before that; it is asked again right after, and nothing
+ * else is done before it is open. */
+static void test_mended(void **state) {
+  (void)state;
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  script.verdict = UH_BLOCKED;
+  script.failing = "script.other";
+  assert_int_equal(run(all, NULL), 1);
+  assert_int_equal(script.n_log, 0);
+  script.failing = "script.flag";
+  script.verdict = UH_SHUTDOWN_ONLY;
+  assert_int_equal(run(all, NULL), 1);
+  script.verdict = UH_BLOCKED;
+  script.open_steps = true;
+  assert_int_equal(run(all, NULL), 1); /* it was mended, and the audit still says no */
+  assert_int_equal(script.n_log, 1);
+  assert_int_equal(requests(GUID_SEND), 1);
+  script.at = open_when_disabled;
+  script.verdict = UH_READY;
+  script.failing = NULL;
+  assert_int_equal(run(all, NULL), 0);
+}
+
 /* ---- a dry run ---- */
 
 static void test_dry(void **state) {
@@ -390,20 +419,10 @@ static void test_many(void **state) {
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fresh, leave)
   const struct CMUnitTest tests[] = {
-      CASE(test_gate),
-      CASE(test_gate_before_step),
-      CASE(test_dry),
-      CASE(test_third_hand),
-      CASE(test_soft_disabled),
-      CASE(test_absent),
-      CASE(test_skip),
-      CASE(test_consent),
-      CASE(test_person),
-      CASE(test_cancelled),
-      CASE(test_undo_refused),
-      CASE(test_undo_chain),
-      CASE(test_undo_name_taken),
-      CASE(test_many),
+      CASE(test_gate),       CASE(test_gate_before_step), CASE(test_mended),    CASE(test_dry),
+      CASE(test_third_hand), CASE(test_soft_disabled),    CASE(test_absent),    CASE(test_skip),
+      CASE(test_consent),    CASE(test_person),           CASE(test_cancelled), CASE(test_undo_refused),
+      CASE(test_undo_chain), CASE(test_undo_name_taken),  CASE(test_many),
   };
   return cmocka_run_group_tests(tests, make_plan, free_plan);
 }
