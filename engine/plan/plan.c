@@ -16,7 +16,9 @@ struct making {
   struct judge judge;
   sqlite3_stmt *rows; /* of one object */
   struct uh_anchors *anchors;
-  const struct uh_step *steps[STEPS_MAX]; /* in their order */
+  const struct uh_step *all[STEPS_MAX]; /* in their order, those too that the sweep leaves out */
+  size_t n_all;
+  const struct uh_step *steps[STEPS_MAX];
   size_t n;
   bool halted[STEPS_MAX]; /* not carried out: neither is what follows it */
   char servers[512];      /* why the phase after the uninstall waits; "" it does not */
@@ -55,7 +57,7 @@ static int check_chosen(const struct making *m, const char *id, struct uh_err *e
 
 /* The sweep's plan has the steps of its phase alone: what came before has been done, or is not its business. */
 static int choose_steps(struct making *m, struct uh_err *err) {
-  const struct uh_step *all[STEPS_MAX], *ordered[STEPS_MAX];
+  const struct uh_step *all[STEPS_MAX], **ordered = m->all;
   size_t n = 0;
   const struct uh_step *step;
   while ((step = m->options->steps ? m->options->steps[n] : uh_step_at(n)) != NULL) {
@@ -63,6 +65,7 @@ static int choose_steps(struct making *m, struct uh_err *err) {
     all[n++] = step;
   }
   if (uh_order_steps(all, n, ordered, err) < 0) return -1;
+  m->n_all = n;
   for (size_t i = 0; i < n; i++)
     if (!m->options->server_gone_only || ordered[i]->phase == UH_PHASE_AFTER_UNINSTALL) m->steps[m->n++] = ordered[i];
   for (const char *const *id = m->options->only; id && *id; id++)
@@ -198,8 +201,8 @@ static int hand_to_operator(struct making *m, const struct uh_action *a, json_t 
 }
 
 static bool comes_before(const struct making *m, size_t i, const char *id) {
-  for (size_t k = 0; k < i; k++)
-    if (strcmp(m->steps[k]->id, id) == 0) return true;
+  for (size_t k = 0; k < m->n_all && m->all[k] != m->steps[i]; k++)
+    if (strcmp(m->all[k]->id, id) == 0) return true;
   return false;
 }
 

@@ -291,6 +291,13 @@ static void what_comes_after_the_uninstall_waits_for_the_servers_to_go(void **st
   plan = make(OPTIONS(STEPS(&sweep)));
   assert_int_equal(uh_plan_step_at(plan, 0)->state, UH_STEP_NOTHING);
   uh_plan_free(plan);
+  /* The sweep's plan leaves the steps before it out, and may still name one that came before. */
+  the_owner = UH_OWNER_HYBRID;
+  static const struct uh_step late = STEP("late", UH_PHASE_AFTER_UNINSTALL, NULL, discover_remove);
+  plan = make(OPTIONS(STEPS(&freeze, &late), .server_gone_only = true));
+  assert_int_equal(uh_plan_step_count(plan), 1);
+  assert_int_equal(uh_plan_count(plan), 1);
+  uh_plan_free(plan);
   /* Nobody looked for servers: that none was seen proves nothing. */
   struct uh_facts *facts = begin_facts();
   put_set(facts, &(struct set){"on-premises", "SendConnector", "complete"});
