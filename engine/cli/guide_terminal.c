@@ -46,9 +46,11 @@ static void add_row(struct uh_str *out, const char *title, const char *text) {
 
 static void add_heading(struct uh_str *out, const struct uh_talk *talk, const char *text) {
   bool bold = uh_cli_use_color(talk->cli, STDOUT_FILENO);
+  UH_CLEANUP(uh_str_clear) struct uh_str clean = {0};
+  uh_terminal_text(&clean, text, strlen(text));
   uh_str_addf(out, "\n%s", bold ? "\033[1m" : "");
-  uh_lines_outside(out, text, width());
-  uh_str_addf(out, "%s\n", bold ? "\033[0m" : "");
+  uh_lines_wrap(out, width(), 0, TITLE, uh_str_or(&clean, "?"));
+  uh_str_add(out, bold ? "\033[0m" : "");
 }
 
 /* ---- the gate ---- */
