@@ -372,14 +372,41 @@ static int make_journal(struct uh_carry *c, struct uh_err *err) {
   return uh_cli_journal(c->cli, c->held, UH_JOURNAL_BEGIN, &c->journal, err);
 }
 
+struct closing {
+  const struct uh_plan *plan;
+  bool closed;
+};
+
+static bool is_mended(const struct uh_plan *plan, const char *check) {
+  size_t n = strlen(check);
+  for (size_t i = 0; i < uh_plan_step_count(plan); i++) {
+    const struct uh_plan_step *s = uh_plan_step_at(plan, i);
+    if (s->state != UH_STEP_ACTIONS) continue;
+    for (const char *p = s->step->mends ? s->step->mends : ""; *p; p += strcspn(p, ","), p += *p == ',')
+      if (strcspn(p, ",") == n && strncmp(p, check, n) == 0) return true;
+  }
+  return false;
+}
+
+/* As the run's gate sees it: what fails, and the plan itself puts right, keeps nobody out. */
+static int look_at_check(void *user, const struct uh_result_check *c) {
+  struct closing *closing = user;
+  bool fails = strcmp(c->status, "fail") == 0;
+  if (strcmp(c->severity, "blocker") != 0 || (!fails && strcmp(c->status, "unknown") != 0)) return 0;
+  closing->closed = closing->closed || !fails || !is_mended(closing->plan, c->id);
+  return 0;
+}
+
 /* What an undo by hand would need is exported before anything else. Where the gate is shut, the run says so itself. */
 static int export_first(struct uh_carry *c, const struct uh_plan *plan, struct uh_err *err) {
   UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
   struct uh_judge_options how = c->how;
+  struct closing closing = {.plan = plan};
   if (c->dry || !c->begins) return 0;
   how.now = uh_cli_now();
-  if (uh_judge(c->facts, &how, &results, err) < 0) return -1;
-  if (uh_results_head(results)->verdict != UH_READY) return 0;
+  if (uh_judge(c->facts, &how, &results, err) < 0 || uh_results_checks(results, look_at_check, &closing, err) < 0)
+    return -1;
+  if (closing.closed) return 0;
   if (uh_export_step0(c->facts, c->held->dir, uh_plan_anchors(plan), c->manifest, err) < 0) return -1;
   uh_cli_log(c->cli, UH_LOG_INFO, "step 0 is exported to %s/" UH_EXPORT_DIR ", its manifest is %s", c->held->dir,
              c->manifest);

@@ -128,6 +128,7 @@ def test_end_to_end(place):
     assert {stat.S_IMODE(os.stat(path).st_mode) for path in exported} == {0o600}
     assert {json.load(open(path, encoding="utf-8"))["action"] for path in exported} == {
         r["action"] for r in records if r["record"] == "begun" and r["image_bytes"]}
+    assert os.path.exists(os.path.join(place.case, "exports", "step-0", "MANIFEST.json"))
     changed = len(written.of(place.lab))
     again = place.run("cleanup", "--yes=irreversible")
     assert (again.returncode, "Nothing to do" in again.stdout) == (0, True), again.stdout + again.stderr
