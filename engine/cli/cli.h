@@ -35,7 +35,8 @@ struct uh_command {
   int (*run)(struct uh_cli *cli, int argc, char **argv); /* gives the exit code */
 };
 extern const struct uh_command uh_cmd_audit, uh_cmd_report, uh_cmd_checks, uh_cmd_status, uh_cmd_diff, uh_cmd_waive,
-    uh_cmd_attest, uh_cmd_journal, uh_cmd_setup_log, uh_cmd_steps, uh_cmd_cleanup, uh_cmd_resume, uh_cmd_undo;
+    uh_cmd_attest, uh_cmd_journal, uh_cmd_setup_log, uh_cmd_steps, uh_cmd_cleanup, uh_cmd_resume, uh_cmd_undo,
+    uh_cmd_sweep;
 
 /* ---- options ---- */
 

@@ -21,6 +21,7 @@ static const struct uh_command *const commands[] = {
     &uh_cmd_cleanup,
     &uh_cmd_resume,
     &uh_cmd_undo,
+    &uh_cmd_sweep,
     &uh_cmd_journal,
     &uh_cmd_setup_log,
 };

@@ -319,7 +319,11 @@ static int split(const char *checks, struct names *ret, struct uh_err *err) {
 static int judge(struct uh_world_state *w, const char *facts, const char *const *only, int64_t now,
                  struct uh_results **ret, struct uh_err *err) {
   struct uh_judge_options how = *w->options.how;
-  how.purpose = UH_GATE;
+  char why[400];
+  int left = uh_servers_left(facts, why, sizeof why, err);
+  if (left < 0) return -1;
+  /* Once no server is left, the checks of the time before it went say nothing. */
+  how.purpose = left == UH_SERVERS_NONE && !only ? UH_AFTER : UH_GATE;
   how.only = only;
   how.skip = NULL;
   how.now = now;

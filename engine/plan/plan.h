@@ -77,6 +77,10 @@ int uh_change_powershell(const struct uh_change *change, struct uh_str *out, str
 
 /* ---- a plan ---- */
 
+/* Is an Exchange server left, by a facts file? why: which, or why that is not known. -1 with err. */
+enum { UH_SERVERS_NONE, UH_SERVERS_SOME, UH_SERVERS_UNKNOWN };
+int uh_servers_left(const char *facts, char *why, size_t size, struct uh_err *err);
+
 enum uh_step_state {
   UH_STEP_NOTHING, /* read in full, nothing to do */
   UH_STEP_ACTIONS,
