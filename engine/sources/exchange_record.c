@@ -78,6 +78,15 @@ bool uh_record_is_recipient(const char *noun) {
   return find_noun(noun) != NULL;
 }
 
+bool uh_set_grows(const char *side, const char *set) {
+  char noun[64];
+  (void)side;
+  (void)snprintf(noun, sizeof noun, "%.*s", (int)strcspn(set, "/"), set);
+  /* Where Graph does not filter by errors, every user is looked at. */
+  return uh_record_is_recipient(noun) || strcmp(noun, "UMMailbox") == 0 ||
+         strcmp(noun, "GraphProvisioningError") == 0 || strcmp(noun, "RecipientMark") == 0;
+}
+
 const char *uh_record_select(const char *noun) {
   const struct recipient_noun *n = find_noun(noun);
   return n ? n->select : NULL;

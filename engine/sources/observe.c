@@ -4,7 +4,6 @@
  * What a source says of its sets is kept in memory (a few hundred rows) and written last: an observation that was cut
  * off has no set rows, and then every check that needs one is unknown.
  */
-#include "sources/exchange_record.h"
 #include "sources/plausible.h"
 #include "sources/source.h"
 
@@ -370,15 +369,6 @@ int uh_observe_accepted_domains(struct uh_observe *o, char ***ret_domains, size_
 }
 
 /* ---- what there is ---- */
-
-bool uh_set_grows(const char *side, const char *set) {
-  char noun[64];
-  (void)side;
-  (void)snprintf(noun, sizeof noun, "%.*s", (int)strcspn(set, "/"), set);
-  /* Where Graph does not filter by errors, every user is looked at. */
-  return uh_record_is_recipient(noun) || strcmp(noun, "UMMailbox") == 0 ||
-         strcmp(noun, "GraphProvisioningError") == 0 || strcmp(noun, "RecipientMark") == 0;
-}
 
 static const struct uh_source *find_source(const char *id) {
   for (int i = 0; i < SOURCES; i++)
