@@ -24,7 +24,12 @@ ORGS = os.path.join(TOP, "fixtures", "orgs")
 HEAD = "| id | what has to be true | class | examined by | shown by tests |\n|---|---|---|---|---|\n"
 ROW = re.compile(r"^\| (P-\d\d) \| (.*?) \| (blocker|warning|info) \|.*\|$")
 CLEANUP_HEAD = "| id | what is done | by the steps |\n|---|---|---|"
-CLEANUP_ROW = re.compile(r"^\| (C-\d\d) \| ([^|]*?) \|.*$")
+CLEANUP_ROW = re.compile(r"^\| (C-\d\d|O-\d\d|O-A\d+) \| ([^|]*?) \|.*$")
+# What is left in Exchange Online is what the steps before the uninstall remove there.
+SWEPT_AS_BEFORE = {"O-01": ["cloud-connector"], "O-02": ["cloud-connector"], "O-03": ["organization-relationship"], "O-04": ["intra-organization-connector"],
+                   "O-05": ["on-premises-organization"], "O-06": ["migration-endpoint"], "O-07": ["service-principal-credential"],
+                   "O-08": ["dedicated-application"], "O-10": ["hybrid-agent"], "O-11": ["accepted-domain-type"], "O-12": ["public-folders-remote"],
+                   "O-13": ["availability-address-space"], "O-15": ["centralized-mail", "cloud-connector"]}
 NEVER = "Never fail, whatever they see, but pass or are unknown:"
 # What no lost source makes unknown.
 NEVER_UNKNOWN = {"freshness.observation": "whatever was read, it is known when"}
@@ -42,12 +47,16 @@ def listed(program):
 
 
 def steps(program):
-    """{requirement: [step]}, in the order of the steps."""
+    """{requirement: [step, as the table has it]}, in the order of the steps."""
     done = subprocess.run([program, "steps", "list", "--format", "json"], capture_output=True, check=True, timeout=60)
     found = {}
     for step in json.loads(done.stdout)["steps"]:
-        found.setdefault(step["requirement"], []).append(step["id"])
+        found.setdefault(step["requirement"], []).append(f"`{step['id']}`" + (" (where it is named)" if step["opt_in"] else ""))
     return found
+
+
+def steps_of(carried_out, id_):
+    return ", ".join(carried_out.get(id_, []) + [f"`{step}`" for step in SWEPT_AS_BEFORE.get(id_, [])]) or "-"
 
 
 def shown(listing):
@@ -101,7 +110,7 @@ def page(text, program):
             continue
         done = CLEANUP_ROW.match(line)
         if done:
-            line = f"| {done.group(1)} | {done.group(2)} | " + ", ".join(f"`{step}`" for step in carried_out.get(done.group(1), [])) + " |"
+            line = f"| {done.group(1)} | {done.group(2)} | {steps_of(carried_out, done.group(1))} |"
         found = ROW.match(line)
         table = table and found is not None
         if found:

@@ -47,6 +47,7 @@ static void add_json(struct uh_str *out, const struct uh_step *step) {
   uh_str_addc(out, ']');
   uh_cli_json_words(out, "needs", step->needs);
   uh_cli_json_words(out, "checks", step->checks);
+  uh_str_addf(out, ", \"opt_in\": %s", step->opt_in ? "true" : "false");
   uh_cli_json_member(out, "undo", undo_word(step));
   uh_cli_json_member(out, "undo_limits", step->undo_limits);
   uh_cli_json_member(out, "effect", step->effect);
@@ -69,8 +70,9 @@ static void list_terminal(struct uh_str *out, const struct uh_step *const *steps
   for (size_t i = 0; i < n; i++)
     if (strlen(steps[i]->id) > widest) widest = strlen(steps[i]->id);
   for (size_t i = 0; i < n; i++)
-    uh_str_addf(out, "%-*s  %s  %-16s  undo: %-8s  %s\n", (int)widest, steps[i]->id, steps[i]->requirement,
-                uh_phase_name(steps[i]->phase), undo_word(steps[i]), steps[i]->title);
+    uh_str_addf(out, "%-*s  %-5s  %-16s  undo: %-8s  %s%s\n", (int)widest, steps[i]->id, steps[i]->requirement,
+                uh_phase_name(steps[i]->phase), undo_word(steps[i]), steps[i]->title,
+                steps[i]->opt_in ? " (only where --only names it)" : "");
 }
 
 static void add_follows(struct uh_str *out, const struct uh_step *step, size_t width) {
@@ -101,6 +103,11 @@ static const char *undo_sentence(const struct uh_step *step) {
 static void explain_terminal(struct uh_str *out, const struct uh_step *step, size_t width) {
   uh_str_addf(out, "%s\nrequirement %s; %s\n", step->id, step->requirement, uh_phase_name(step->phase));
   uh_cli_paragraph(out, "What it does", step->title, width);
+  if (step->opt_in)
+    uh_cli_paragraph(out, "When",
+                     "Only where `--only` names it, and a person approves each object: what it removes may still be of "
+                     "use to somebody, and nothing that can be observed says whether it is.",
+                     width);
   uh_cli_paragraph(out, "How objects are told apart, and what is not touched", step->explain, width);
   add_words(out, "Sets it needs, complete", step->needs, width);
   add_follows(out, step, width);
@@ -171,7 +178,8 @@ const struct uh_command uh_cmd_steps = {
     .help =
         "list names the steps in the order of a cleanup, with the requirement that each\n"
         "meets, its phase, and what an undo can put back: objects that were removed,\n"
-        "settings alone, only what a person does (person), or nothing (nobody).\n"
+        "settings alone, only what a person does (person), or nothing (nobody). Of some\n"
+        "it says that they are done only where --only names them.\n"
         "explain says of one step what it looks at, what it follows and why, which\n"
         "checks must pass right before it, what does not work once it is done, and what\n"
         "an undo cannot restore.\n\n"

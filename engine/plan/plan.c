@@ -104,7 +104,8 @@ static int look_for_servers(struct making *m, struct uh_err *err) {
 
 static bool is_chosen(const struct making *m, size_t i) {
   const char *until = m->options->until;
-  if (m->options->only && !listed(m->options->only, m->steps[i]->id)) return false;
+  bool named = listed(m->options->only, m->steps[i]->id);
+  if ((m->options->only || m->steps[i]->opt_in) && !named) return false;
   for (size_t k = 0; until && k < i; k++)
     if (strcmp(m->steps[k]->id, until) == 0) return false; /* it comes later */
   return true;
@@ -125,11 +126,18 @@ static void skip(struct uh_step_run *run, const char *why) {
   json_array_clear(run->actions);
 }
 
+static void add_not_chosen(const struct making *m, const struct uh_step *step, struct uh_str *why) {
+  if (step->opt_in)
+    uh_str_addf(why, "is done only where it is named: --only %s", step->id);
+  else
+    uh_str_add(why, m->options->until && !m->options->only ? "comes after the step that --until names" : "not chosen");
+}
+
 static void decide(struct making *m, size_t i, struct uh_step_run *run) {
   UH_CLEANUP(uh_str_clear) struct uh_str why = {0};
   const struct uh_step *before = halted_before(m, i);
   if (run->state != UH_STEP_NOTHING && !is_chosen(m, i)) {
-    uh_str_add(&why, m->options->until && !m->options->only ? "comes after the step that --until names" : "not chosen");
+    add_not_chosen(m, m->steps[i], &why);
     if (run->why.len) uh_str_addf(&why, "; %s", run->why.s);
     skip(run, uh_str_or(&why, "not chosen"));
   } else if (run->state == UH_STEP_ACTIONS && before) {

@@ -19,7 +19,7 @@ def text():
 def test_steps(text, unhybrid):
     """The table is the order of a cleanup: ids and requirements as the program has them."""
     listed = json.loads(unhybrid.run("steps", "list", "--format", "json").stdout)["steps"]
-    rows = re.findall(r"^\| `([a-z0-9-]+)` \| ([PCUO]-\d\d) \|", text, re.M)
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| ([PCUO]-\d\d|O-A\d+) \|", text, re.M)
     assert rows == [(step["id"], step["requirement"]) for step in listed]
 
 

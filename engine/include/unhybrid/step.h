@@ -198,6 +198,16 @@ int uh_step_list_read(struct uh_query *query, int column, struct uh_step_list *r
 void uh_step_list_clear(struct uh_step_list *list);
 /* One UH_EXPECT_LACKS for each, then the end; expect has room for UH_STEP_LIST_MAX + 1. */
 void uh_step_expect_lacks(const char *property, const struct uh_step_list *list, struct uh_expect *ret_expect);
+/*
+ * Entries of the directory, once no cmdlet can exist any more: the rows are as above, of the kind UH_DIRECTORY_ENTRY,
+ * with the entry's DN and its class as columns UH_ROW_OWN and UH_ROW_OWN + 1 (<unhybrid/step_sql_directory.h>).
+ */
+/* The row's entry goes, and with it exactly what the facts show below it. words: why, effect, approval, part. */
+int uh_step_delete_entry(struct uh_step_run *run, const struct uh_step_row *row, const struct uh_action *words,
+                         struct uh_err *err);
+/* These values of one of its attributes go. */
+int uh_step_take_values(struct uh_step_run *run, const struct uh_step_row *row, const char *attribute,
+                        const struct uh_step_list *values, const struct uh_action *words, struct uh_err *err);
 /* A set that this step needs after all (learnt while running), as in uh_rule.needs. 1 complete, 0 not: the step is
  * unknown now, return 0. */
 int uh_step_need(struct uh_step_run *run, const char *needs, struct uh_err *err);
@@ -246,6 +256,10 @@ int uh_undo_expect(struct uh_undo *undo, const struct uh_expect *expect, struct 
 /* What a person has to do instead, or as well. */
 int uh_undo_commands(struct uh_undo *undo, const char *commands, const char *where, struct uh_err *err);
 
+/* The function of a step all of whose objects the engine itself can put back: entries of the directory, which come back
+ * from their tombstones. */
+int uh_undo_by_engine(struct uh_undo *undo, struct uh_err *err);
+
 /* ---- a step ---- */
 
 struct uh_follows {
@@ -262,6 +276,9 @@ struct uh_step {
   const char *checks; /* ids of checks that must pass right before, "mailbox.location,relay.connector"; '' none */
   const char *UH_NULLABLE mends; /* ids of checks that fail until this step is done: at the start of a run, where the
                                     whole audit has to be ready, they do not count; the checks of later steps do */
+  /* Done only where --only names it: what it removes may still be of use to somebody, and nothing that can be observed
+   * says whether it is. */
+  bool opt_in;
   int (*discover)(struct uh_step_run *run, struct uh_err *err);
   /* NULL: see above; REMOVE cannot be undone then. 1: of this action it is as without the function */
   int (*undo)(struct uh_undo *undo, struct uh_err *err);
