@@ -13,6 +13,7 @@
 #include "cli/case_journal.h"
 #include "cli/observe.h"
 #include "plan/export.h"
+#include "plan/ldif.h"
 
 enum { NAME_MAX_BYTES = 120, PERSON_MAX = 400 };
 
@@ -259,11 +260,27 @@ static void image_document(struct uh_str *out, const struct uh_carry *c, const s
   uh_str_addf(out, ",\n \"image\": %s}\n", image);
 }
 
+static int write_export(const struct uh_str *path, const struct uh_str *text, struct uh_err *err) {
+  UH_CLEANUP(uh_file_abandonp) struct uh_file *file = NULL;
+  if (!uh_str_text(path) || !uh_str_text(text)) return uh_fail_nomem(err);
+  if (uh_file_create(path->s, &file, err) < 0 || uh_file_write(file, text->s, text->len, err) < 0) return -1;
+  return uh_file_commit(UH_TAKE(file), err);
+}
+
+/* An entry of the directory also as LDIF, which a person can load without this program. */
+static int export_ldif(struct uh_str *path, size_t stem, const char *image, struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str text = {0};
+  if (uh_ldif_image(image, &text, err) < 0) return -1;
+  path->len = stem;
+  path->s[stem] = '\0';
+  uh_str_add(path, ".ldif");
+  return write_export(path, &text, err);
+}
+
 static int export_image(void *user, const struct uh_planned *action, const char *image, struct uh_err *err) {
   const struct uh_carry *c = user;
   UH_CLEANUP(uh_str_clear) struct uh_str path = {0};
   UH_CLEANUP(uh_str_clear) struct uh_str text = {0};
-  UH_CLEANUP(uh_file_abandonp) struct uh_file *file = NULL;
   char stamp[UH_TIME_COMPACT];
   uh_str_addf(&path, "%s/exports", c->held->dir);
   if (!uh_str_text(&path)) return uh_fail_nomem(err);
@@ -272,11 +289,11 @@ static int export_image(void *user, const struct uh_planned *action, const char 
   add_file_name(&path, uh_talk_label(&c->talk, action));
   uh_str_addc(&path, '-');
   add_file_name(&path, action->id);
+  size_t stem = path.len;
   uh_str_add(&path, ".json");
   image_document(&text, c, action, image);
-  if (!uh_str_text(&path) || !uh_str_text(&text)) return uh_fail_nomem(err);
-  if (uh_file_create(path.s, &file, err) < 0 || uh_file_write(file, text.s, text.len, err) < 0) return -1;
-  return uh_file_commit(UH_TAKE(file), err);
+  if (write_export(&path, &text, err) < 0) return -1;
+  return action->action.directory ? export_ldif(&path, stem, image, err) : 0;
 }
 
 /* ---- the end ---- */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "case/facts.h"
+#include "plan/ldif.h"
 
 enum { FLUSH_AT = 64 * 1024 };
 
@@ -196,34 +197,6 @@ static const struct {
                   {"custom_attributes", "extensionAttribute", CUSTOM}};
 enum { ATTRIBUTES = sizeof attributes / sizeof *attributes, FIRST = 2 /* dn, guid */ };
 
-static void base64(struct uh_str *out, const void *data, size_t n) {
-  /* In pieces of whole triples, so that the text is that of the whole. */
-  unsigned char piece[4 * 16 + 1];
-  for (size_t at = 0; at < n; at += 48) {
-    size_t m = n - at < 48 ? n - at : 48;
-    (void)EVP_EncodeBlock(piece, (const unsigned char *)data + at, (int)m);
-    uh_str_add(out, (const char *)piece);
-  }
-}
-
-/* SAFE-STRING of RFC 2849, and not ending with a blank. */
-static bool is_safe(const char *s, size_t n) {
-  if (n && (s[0] == ' ' || s[0] == ':' || s[0] == '<' || s[n - 1] == ' ')) return false;
-  for (size_t i = 0; i < n; i++)
-    if ((unsigned char)s[i] < 0x20 || (unsigned char)s[i] >= 0x7F) return false;
-  return true;
-}
-
-static void put_value(struct uh_str *out, const char *attribute, const void *value, size_t n, bool bytes) {
-  bool plain = !bytes && is_safe(value, n);
-  uh_str_addf(out, "%s:%s ", attribute, plain ? "" : ":");
-  if (plain)
-    uh_str_addn(out, value, n);
-  else
-    base64(out, value, n);
-  uh_str_addc(out, '\n');
-}
-
 /* false: an element of it was not obtained. */
 static bool put_list(struct uh_str *out, const char *attribute, const char *list, bool numbered) {
   UH_CLEANUP(decref) json_t *tree = json_loads(list, JSON_ALLOW_NUL, NULL);
@@ -236,7 +209,7 @@ static bool put_list(struct uh_str *out, const char *attribute, const char *list
     if (!json_is_string(value))
       all = false;
     else if (json_string_length(value))
-      put_value(out, name, json_string_value(value), json_string_length(value), false);
+      uh_ldif_value(out, name, json_string_value(value), json_string_length(value), false);
   }
   return all;
 }
@@ -252,11 +225,11 @@ static bool put_attribute(struct uh_str *out, sqlite3_stmt *st, size_t i) {
     case NUMBER: {
       const char *s = text(st, column);
       size = sqlite3_column_bytes(st, column);
-      if (size) put_value(out, attributes[i].attribute, s, (size_t)size, false);
+      if (size) uh_ldif_value(out, attributes[i].attribute, s, (size_t)size, false);
       return true;
     }
     case BYTES:
-      if (size) put_value(out, attributes[i].attribute, sqlite3_column_blob(st, column), (size_t)size, true);
+      if (size) uh_ldif_value(out, attributes[i].attribute, sqlite3_column_blob(st, column), (size_t)size, true);
       return true;
   }
   return false;
@@ -301,9 +274,9 @@ int export_recipients(sqlite3 *db, const char *dir, struct export_out *out, stru
     uh_str_reset(&lacking);
     uh_str_addc(&out->text, '\n');
     const char *dn = text(st, 0);
-    put_value(&out->text, "dn", dn, (size_t)sqlite3_column_bytes(st, 0), false);
+    uh_ldif_value(&out->text, "dn", dn, (size_t)sqlite3_column_bytes(st, 0), false);
     const void *guid = sqlite3_column_blob(st, 1);
-    if (guid) put_value(&out->text, "objectGUID", guid, (size_t)sqlite3_column_bytes(st, 1), true);
+    if (guid) uh_ldif_value(&out->text, "objectGUID", guid, (size_t)sqlite3_column_bytes(st, 1), true);
     for (size_t i = 0; i < ATTRIBUTES; i++)
       if (!put_attribute(&out->text, st, i)) uh_str_addf(&lacking, " %s", attributes[i].attribute);
     if (lacking.len) uh_str_addf(&out->text, "# not obtained:%s\n", uh_str_or(&lacking, " some"));
