@@ -144,7 +144,8 @@ struct uh_directory {
   size_t domains_n;
   char **partitions; /* every naming context of the forest */
   size_t partitions_n;
-  char *organization; /* DN, NULL: not seen */
+  char *organization;     /* DN, NULL: not seen */
+  bool organization_gone; /* it was removed: all that stood below it is known not to be there */
   struct uh_directory_server *servers;
   size_t servers_n;
   bool servers_complete;

@@ -95,7 +95,7 @@ static int read_kind(struct uh_directory *d, const struct uh_kind *kind, int64_t
   if (uh_kind_attributes(kind, attributes) < 0)
     return uh_fail(err, UH_ERR_INTERNAL, "the attributes of %s are not to be asked for", kind->kind);
   const char *base = kind->base == UH_BELOW_ORGANIZATION ? d->organization : d->configuration_nc;
-  if (!base) return UH_LDAP_NO_OBJECT;
+  if (!base) return d->organization_gone ? 0 : UH_LDAP_NO_OBJECT;
   if (uh_rows_open(uh_observe_facts(d->observe), UH_T_object, &r.rows, err) < 0) return -1;
   struct uh_ldap_search search = {.base = base,
                                   .scope = UH_LDAP_SUBTREE,
@@ -209,17 +209,63 @@ static void __attribute__((format(printf, 2, 3))) not_sane(struct uh_directory *
   va_end(ap);
 }
 
+/* How many objects a filter finds; -1 not told. */
+static int64_t count(struct uh_directory *d, const char *base, enum uh_ldap_scope scope, const char *filter) {
+  static const char *const attributes[] = {"objectClass", NULL};
+  struct uh_ldap_outcome outcome;
+  int64_t n = 0;
+  struct uh_ldap_search search = {.base = base,
+                                  .scope = scope,
+                                  .filter = filter,
+                                  .attributes = attributes,
+                                  .page_size = UH_LDAP_PAGE_SIZE,
+                                  .entry = on_any,
+                                  .user = &n};
+  return uh_directory_search(d, &search, &outcome, NULL) == 0 ? n : -1;
+}
+
+static bool held_here(const struct uh_directory *d, const char *nc) {
+  for (size_t i = 0; i < d->naming_contexts_n; i++)
+    if (strcasecmp(d->naming_contexts[i], nc) == 0) return true;
+  return false;
+}
+
+/*
+ * The organisation's container goes with the last server, or somebody hides it: to this account both look the same. It
+ * counts as gone only where a second witness agrees. The account sees what else stands below CN=Services, which every
+ * forest has, and in no domain of the forest does a computer still answer for an Exchange service.
+ */
+static bool organization_gone(struct uh_directory *d) {
+  static const char spns[] =
+      "(&(objectClass=computer)(|(servicePrincipalName=exchangeMDB/*)(servicePrincipalName=exchangeRFR/*)"
+      "(servicePrincipalName=exchangeAB/*)))";
+  char base[1200];
+  (void)snprintf(base, sizeof base, "CN=Services,%s", d->configuration_nc);
+  if (count(d, base, UH_LDAP_ONE, "(&(objectClass=*)(!(cn=Microsoft Exchange*)))") <= 0) return false;
+  for (size_t i = 0; i < d->domains_n; i++)
+    if (!held_here(d, d->domains[i].nc) || count(d, d->domains[i].nc, UH_LDAP_SUBTREE, spns) != 0) return false;
+  return d->domains_n > 0;
+}
+
 static int look_at_organization(struct uh_directory *d, struct uh_err *err) {
   struct finding f = {0};
   d->sane = true;
   int result = find_organization(d, &f, err);
   d->organization = f.dn;
   if (result < 0) return -1;
-  if (!f.dn)
-    not_sane(d,
-             "the account sees no Exchange organisation below CN=Services,%.200s: insufficient directory rights, or "
-             "Exchange was never installed",
-             d->configuration_nc);
+  d->organization_gone = !f.dn && organization_gone(d);
+  if (d->organization_gone)
+    uh_observe_notice(d->observe,
+                      "no Exchange organisation stands below CN=Services,%s, and no computer of the forest answers for "
+                      "an Exchange service: it counts as removed",
+                      d->configuration_nc);
+  else if (!f.dn)
+    not_sane(
+        d,
+        "the account sees no Exchange organisation below CN=Services,%.200s: insufficient directory rights, "
+        "or Exchange was never installed, or it was removed and a computer still has the servicePrincipalName of an "
+        "Exchange service",
+        d->configuration_nc);
   else if (!f.version)
     not_sane(d, "the account sees no objectVersion on the Exchange organisation: insufficient directory rights");
   else if (f.n > 1)
@@ -280,11 +326,19 @@ static int container_hidden(struct uh_directory *d, const char *name, struct uh_
   return uh_directory_search(d, &search, &outcome, err) < 0 ? -1 : n == 0;
 }
 
+/* Receive connectors stand below their server: where no server is left there is no container of theirs either. */
+static bool goes_with_the_server(struct uh_directory *d, const char *kind) {
+  return strcmp(kind, "ReceiveConnector") == 0 && d->organization &&
+         count(d, d->organization, UH_LDAP_SUBTREE, "(objectClass=msExchExchangeServer)") == 0 &&
+         container_hidden(d, "Servers", NULL) == 0;
+}
+
 /* Reports a set that was searched. An empty one counts only where the container that would hold its objects is seen. */
 static void report_kind(struct uh_directory *d, const char *kind, int result, int64_t written, int64_t unreadable,
                         struct uh_err *why) {
   const char *container = container_of(kind);
   int hidden = result == 0 && written == 0 && d->sane ? container_hidden(d, container, why) : 0;
+  if (hidden > 0 && goes_with_the_server(d, kind)) hidden = 0;
   if (hidden > 0)
     uh_observe_set(d->observe, "on-premises", kind, "", "failed", UH_REFUSED, 0,
                    "neither such an object nor the container CN=%s that would hold it is visible: insufficient "
