@@ -80,9 +80,12 @@ static int undo(struct uh_undo *undo, struct uh_err *err) {
                                                  {"UseMXRecord", UH_VALUE_BOOL, NULL, false},
                                                  {0}};
   if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
-  return inbound(uh_undo_subject(undo))
-             ? uh_undo_create(undo, "New-InboundConnector", "Set-InboundConnector", in, NULL, err)
-             : uh_undo_create(undo, "New-OutboundConnector", "Set-OutboundConnector", out, NULL, err);
+  bool made_in = inbound(uh_undo_subject(undo));
+  if (uh_undo_named_by_organization(undo, made_in ? "InboundConnector" : "OutboundConnector",
+                                    made_in ? UH_ANCHOR_INBOUND : UH_ANCHOR_OUTBOUND, err) < 0)
+    return -1;
+  return made_in ? uh_undo_create(undo, "New-InboundConnector", "Set-InboundConnector", in, NULL, err)
+                 : uh_undo_create(undo, "New-OutboundConnector", "Set-OutboundConnector", out, NULL, err);
 }
 
 UH_STEP(cloud_connector) = {
@@ -109,7 +112,7 @@ UH_STEP(cloud_connector) = {
     .undo_limits =
         "The connector is a new object, with a new GUID and new times; whether the wizard's mark "
         "(ConnectorSource) can be given again is not known: the undo says if it could not. "
-        "OnPremisesOrganization names it by its name, which is the old one. When it was validated is lost.",
+        "OnPremisesOrganization, while it is there, is made to name it again. When it was validated is lost.",
     .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-inboundconnector",
     .explain =
         "Looked at is the union of four listings: without asking for them, Get-OutboundConnector leaves out connectors "

@@ -39,6 +39,11 @@ static int undo(struct uh_undo *undo, struct uh_err *err) {
                                                         {"Comment", UH_VALUE_TEXT, NULL, false},
                                                         {0}};
   if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
+  /* Its links are empty by now: what they named went first. */
+  if (uh_undo_assume(undo, "InboundConnector", uh_undo_anchor(undo, UH_ANCHOR_INBOUND), err) < 0 ||
+      uh_undo_assume(undo, "OutboundConnector", uh_undo_anchor(undo, UH_ANCHOR_OUTBOUND), err) < 0 ||
+      uh_undo_assume(undo, "OrganizationRelationship", uh_undo_anchor(undo, UH_ANCHOR_RELATIONSHIP), err) < 0)
+    return -1;
   return uh_undo_create(undo, "New-OnPremisesOrganization", "Set-OnPremisesOrganization", parameters, NULL, err);
 }
 
@@ -63,7 +68,7 @@ UH_STEP(on_premises_organization) = {
     .effect = "Exchange Online knows of no hybrid deployment with this organisation any more.",
     .undo_limits =
         "The object is a new one, with a new GUID and new times. It can only be made while the two "
-        "connectors that it names exist: put them back first.",
+        "connectors that it named exist: put these, and the relationship, back first.",
     .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-onpremisesorganization",
     .explain =
         "The OnPremisesOrganization whose OrganizationGuid is the objectGUID of this Exchange organisation, as the "

@@ -79,6 +79,8 @@ static int undo(struct uh_undo *undo, struct uh_err *err) {
                                                    {0}};
   if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
   bool in_cloud = strcmp(uh_undo_subject(undo)->side, "cloud") == 0;
+  if (in_cloud && uh_undo_named_by_organization(undo, "OrganizationRelationship", UH_ANCHOR_RELATIONSHIP, err) < 0)
+    return -1;
   return uh_undo_create(undo, "New-OrganizationRelationship", "Set-OrganizationRelationship", in_cloud ? cloud : local,
                         NULL, err);
 }
@@ -100,8 +102,8 @@ UH_STEP(organization_relationship) = {
     .effect = "Free/busy, MailTips and the redirection of Outlook on the web between the two sides stop.",
     .undo_limits =
         "The relationship is a new object, with a new GUID and new times. A domain stands in one "
-        "relationship only: where another has taken it meanwhile, the undo fails and says so. What names "
-        "the relationship, OnPremisesOrganization, names it by its name, which is the old one.",
+        "relationship only: where another has taken it meanwhile, the undo fails and says so. "
+        "OnPremisesOrganization, while it is there, is made to name it again.",
     .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-organizationrelationship",
     .explain =
         "On premises a relationship is the hybrid deployment's when all its domains are the tenant's names at "

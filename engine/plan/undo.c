@@ -7,6 +7,7 @@
 
 #include <strings.h>
 
+#include "plan/plan_internal.h"
 #include "plan/run.h"
 
 enum { CHAIN_MAX = 64 };
@@ -102,11 +103,28 @@ static int look_at_request(const struct uh_history *h, const char *id, struct uh
 
 /* ---- what is to be sent ---- */
 
+/* What names the object may itself have been made anew since. */
+static int find_holders(struct putting_back *p, struct uh_err *err) {
+  for (size_t i = 0; i < p->u.n_references; i++) {
+    struct uh_undo_reference *r = &p->u.references[i];
+    uint8_t *bytes = uh_undo_keep(&p->u, 1, UH_GUID_SIZE);
+    if (!bytes) return uh_fail_nomem(err);
+    r->holder.action.subject.guid = guid_now(p->run->h, &r->holder.action.subject);
+    if (!uh_guid_parse(r->holder.action.subject.guid, bytes))
+      return uh_fail(err, UH_ERR_INTERNAL, "%s: what names it has no GUID", p->a->id);
+    r->change.guid = bytes;
+    r->holder.action.changes = NULL;
+  }
+  return 0;
+}
+
 static int say(struct putting_back *p, struct uh_err *err) {
   const struct uh_action *action = &p->a->action;
   const struct uh_step *step = uh_step_find(p->a->step);
   bool person = action->executor == UH_BY_OPERATOR || action->reversible == UH_REVERSIBLE_BY_OPERATOR;
-  if (uh_undo_open(&p->u, p->a, p->e->is.image, guid_now(p->run->h, &action->subject), err) < 0) return -1;
+  if (uh_undo_open(&p->u, p->a, p->e->is.image, guid_now(p->run->h, &action->subject), uh_history_anchors(p->run->h),
+                   err) < 0)
+    return -1;
   int by_step = step && step->undo ? step->undo(&p->u, err) : 1;
   if (by_step < 0) return -1;
   if (by_step > 0 && !person && uh_undo_generic(&p->u, err) < 0) {
@@ -117,6 +135,7 @@ static int say(struct putting_back *p, struct uh_err *err) {
     if (!action->undo) return uh_fail(err, UH_ERR_USAGE, "%s cannot be put back: its step says no way", p->a->id);
     if (uh_undo_commands(&p->u, action->undo, action->where ? action->where : "", err) < 0) return -1;
   }
+  if (find_holders(p, err) < 0) return -1;
   p->then = *p->a;
   p->then.action.expect = p->u.expect;
   p->then.action.subject.guid = p->u.guid;
@@ -161,6 +180,47 @@ enum found {
   FOUND_UNSEEN,
 };
 
+enum reference { REFERENCE_RIGHT, REFERENCE_EMPTY, REFERENCE_OTHER, REFERENCE_UNSEEN };
+
+static bool is_empty(const char *image, const char *property) {
+  UH_CLEANUP(json_freep) json_t *all = json_loads(image, JSON_ALLOW_NUL, NULL);
+  size_t i;
+  const json_t *row;
+  json_array_foreach(json_object_get(all, "rows"), i, row) {
+    const json_t *value = uh_property(json_object_get(row, "json"), property);
+    const char *text = json_string_value(value);
+    if (value && !json_is_null(value) && !(text && !*text)) return false;
+  }
+  return all != NULL;
+}
+
+/* Enum reference; why: what is not so. A holder that is gone names nothing, and is to name nothing. */
+static int look_at_reference(struct putting_back *p, const struct uh_undo_reference *r, struct uh_str *why) {
+  struct uh_look seen UH_CLEANUP(uh_look_clear) = {.why = UH_ERR_INIT};
+  struct uh_err err = UH_ERR_INIT;
+  char text[1200];
+  uh_str_reset(why);
+  if (uh_look(p->run, &r->holder, UH_LOOK_BEFORE, &seen) < 0) return -1;
+  if (seen.seen == UH_SEEN_ABSENT) return REFERENCE_RIGHT;
+  uh_str_addf(why, "%s %s: ", r->holder.action.subject.kind, r->holder.action.subject.name);
+  if (seen.seen == UH_SEEN_UNKNOWN) {
+    uh_str_add(why, uh_err_text(&seen.why, text, sizeof text));
+    return REFERENCE_UNSEEN;
+  }
+  if (uh_planned_satisfied(&r->holder, UH_EXPECT_END, true, seen.image, why, &err) == 1) return REFERENCE_RIGHT;
+  return is_empty(seen.image, r->property) ? REFERENCE_EMPTY : REFERENCE_OTHER;
+}
+
+/* The object is back; so has to be what named it. */
+static int find_references(struct putting_back *p, struct uh_str *why) {
+  for (size_t i = 0; i < p->u.n_references; i++) {
+    int r = look_at_reference(p, &p->u.references[i], why);
+    if (r < 0) return -1;
+    if (r != REFERENCE_RIGHT) return FOUND_OTHER;
+  }
+  return FOUND_BACK;
+}
+
 /* Enum found; why: what is not so. */
 static int find(struct putting_back *p, struct uh_str *why) {
   struct uh_look seen UH_CLEANUP(uh_look_clear) = {.why = UH_ERR_INIT};
@@ -186,7 +246,7 @@ static int find(struct putting_back *p, struct uh_str *why) {
   }
   int back = uh_planned_satisfied(&p->then, UH_EXPECT_END, true, seen.image, why, &err);
   if (back < 0 && !why->len) uh_str_add(why, uh_err_text(&err, text, sizeof text));
-  return back == 1 ? FOUND_BACK : FOUND_OTHER; /* what is not told yet is not back yet */
+  return back == 1 ? find_references(p, why) : FOUND_OTHER; /* what is not told yet is not back yet */
 }
 
 /* Until it is `wanted` or better, or the time has passed. */
@@ -306,6 +366,21 @@ static int send_rest(struct putting_back *p) {
   return 0;
 }
 
+/* What names nothing names it again; what names something else by now is somebody's. */
+static int send_references(struct putting_back *p) {
+  struct uh_sent sent UH_CLEANUP(uh_sent_clear) = {0};
+  struct uh_str why UH_CLEANUP(uh_str_clear) = {0};
+  for (size_t i = 0; i < p->u.n_references; i++) {
+    const struct uh_undo_reference *r = &p->u.references[i];
+    int is = look_at_reference(p, r, &why);
+    if (is < 0) return -1;
+    if (is != REFERENCE_EMPTY) continue; /* what it is decides when all is compared */
+    if (uh_send_change(p->run, r->holder.action.executor, &r->change, false, &sent) < 0) return -1;
+    if (sent.outcome == UH_CHANGE_NOT_SENT) return sent_badly(p, &sent);
+  }
+  return 0;
+}
+
 /* Its values are the former ones in the end: what a service makes of them itself is told. */
 static int compare(struct putting_back *p, int64_t since) {
   struct uh_str why UH_CLEANUP(uh_str_clear) = {0};
@@ -345,7 +420,7 @@ static int by_program(struct putting_back *p) {
   if (p->u.create.cmdlet ? make(p, asked_before) < 0 : begin(p) < 0) return -1;
   if (p->u.create.cmdlet && (found = find(p, &why)) == FOUND_BACK) return undone(p);
   int64_t since = uh_run_now(p->run);
-  if (found < 0 || send_rest(p) < 0) return -1;
+  if (found < 0 || send_rest(p) < 0 || send_references(p) < 0) return -1;
   return compare(p, since);
 }
 

@@ -13,9 +13,20 @@ struct uh_undo_op {
   const struct uh_directory_change *directory, *instead;
   bool on_new;
 };
+/* Another object that named this one, and what makes it do so again. */
+struct uh_undo_reference {
+  struct uh_planned holder; /* its subject, and the value that its property has then */
+  struct uh_change change;
+  const char *property;
+};
+enum { UH_UNDO_REFERENCES_MAX = 4 };
 struct uh_undo {
   const struct uh_planned *a;
-  json_t *image;    /* the before-image */
+  json_t *image;                                /* the before-image */
+  json_t *assumed;                              /* {"property": "text"} where that has none */
+  const struct uh_anchors *UH_NULLABLE anchors; /* the journal's */
+  struct uh_undo_reference references[UH_UNDO_REFERENCES_MAX];
+  size_t n_references;
   const char *guid; /* of the object now, as text: another than the action's where it was made anew; "" none */
   const char *UH_NULLABLE name_property, *UH_NULLABLE name; /* how the new object is found */
   struct uh_change create;                                  /* cmdlet NULL: nothing is made anew */
@@ -28,7 +39,7 @@ struct uh_undo {
   size_t n_kept, cap_kept;
 };
 int uh_undo_open(struct uh_undo *undo, const struct uh_planned *action, const char *image, const char *guid,
-                 struct uh_err *err);
+                 const struct uh_anchors *UH_NULLABLE anchors, struct uh_err *err);
 void uh_undo_clear(struct uh_undo *undo);
 /* What the action's own changes set gets its former values; a deleted object of Graph is restored. UH_ERR_USAGE where
  * there is no such way. */

@@ -49,9 +49,9 @@ int uh_undo_add(struct uh_undo *u, const struct uh_undo_op *op, struct uh_err *e
 }
 
 int uh_undo_open(struct uh_undo *u, const struct uh_planned *a, const char *image, const char *guid,
-                 struct uh_err *err) {
+                 const struct uh_anchors *anchors, struct uh_err *err) {
   json_error_t why;
-  *u = (struct uh_undo){.a = a, .image = json_loads(image, 0, &why)};
+  *u = (struct uh_undo){.a = a, .image = json_loads(image, 0, &why), .anchors = anchors};
   if (!u->image) return uh_fail(err, UH_ERR_DATA, "the before-image of %s is no JSON: %s", a->id, why.text);
   u->guid = keep_text(u, guid ? guid : "");
   u->ops = keep_new(u, OPS_MAX, sizeof *u->ops);
@@ -61,6 +61,7 @@ int uh_undo_open(struct uh_undo *u, const struct uh_planned *a, const char *imag
 
 void uh_undo_clear(struct uh_undo *u) {
   json_decref(u->image);
+  json_decref(u->assumed);
   for (size_t i = 0; i < u->n_kept; i++) free(u->kept[i]);
   free(u->kept);
   uh_str_clear(&u->commands);
@@ -77,7 +78,7 @@ enum uh_verb uh_undo_verb(const struct uh_undo *u) {
 }
 
 /* The richest source comes first; one that did not obtain the property leaves it to the next. */
-static const json_t *property_of(const struct uh_undo *u, const char *name) {
+static const json_t *told_of(const struct uh_undo *u, const char *name) {
   size_t i;
   const json_t *row;
   json_array_foreach(json_object_get(u->image, "rows"), i, row) {
@@ -85,6 +86,22 @@ static const json_t *property_of(const struct uh_undo *u, const char *name) {
     if (value) return value;
   }
   return NULL;
+}
+
+static const json_t *property_of(const struct uh_undo *u, const char *name) {
+  const json_t *told = told_of(u, name), *assumed = json_object_get(u->assumed, name);
+  const char *text = json_string_value(told);
+  return assumed && (!told || json_is_null(told) || (text && !*text)) ? assumed : told;
+}
+
+int uh_undo_assume(struct uh_undo *u, const char *property, const char *text, struct uh_err *err) {
+  if (!text || !*text) return 0;
+  if (!u->assumed && !(u->assumed = json_object())) return uh_fail_nomem(err);
+  return json_object_set_new(u->assumed, property, json_string(text)) < 0 ? uh_fail_nomem(err) : 0;
+}
+
+const char *uh_undo_anchor(const struct uh_undo *u, const char *name) {
+  return u->anchors ? uh_anchors_get(u->anchors, name, 0) : NULL;
 }
 
 const char *uh_undo_text(struct uh_undo *u, const char *name) {
@@ -265,6 +282,45 @@ int uh_undo_graph(struct uh_undo *u, const struct uh_graph_change *change, struc
   return 0;
 }
 
+/* ---- what names it ---- */
+
+/* The anchor tells a name, a path or a GUID. */
+static bool is_named(struct uh_undo *u, const char *anchor) {
+  const struct uh_subject *s = &u->a->action.subject;
+  const char *told = uh_undo_anchor(u, anchor), *identity = uh_undo_text(u, "Identity");
+  if (!told) return false;
+  return strcasecmp(told, s->name) == 0 || (s->guid && strcasecmp(told, s->guid) == 0) ||
+         (identity && strcasecmp(told, identity) == 0);
+}
+
+int uh_undo_named_by_organization(struct uh_undo *u, const char *property, const char *anchor, struct uh_err *err) {
+  const char *organization = uh_undo_anchor(u, UH_ANCHOR_CLOUD_ORGANIZATION), *name = uh_undo_text(u, "Name");
+  uint8_t *guid = keep_new(u, 1, UH_GUID_SIZE);
+  struct uh_argument *arguments = keep_new(u, 2, sizeof *arguments);
+  struct uh_expect *expect = keep_new(u, 2, sizeof *expect);
+  if (!guid || !arguments || !expect) return uh_fail_nomem(err);
+  if (!name || !organization || !uh_guid_parse(organization, guid) || !is_named(u, anchor)) return 0;
+  if (u->n_references == UH_UNDO_REFERENCES_MAX)
+    return uh_fail(err, UH_ERR_INTERNAL, "an undo of more than %d references", UH_UNDO_REFERENCES_MAX);
+  struct uh_undo_reference *r = &u->references[u->n_references];
+  r->property = keep_text(u, property);
+  organization = keep_text(u, organization);
+  if (!r->property || !organization) return uh_fail_nomem(err);
+  arguments[0] = (struct uh_argument){.name = r->property, .type = UH_VALUE_TEXT, .text = name};
+  expect[0] = (struct uh_expect){.what = UH_EXPECT_VALUE, .value = arguments[0]};
+  r->change = (struct uh_change){
+      .cmdlet = "Set-OnPremisesOrganization", .guid = guid, .name = organization, .arguments = arguments};
+  r->holder = *u->a;
+  r->holder.action = (struct uh_action){
+      .subject = {.side = "cloud", .kind = "OnPremisesOrganization", .guid = organization, .name = organization},
+      .verb = UH_VERB_SET,
+      .executor = UH_BY_EXCHANGE_ONLINE,
+      .changes = &r->change,
+      .expect = expect};
+  u->n_references++;
+  return 0;
+}
+
 /* ---- made anew ---- */
 
 int uh_undo_create(struct uh_undo *u, const char *new_cmdlet, const char *set_cmdlet,
@@ -370,6 +426,10 @@ int uh_undo_text_of(const struct uh_undo *u, struct uh_str *out, struct uh_err *
       uh_str_addf(out, "# Graph: %s", uh_graph_action_name(op->graph->action));
     else if (uh_change_powershell(&op->change, out, err) < 0)
       return -1;
+    uh_str_addc(out, '\n');
+  }
+  for (size_t i = 0; i < u->n_references; i++) {
+    if (uh_change_powershell(&u->references[i].change, out, err) < 0) return -1;
     uh_str_addc(out, '\n');
   }
   if (u->commands.len) uh_str_add(out, uh_str_or(&u->commands, ""));

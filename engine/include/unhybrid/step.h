@@ -251,6 +251,15 @@ int uh_undo_create(struct uh_undo *undo, const char *new_cmdlet, const char *UH_
 /* Any other change, in order. on_new: on the object that uh_undo_create made. */
 int uh_undo_change(struct uh_undo *undo, const struct uh_change *change, bool on_new, struct uh_err *err);
 int uh_undo_graph(struct uh_undo *undo, const struct uh_graph_change *change, struct uh_err *err);
+/* What the journal's anchors told first; NULL: nothing. */
+const char *UH_NULLABLE uh_undo_anchor(const struct uh_undo *undo, const char *name);
+/* Where the before-image has no value of the property - a link is empty once what it named is gone - it was this one.
+ * Said before what reads it. NULL: nobody knows. */
+int uh_undo_assume(struct uh_undo *undo, const char *property, const char *UH_NULLABLE text, struct uh_err *err);
+/* This organisation's OnPremisesOrganization named the object by `property`, as the anchor tells, and stopped when the
+ * object went. It names it again, unless it is gone itself; what it names instead by now is left to it, and told.
+ * Nothing is done where it named another. */
+int uh_undo_named_by_organization(struct uh_undo *undo, const char *property, const char *anchor, struct uh_err *err);
 /* What is true afterwards, beside what uh_undo_create compares. */
 int uh_undo_expect(struct uh_undo *undo, const struct uh_expect *expect, struct uh_err *err);
 /* What a person has to do instead, or as well. */
