@@ -25,9 +25,11 @@ static int backup(struct uh_check_run *run, struct uh_err *err) {
   int stated = stated_since(run, "cleanup.backup", &since, err);
   if (stated < 0) return -1;
   if (!stated)
-    return uh_set_lacking(run, set, "not-observed", err,
-                          "no source sees a backup of Active Directory, and nobody "
-                          "stated that there is one");
+    return uh_set_lacking(
+        run, set, "not-observed", err,
+        "no source sees a backup of Active Directory, and nobody stated that there is one, or what was "
+        "stated has ended: it counts for %d days, and an observation pause may take as long",
+        BACKUP_DAYS);
   int64_t age = uh_check_now(run) - since;
   if (age > (int64_t)BACKUP_DAYS * DAY)
     return uh_set_lacking(run, set, "stale", err, "it was stated %lld days ago, and counts for %d: make a new one",

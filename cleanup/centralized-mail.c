@@ -41,13 +41,27 @@ static int narrow(struct uh_step_run *run, const struct uh_step_row *row, const 
   return uh_step_action(run, &action, err);
 }
 
+/* To change it for one is to change it for the other: a gateway's mail, or another forest's. */
+static int leave(struct uh_step_run *run, const struct uh_step_row *row, bool through, struct uh_err *err) {
+  if (!through)
+    return uh_step_note(run, err, "The connector %s goes on taking mail for every domain (*): %s.", row->subject.name,
+                        row->reason);
+  return uh_step_blocked(run, err,
+                         "everything that Exchange Online sends leaves through the connector %s, and it is not this "
+                         "deployment's alone: %s. Whoever knows both has to end that by hand "
+                         "(Set-OutboundConnector -RouteAllMessagesViaOnPremises $false)",
+                         row->subject.name, row->reason);
+}
+
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
   enum { ENABLED = UH_ROW_OWN, EVERYTHING_THROUGH, EVERY_DOMAIN };
   struct uh_step_list domains UH_CLEANUP(uh_step_list_clear) = {0};
-  int64_t through = 0, every = 0;
+  int64_t through = 0, every = 0, enabled = 1;
+  (void)uh_query_int(row->query, ENABLED, &enabled);
   (void)uh_query_int(row->query, EVERYTHING_THROUGH, &through);
   (void)uh_query_int(row->query, EVERY_DOMAIN, &every);
   if (!through && !every) return 0;
+  if (row->owner == UH_OWNER_SHARED) return leave(run, row, through && enabled, err);
   if (!every) return narrow(run, row, &domains, err);
   if (read_domains(run, &domains, err) < 0) return -1;
   if (domains.n == 0)
@@ -83,4 +97,7 @@ UH_STEP(centralized_mail) = {
         "where one has the switch, the check routing.centralized fails and names it. The feature's name in "
         "HybridConfiguration goes with that object.\n"
         "SPF has to name Exchange Online before (the check dns.spf says). Then the cleanup pauses, so that mail can be "
-        "watched."};
+        "watched.\n"
+        "One that serves something else too - another forest, a third-party gateway (mail_flow.gateways), a transport "
+        "rule, domains that are not the tenant's - is not changed: while everything leaves through it the step is "
+        "blocked, and a person ends that by hand."};

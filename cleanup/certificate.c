@@ -17,9 +17,11 @@
  * uses is told by nobody: then a person is asked.
  */
 #define OWN_NAME "lower('<I>' || issuer || '<S>' || subject)"
-#define LEADS_ELSEWHERE                                                                                             \
-  "EXISTS (SELECT 1 FROM json_each(prop_list(s.json, 'AddressSpaces')) AS space"                                    \
-  "   WHERE domain_key(" UH_SQL_SPACE_DOMAIN("space.value") ") NOT IN (SELECT domain FROM own))"
+/* One without address spaces goes with the server, and one whose address spaces nobody told may lead anywhere. */
+#define STAYS                                                                                                       \
+  "(coalesce(prop_list(s.json, 'AddressSpaces'), '[]') = '[]'"                                                      \
+  " OR (EXISTS (SELECT 1 FROM json_each(prop_list(s.json, 'AddressSpaces')) AS space"                               \
+  "   WHERE domain_key(" UH_SQL_SPACE_DOMAIN("space.value") ") NOT IN (SELECT domain FROM own))) IS NOT FALSE)"
 static const char certificates_sql[] =
     "WITH own(domain) AS MATERIALIZED ("
     "  SELECT domain_key(value) FROM anchor"
@@ -46,11 +48,13 @@ static const char certificates_sql[] =
     "    (SELECT group_concat(name, ', ') FROM configuration AS s"
     "      WHERE s.side = 'on-premises' AND s.kind = 'SendConnector'"
     "        AND lower(prop(s.json, 'TlsCertificateName')) = " OWN_NAME
-    "        AND (" LEADS_ELSEWHERE ") IS NOT FALSE) AS sends,"
+    "        AND " STAYS ") AS sends,"
     "    (SELECT group_concat(name, ', ') FROM configuration AS s"
     "      WHERE s.side = 'on-premises' AND s.kind = 'ReceiveConnector'"
     "        AND lower(prop(s.json, 'TlsCertificateName')) = " OWN_NAME
     "        AND (prop_list(s.json, 'TlsDomainCapabilities') LIKE '%mail.protection.%') IS NOT TRUE) AS receives,"
+    "    EXISTS (SELECT 1 FROM configuration AS s WHERE s.side = 'on-premises' AND s.kind IN ('SendConnector', 'ReceiveConnector')"
+    "      AND prop(s.json, 'TlsCertificateName') IS NULL) AS connectors_untold,"
     "    has_word(services, 'IIS') OR has_word(services, 'IMAP') OR has_word(services, 'POP')"
     "      OR has_word(services, 'UM') OR has_word(services, 'UMCallRouter') AS serves,"
     "    (SELECT count(*) FROM configuration AS t WHERE t.side = 'on-premises' AND t.kind = 'FederationTrust') AS trusts,"
@@ -63,7 +67,7 @@ static const char certificates_sql[] =
     "  SELECT *, CASE"
     "    WHEN thumbprint IS NULL OR length(thumbprint) <> 40 OR subject IS NULL OR issuer IS NULL THEN NULL"
     "    WHEN auth OR NOT (federation OR tls) THEN 'server'"
-    "    WHEN server IS NULL THEN NULL"
+    "    WHEN server IS NULL OR (tls AND connectors_untold) THEN NULL"
     "    WHEN serves OR sends IS NOT NULL OR receives IS NOT NULL OR (tls AND others = 0)"
     "      OR (federation AND trusts > 1) OR (tls AND NOT federation AND services IS NULL) THEN 'shared'"
     "    ELSE 'hybrid' END AS owner"
@@ -75,6 +79,7 @@ static const char certificates_sql[] =
     "    WHEN auth THEN 'it is an auth certificate: credentials in the tenant are told by it; it goes with the server'"
     "    WHEN NOT (federation OR tls) THEN 'nothing of the hybrid deployment uses it; it stays'"
     "    WHEN server IS NULL THEN 'on which server it is was not obtained'"
+    "    WHEN tls AND connectors_untold THEN 'of a connector TlsCertificateName was not obtained: it may name this one'"
     "    WHEN sends IS NOT NULL THEN 'a send connector that stays names it: ' || sends"
     "    WHEN receives IS NOT NULL THEN 'a receive connector names it, for more than the hybrid mail flow: ' || receives"
     "    WHEN serves THEN 'it serves more than the hybrid deployment: ' || services"

@@ -12,7 +12,9 @@
 /*
  * What changes by itself, or with who looks: times and places of replication, the session, certificates that Exchange
  * fetches anew from a token service, what a revocation list says today. The time of creation is left out because it is
- * told in the zone of who asks; another object has another GUID.
+ * told in the zone of who asks; another object has another GUID. And what another object's going does to this one:
+ * links to it become empty, and a certificate no longer serves federation without a trust. That it serves something
+ * else by then, the list of what is never touched sees in the object as it is.
  */
 static const struct {
   const char *UH_NULLABLE kind; /* NULL: every one */
@@ -39,6 +41,10 @@ static const struct {
     {"FederationTrust", "TokenIssuerCertificate"},
     {"FederationTrust", "TokenIssuerPrevCertificate"},
     {"ExchangeCertificate", "Status"},
+    {"ExchangeCertificate", "Services"},
+    {"OnPremisesOrganization", "InboundConnector"},
+    {"OnPremisesOrganization", "OutboundConnector"},
+    {"OnPremisesOrganization", "OrganizationRelationship"},
 };
 
 static bool is_volatile(const char *kind, const char *name) {

@@ -278,6 +278,11 @@ def test_the_mail_certificate(tmp_path):
         assert certificates(tmp_path, *rows).state == "nothing", why
     hybrid = obj("ReceiveConnector", "Default Frontend EX01", TlsCertificateName=TLS, TlsDomainCapabilities=["mail.protection.outlook.com:AcceptCloudServicesMail"])
     assert certificates(tmp_path, mail, hybrid).state == "actions"
+    # A connector that goes with the server, one that may lead anywhere, and one that may name any certificate.
+    assert certificates(tmp_path, mail, obj("SendConnector", "y", AddressSpaces=[], TlsCertificateName=TLS)).state == "nothing"
+    assert certificates(tmp_path, mail, obj("SendConnector", "y", AddressSpaces=None, TlsCertificateName=TLS)).state == "nothing"
+    for kind, more in (("SendConnector", dict(AddressSpaces=["smtp:*;1"])), ("ReceiveConnector", dict(TlsDomainCapabilities=[]))):
+        assert certificates(tmp_path, mail, obj(kind, "y", **more)).state == "unknown", kind
     # Transport would have none.
     alone = plan(tmp_path, "certificate", AUTH, HYBRID_CONFIGURATION, SEND, mail, certificate(A, "CN=auth"))
     assert alone.state == "nothing" and "no other" in alone.reasons["CN=mail.contoso.com"], alone

@@ -333,6 +333,13 @@ def test_a_backup_stated_long_ago_and_a_window_nobody_stated(org):
         with org.world() as world:
             answer = of(world("gate", "cleanup.backup"))["cleanup.backup"]
         assert answer["status"] == "unknown" and "counts for 7" in answer["detail"]
+        # What `attest add --days 7` stated before an observation pause of seven days.
+        ended = [dict(e, **{"from": "2026-01-01T00:00:00Z", "until": "2026-01-08T00:00:00Z"}) if e["fact"] == "cleanup.backup" else e
+                 for e in entries["attestations"]]
+        certificates.write_private(stated, yaml.safe_dump({"attestations": ended}))
+        with org.world() as world:
+            answer = of(world("gate", "cleanup.backup"))["cleanup.backup"]
+        assert answer["status"] == "unknown" and "has ended" in answer["detail"]
     finally:
         certificates.write_private(stated, whole)
 

@@ -309,6 +309,36 @@ static void only_what_somebody_changed_changes_the_fingerprint(void **state) {
   assert_int_equal(err.cls, UH_ERR_UNAVAILABLE);
 }
 
+/* What the plan's other actions do to an object by taking away what it names is nobody else's change. */
+static void what_others_going_does_is_no_change(void **state) {
+  static const struct {
+    const char *kind, *a, *b;
+    bool same;
+  } v[] = {
+      {"OnPremisesOrganization",
+       "{\"OrganizationGuid\": \"x\", \"InboundConnector\": \"in\", \"OutboundConnector\": \"out\","
+       " \"OrganizationRelationship\": \"rel\"}",
+       "{\"OrganizationGuid\": \"x\", \"InboundConnector\": null, \"OutboundConnector\": \"\","
+       " \"OrganizationRelationship\": null}",
+       true},
+      {"OnPremisesOrganization", "{\"OrganizationGuid\": \"x\"}", "{\"OrganizationGuid\": \"y\"}", false},
+      {"ExchangeCertificate", "{\"Services\": \"SMTP, Federation\"}", "{\"Services\": \"SMTP\"}", true},
+      {"SendConnector", "{\"Services\": \"SMTP, Federation\"}", "{\"Services\": \"SMTP\"}", false},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+    const struct uh_planned p = {.fingerprint_source = "s"};
+    struct uh_err err = UH_ERR_INIT;
+    char image[400], hex[2][65];
+    for (int k = 0; k < 2; k++) {
+      (void)snprintf(image, sizeof image, "{\"rows\": [{\"source\": \"s\", \"kind\": \"%s\", \"json\": %s}]}",
+                     v[i].kind, k ? v[i].b : v[i].a);
+      assert_int_equal(uh_planned_fingerprint(&p, image, hex[k], &err), 0);
+    }
+    if ((strcmp(hex[0], hex[1]) == 0) != v[i].same) fail_msg("%zu", i);
+  }
+}
+
 static void drift_is_told_in_words(void **state) {
   (void)state;
   const struct uh_planned p = {.fingerprint_source = "s"};
@@ -436,6 +466,7 @@ int main(void) {
       cmocka_unit_test(a_value_is_compared_by_its_meaning),
       cmocka_unit_test(absence_lists_and_files),
       cmocka_unit_test(only_what_somebody_changed_changes_the_fingerprint),
+      cmocka_unit_test(what_others_going_does_is_no_change),
       cmocka_unit_test(drift_is_told_in_words),
       cmocka_unit_test(a_command_holds_its_names),
       cmocka_unit_test(an_action_comes_back_whole),

@@ -633,6 +633,15 @@ static const struct verdict flags[] = {
                "{" WIZARDS ", \"RecipientDomains\": [\"contoso.com\"], \"SmartHosts\": [\"x\"],"
                " \"RouteAllMessagesViaOnPremises\": false}"),
      UH_OWNER_HYBRID, NULL},
+    /* It serves something else, too: nothing is turned off or narrowed for that. */
+    {CONNECTOR("Out", "Lunch out",
+               "{" WIZARDS ", \"RecipientDomains\": [\"*\", \"adatum.example\"], \"SmartHosts\": [\"x\"],"
+               " \"RouteAllMessagesViaOnPremises\": true}"),
+     UH_OWNER_SHARED, NULL},
+    {CONNECTOR("Out", "Lunch out",
+               "{" WIZARDS ", \"RecipientDomains\": [\"*\", \"adatum.example\"], \"SmartHosts\": [\"x\"],"
+               " \"RouteAllMessagesViaOnPremises\": false}"),
+     UH_OWNER_SHARED, NULL},
     {CONNECTOR("Out", "Labs out",
                "{" WIZARDS ", \"RecipientDomains\": [\"*\"], \"SmartHosts\": [\"x\"],"
                " \"RouteAllMessagesViaOnPremises\": true}"),
