@@ -42,8 +42,19 @@ static int set_state(struct uh_step_run *run, enum uh_step_state state, const ch
   return uh_str_text(&run->why) ? 0 : uh_fail_nomem(err);
 }
 
+/* What stands on a server, or below its object, and is shown by the server alone: it went with the last one. */
+static bool is_of_servers(const char *set) {
+  static const char *const sets[] = {"on-premises:ExchangeCertificate", "on-premises:WebServicesVirtualDirectory",
+                                     "on-premises:ReceiveConnector"};
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+    if (strcmp(sets[i], set) == 0) return true;
+  return false;
+}
+
 static int tell_lacking(void *user, const char *set, const char *state, const char *why, struct uh_err *err) {
+  const struct uh_step_run *run = user;
   char text[800];
+  if (run->no_server && is_of_servers(set)) return 0;
   (void)snprintf(text, sizeof text, "%s is %s%s%s%s", set, state, *why ? " (" : "", why, *why ? ")" : "");
   return set_state(user, UH_STEP_UNKNOWN, text, err);
 }
@@ -211,10 +222,20 @@ static int put_action(struct uh_step_run *run, const struct uh_action *a, const 
   return complete_changes(a, encoded, err);
 }
 
+/* Without a server its cmdlets cannot be run by anybody. */
+static int say_no_server(struct uh_step_run *run, const struct uh_subject *s, struct uh_err *err) {
+  return uh_step_note(
+      run, err,
+      "%s %s is still in Active Directory, and no server is left whose cmdlets could change it: the step "
+      "hybrid-object deletes what is the hybrid deployment's alone.",
+      s->kind, s->name ? s->name : "");
+}
+
 int uh_step_action(struct uh_step_run *run, const struct uh_action *a, struct uh_err *err) {
   struct uh_str *key = &run->key, *id = &run->id;
   const char *wrong = wrong_form(a);
   if (wrong) return fault(run, &a->subject, wrong, err);
+  if (run->no_server && a->executor == UH_BY_EXCHANGE_SERVER) return say_no_server(run, &a->subject, err);
   uh_str_reset(key);
   uh_str_reset(id);
   if (!uh_subject_key(&a->subject, key) || !uh_action_id(run->step, a, id))

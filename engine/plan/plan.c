@@ -262,7 +262,8 @@ static int put_step(struct making *m, size_t i, struct uh_step_run *run, struct 
 
 static int plan_step(struct making *m, size_t i, struct uh_err *err) {
   UH_CLEANUP(uh_discover_clear)
-  struct uh_step_run run = {.judge = &m->judge, .options = m->options, .anchors = m->anchors, .step = m->steps[i]};
+  struct uh_step_run run = {
+      .judge = &m->judge, .options = m->options, .anchors = m->anchors, .step = m->steps[i], .no_server = !*m->servers};
   if (uh_discover_begin(&run, err) < 0) return -1;
   if (m->steps[i]->phase == UH_PHASE_AFTER_UNINSTALL && *m->servers)
     skip(&run, m->servers);

@@ -55,6 +55,7 @@ struct uh_step_run {
   json_t *owners;                    /* {subject's key: its place in objects} */
   json_t *ids;                       /* {action id: true} */
   struct uh_str key, id;             /* of the object, the action at hand; kept so that memory is asked for once */
+  bool no_server;                    /* the facts show that no Exchange server is left: nobody can run its cmdlets */
 };
 int uh_discover_begin(struct uh_step_run *run, struct uh_err *err); /* nothing is said yet */
 int uh_discover(struct uh_step_run *run, struct uh_err *err);

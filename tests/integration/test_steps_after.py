@@ -127,6 +127,14 @@ def test_service_connection_points(tmp_path):
     owners = {name.split(",")[0]: owner for name, owner in made.owners.items()}
     assert owners == {"CN=EX01": "hybrid", "CN=Microsoft Exchange Online": "tenant", "CN=labs.example": "other-forest", "CN=EX09": "other-forest",
                       "CN=Printer": "tenant", "CN=EX66": "other-forest"}, owners
+    # One that somebody put elsewhere: it leads to one of the servers, or only into a domain of this organisation.
+    moved = scp("EX01", URL, "https://mail.contoso.com/autodiscover/autodiscover.xml", POINTER)
+    (action,) = plan(tmp_path, "service-connection-point", moved, anchors={"server-host": ["mail.contoso.com"]}).actions
+    assert not action.get("approval"), action
+    (action,) = plan(tmp_path, "service-connection-point", moved).actions
+    assert "put there by a person" in action["approval"], action
+    other = scp("EX01", URL, "https://mail.notcontoso.com/autodiscover/autodiscover.xml", POINTER)
+    assert plan(tmp_path, "service-connection-point", other).state == "nothing"
     untold = entry(f"CN=EX02,CN=Autodiscover,CN=Protocols,{ORGANIZATION}", "serviceConnectionPoint", serviceBindingInformation=["x"])
     assert plan(tmp_path, "service-connection-point", *rows, untold).state == "unknown"
 
@@ -292,3 +300,30 @@ def test_names_of_hosts_that_are_gone(tmp_path):
     del untold["row"]["json"]["servicePrincipalNames"]
     assert plan(tmp_path, "service-principal-name", untold).state == "unknown"
     assert LABS, "the other forest's organisation stands in OTHERS"
+
+
+# ---- steps of before the uninstall, once there is no server
+
+BOTH = [obj("AvailabilityAddressSpace", "here", source="directory", ForestName="contoso.mail.onmicrosoft.com", AccessMethod="InternalProxy"),
+        cloud("AvailabilityAddressSpace", "there", ForestName="contoso.com", AccessMethod="InternalProxy")]
+
+
+def test_without_a_server_the_cloud_goes_on(tmp_path):
+    """Nobody can run its cmdlets; what they would have changed is named, and Exchange Online's part is planned."""
+    made = plan(tmp_path, "availability-address-space", *BOTH)
+    assert [(a["executor"], a["subject"]["name"]) for a in made.actions] == [("exchange-online", "there")], made
+    assert made.owners == {"here": "hybrid", "there": "hybrid"} and any("here is still in Active Directory" in n for n in made.notes), made
+    made = plan(tmp_path, "availability-address-space", *BOTH, base=HYBRID_BASE)
+    assert sorted(a["executor"] for a in made.actions) == ["exchange-online", "exchange-server"], made
+    # Whether there is a server is not known: the plan is the one for a server.
+    made = plan(tmp_path, "availability-address-space", *BOTH, lacking=["on-premises:ExchangeServer"])
+    assert sorted(a["executor"] for a in made.actions) == ["exchange-online", "exchange-server"], made
+
+
+def test_what_stood_on_servers_went_with_them(tmp_path):
+    """No source can show it any more, and none has to; what stands in the organisation has to be seen all the same."""
+    for step in ("mrs-proxy", "receive-connector"):
+        assert plan(tmp_path, step, base=HYBRID_BASE).state == "unknown", "no such set was read"
+        assert plan(tmp_path, step).state == "nothing"
+    made = plan(tmp_path, "availability-address-space", *BOTH, lacking=["on-premises:AvailabilityAddressSpace"])
+    assert made.state == "unknown" and not made.actions, made

@@ -65,6 +65,7 @@ static enum uh_owner the_owner;
 static const char *the_after;
 static int64_t the_now = 2000;
 static bool has_account = true;
+static const char *by_hand; /* what a person would run; NULL: cmdlets of the server */
 
 static int ask(struct uh_step_run *run, const struct uh_subject *s, enum uh_verb verb, struct uh_err *err) {
   const struct uh_argument off[] = {{.name = "Enabled", .type = UH_VALUE_BOOL, .yes = false}, {0}};
@@ -73,9 +74,12 @@ static int ask(struct uh_step_run *run, const struct uh_subject *s, enum uh_verb
   bool removes = verb == UH_VERB_REMOVE;
   const struct uh_action action = {.subject = *s,
                                    .verb = verb,
-                                   .executor = UH_BY_EXCHANGE_SERVER,
+                                   .executor = by_hand ? UH_BY_OPERATOR : UH_BY_EXCHANGE_SERVER,
                                    .reversible = removes ? UH_REVERSIBLE_NEW : UH_REVERSIBLE,
-                                   .changes = removes ? remove : disable,
+                                   .changes = by_hand   ? NULL
+                                              : removes ? remove
+                                                        : disable,
+                                   .commands = by_hand,
                                    .expect = removes ? gone : disabled,
                                    .why = "it is of the hybrid deployment",
                                    .effect = "no mail goes through it",
@@ -296,6 +300,14 @@ static void what_comes_after_the_uninstall_waits_for_the_servers_to_go(void **st
   static const struct uh_step late = STEP("late", UH_PHASE_AFTER_UNINSTALL, NULL, discover_remove);
   plan = make(OPTIONS(STEPS(&freeze, &late), .server_gone_only = true));
   assert_int_equal(uh_plan_step_count(plan), 1);
+  /* Nobody can run the cmdlets of a server that is gone: that is said, and not planned. */
+  assert_int_equal(uh_plan_count(plan), 0);
+  assert_int_equal(uh_plan_step_at(plan, 0)->n_notes, 2);
+  assert_non_null(strstr(uh_plan_step_at(plan, 0)->notes[1], "no server is left"));
+  uh_plan_free(plan);
+  by_hand = "x";
+  plan = make(OPTIONS(STEPS(&freeze, &late), .server_gone_only = true));
+  by_hand = NULL;
   assert_int_equal(uh_plan_count(plan), 1);
   uh_plan_free(plan);
   /* Nobody looked for servers: that none was seen proves nothing. */
