@@ -251,8 +251,8 @@ static int look_right_before(struct uh_directory_executor *x, const struct uh_di
 static int refused(const struct uh_directory_change *c, const struct uh_ldap_write_result *w,
                    struct uh_change_result *result, struct uh_err *err) {
   static const char *const rights[] = {
-      "Delete on the object, or Delete Child on what holds it; an object that is protected from "
-      "accidental deletion denies both",
+      ("Delete on the object, or Delete Child on what holds it; an object that is protected from "
+       "accidental deletion denies both"),
       "Write Property on the object", "Reanimate Tombstones on the domain, and Create Child where it comes back",
       "Create Child on what holds it"};
   enum { INSUFFICIENT_ACCESS = 50, NO_SUCH_OBJECT = 32, NOT_ALLOWED_ON_NONLEAF = 66 };
@@ -297,12 +297,14 @@ struct leaf {
 };
 struct tree {
   const struct uh_directory_change *change;
+  uint8_t (*listed)[UH_GUID_SIZE]; /* sorted */
   struct leaf *v;
-  size_t n;
+  size_t n, cap;
   const char *dn; /* of the root, as it was seen */
 };
 
 static void tree_clear(struct tree *t) {
+  free(t->listed);
   for (size_t i = 0; i < t->n; i++) free(t->v[i].dn);
   free(t->v);
 }
@@ -318,10 +320,40 @@ static size_t depth_of(const char *dn) {
   return n;
 }
 
-static bool listed(const struct uh_directory_change *c, const uint8_t guid[UH_GUID_SIZE]) {
-  for (size_t i = 0; i < c->n_tree; i++)
-    if (memcmp(c->tree[i], guid, UH_GUID_SIZE) == 0) return true;
-  return false;
+static int by_guid(const void *a, const void *b) {
+  return memcmp(a, b, UH_GUID_SIZE);
+}
+
+static int sort_listed(struct tree *t, struct uh_err *err) {
+  size_t n = t->change->n_tree;
+  t->listed = calloc(n + 1, sizeof *t->listed);
+  if (!t->listed) return uh_fail_nomem(err);
+  if (n) memcpy(t->listed, t->change->tree, n * sizeof *t->listed);
+  qsort(t->listed, n, sizeof *t->listed, by_guid);
+  return 0;
+}
+
+/* Accounts and groups go with a tree only where they could go by themselves: somebody may have put his own there. */
+static bool may_go_along(const struct uh_ldap_entry *entry) {
+  const char *object_class = has_class(entry, "computer") ? "computer"
+                             : has_class(entry, "person") ? "user"
+                             : has_class(entry, "group")  ? "group"
+                                                          : NULL;
+  return !object_class || uh_directory_may_delete(object_class, entry->dn);
+}
+
+static int add_leaf(struct tree *t, struct leaf leaf, const char *dn, struct uh_err *err) {
+  if (t->n == t->cap) {
+    size_t cap = t->cap ? t->cap * 2 : 64;
+    struct leaf *grown = reallocarray(t->v, cap, sizeof *grown);
+    if (!grown) return uh_fail_nomem(err);
+    t->v = grown;
+    t->cap = cap;
+  }
+  leaf.dn = strdup(dn);
+  if (!leaf.dn) return uh_fail_nomem(err);
+  t->v[t->n++] = leaf;
+  return 0;
 }
 
 static int on_leaf(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
@@ -329,18 +361,14 @@ static int on_leaf(void *user, const struct uh_ldap_entry *entry, struct uh_err 
   struct leaf leaf = {.depth = depth_of(entry->dn)};
   if (!take_guid(entry, leaf.guid)) return left_alone(t->change, err, "an object below it has no GUID: ", entry->dn);
   if (memcmp(leaf.guid, t->change->guid, UH_GUID_SIZE) == 0) return 0;
-  if (!listed(t->change, leaf.guid))
+  if (!bsearch(leaf.guid, t->listed, t->change->n_tree, sizeof *t->listed, by_guid))
     return left_alone(t->change, err, "below it is something that was not listed: ", entry->dn);
   if (is_true(entry, "isCriticalSystemObject"))
     return left_alone(t->change, err, "below it is something that is critical to the directory: ", entry->dn);
+  if (!may_go_along(entry))
+    return left_alone(t->change, err, "below it is an account that is not Exchange's: ", entry->dn);
   if (t->n == UH_DIRECTORY_TREE_MAX) return left_alone(t->change, err, "there is too much below it", "");
-  struct leaf *grown = reallocarray(t->v, t->n + 1, sizeof *grown);
-  if (!grown) return uh_fail_nomem(err);
-  t->v = grown;
-  leaf.dn = strdup(entry->dn);
-  if (!leaf.dn) return uh_fail_nomem(err);
-  t->v[t->n++] = leaf;
-  return 0;
+  return add_leaf(t, leaf, entry->dn, err);
 }
 
 static int deepest_first(const void *a, const void *b) {
@@ -357,10 +385,10 @@ static int read_tree(struct uh_directory_executor *x, struct tree *t, struct uh_
                                   .entry = on_leaf,
                                   .user = t};
   struct uh_ldap_outcome outcome;
-  if (uh_ldap_search(x->ldap, &search, &outcome, err) < 0) return -1;
+  if (sort_listed(t, err) < 0 || uh_ldap_search(x->ldap, &search, &outcome, err) < 0) return -1;
   if (outcome.damaged || outcome.references)
     return left_alone(t->change, err, "what stands below it could not be read in full", "");
-  qsort(t->v, t->n, sizeof *t->v, deepest_first);
+  if (t->n) qsort(t->v, t->n, sizeof *t->v, deepest_first);
   return 0;
 }
 
@@ -373,7 +401,10 @@ static int delete_one(struct uh_directory_executor *x, const struct uh_directory
     guid_name(guid, &name);
   else
     uh_str_add(&name, dn);
-  if (!uh_str_text(&name)) return uh_fail_nomem(err);
+  if (!uh_str_text(&name)) {
+    result->outcome = result->objects ? UH_CHANGE_FAILED : UH_CHANGE_NOT_SENT; /* not what the one before came to */
+    return uh_fail_nomem(err);
+  }
   int r = uh_ldap_delete(x->ldap, name.s, &w, err);
   if (r == 0) result->objects++;
   return settle(c, r, &w, result, err);
@@ -383,11 +414,11 @@ static int delete_tree(struct uh_directory_executor *x, const struct uh_director
                        struct uh_change_result *result, struct uh_err *err) {
   UH_CLEANUP(tree_clear) struct tree t = {.change = c, .dn = seen->dn};
   if (read_tree(x, &t, err) < 0) return -1;
-  for (size_t i = 0; i < t.n; i++)
-    if (delete_one(x, c, t.v[i].guid, t.v[i].dn, result, err) < 0) {
-      if (result->objects && result->outcome != UH_CHANGE_UNKNOWN) result->outcome = UH_CHANGE_FAILED;
-      return -1;
-    }
+  for (size_t i = 0; i < t.n; i++) {
+    if (delete_one(x, c, t.v[i].guid, t.v[i].dn, result, err) == 0) continue;
+    result->not_found = false; /* it is one below that is not there */
+    return -1;
+  }
   return delete_one(x, c, c->guid, seen->dn, result, err);
 }
 

@@ -17,29 +17,31 @@
 /* A class that may be deleted, and a part of the names of those objects. */
 static const struct {
   const char *object_class, *within;
-  const char *named; /* the name begins so; "" any */
+  /* How the name begins; "" any. With a mark at its end it is the whole name: '$' the end itself, '#' a GUID (and what
+   * stands behind it), '%' hexadecimal digits. Setup names its accounts so, and people may name theirs alike. */
+  const char *named;
 } deletable[] = {
     /* Anything below the organisation, and it itself: msExchContainer, msExchRoutingSMTPConnector.. */
     {"msExch*", EXCHANGE, ""},
     {"container", EXCHANGE, ""},
     {"serviceConnectionPoint", EXCHANGE, ""},
-    {"msExchConfigurationContainer", SERVICES, "Microsoft Exchange"},
-    {"msExchConfigurationContainer", SERVICES, "Microsoft Exchange Autodiscover"},
-    {"container", SERVICES, "Microsoft Exchange Autodiscover"},
+    {"msExchConfigurationContainer", SERVICES, "Microsoft Exchange$"},
+    {"msExchConfigurationContainer", SERVICES, "Microsoft Exchange Autodiscover$"},
+    {"container", SERVICES, "Microsoft Exchange Autodiscover$"},
     {"serviceConnectionPoint", AUTODISCOVER, ""},
     {"group", SECURITY_GROUPS, ""},
-    {"organizationalUnit", ",DC=", "Microsoft Exchange Security Groups"},
-    {"msExchSystemObjectsContainer", ",DC=", "Microsoft Exchange System Objects"},
+    {"organizationalUnit", ",DC=", "Microsoft Exchange Security Groups$"},
+    {"msExchSystemObjectsContainer", ",DC=", "Microsoft Exchange System Objects$"},
     {"msExch*", SYSTEM_OBJECTS, ""},
     {"publicFolder", SYSTEM_OBJECTS, ""},
-    {"group", SYSTEM_OBJECTS, "Exchange Install Domain Servers"},
-    {"container", SYSTEM_OBJECTS, "Monitoring Mailboxes"},
+    {"group", SYSTEM_OBJECTS, "Exchange Install Domain Servers$"},
+    {"container", SYSTEM_OBJECTS, "Monitoring Mailboxes$"},
     {"user", SYSTEM_OBJECTS, "HealthMailbox"},
-    {"user", ",DC=", "HealthMailbox"},
-    {"user", ",DC=", "SystemMailbox{"},
-    {"user", ",DC=", "DiscoverySearchMailbox"},
-    {"user", ",DC=", "FederatedEmail."},
-    {"user", ",DC=", "Migration."},
+    {"user", ",DC=", "HealthMailbox%"},
+    {"user", ",DC=", "SystemMailbox{#}"},
+    {"user", ",DC=", "DiscoverySearchMailbox {#}"},
+    {"user", ",DC=", "FederatedEmail.#"},
+    {"user", ",DC=", "Migration.#"},
 };
 
 static const struct {
@@ -87,13 +89,35 @@ static bool stands_within(const char *dn, const char *within) {
   return false;
 }
 
+static bool begins_with_guid(const char *name) {
+  enum { GUID = 36 };
+  char text[GUID + 1];
+  uint8_t bytes[UH_GUID_SIZE];
+  (void)snprintf(text, sizeof text, "%s", name);
+  return strlen(text) == GUID && text[0] != '{' && uh_guid_parse(text, bytes);
+}
+
+static bool name_fits(const char *pattern, const char *name, size_t n) {
+  enum { GUID = 36, DIGITS_MIN = 7 };
+  size_t prefix = strcspn(pattern, "$#%");
+  const char *behind = pattern + prefix + 1, *rest = name + prefix;
+  if (n < prefix || strncasecmp(name, pattern, prefix) != 0) return false;
+  n -= prefix;
+  switch (pattern[prefix]) {
+    case '$': return n == 0;
+    case '%': return n >= DIGITS_MIN && strspn(rest, "0123456789abcdefABCDEF") == n;
+    case '#':
+      return n == GUID + strlen(behind) && begins_with_guid(rest) && strncmp(rest + GUID, behind, strlen(behind)) == 0;
+    default: return true;
+  }
+}
+
 static bool may_delete(const char *object_class, const char *dn) {
   const char *name;
   size_t n = own_name(dn, &name);
   for (size_t i = 0; i < sizeof deletable / sizeof *deletable; i++) {
-    size_t prefix = strlen(deletable[i].named);
     if (!class_fits(deletable[i].object_class, object_class)) continue;
-    if (n < prefix || strncasecmp(name, deletable[i].named, prefix) != 0) continue;
+    if (!name_fits(deletable[i].named, name, n)) continue;
     if (stands_within(name + n, deletable[i].within)) return true;
   }
   return false;

@@ -297,6 +297,8 @@ static int begin(struct uh_run *run, const struct life *l) {
   uh_json_member(&body, "person", run->o->person);
   uh_str_addc(&body, '}');
   if (uh_run_record(run, UH_RECORD_BEGUN, l->a->id, &body, image, image ? strlen(image) : 0) < 0) return -1;
+  e = entry_of(run, l->a); /* the history has taken the image in, and let go of the one it had */
+  image = e ? e->is.image : NULL;
   if (!image || !run->o->export_image || run->o->export_image(run->o->user, l->a, image, &err) == 0) return 0;
   char text[1200];
   if (uh_run_record_failed(run, l->a->id, uh_err_text(&err, text, sizeof text), false) < 0) return -1;

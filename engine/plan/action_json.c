@@ -413,6 +413,7 @@ static int decode_directory(struct uh_arena *arena, const json_t *object, const 
     if (decode_edit(arena, json_array_get(list, i), &edits[i], err) < 0) return -1;
   int which = UH_WORD_OF(uh_directory_action_name, enum uh_directory_action, UH_DIRECTORY_MODIFY + 1, action);
   if (which < 0) return wrong("action", err);
+  if (d->n_tree && which != UH_DIRECTORY_DELETE) return wrong("below", err);
   d->action = (enum uh_directory_action)which;
   d->edits = edits;
   *ret = d;
@@ -443,6 +444,21 @@ static int decode_expect(struct uh_arena *arena, const json_t *object, const str
   return 0;
 }
 
+/* What is looked at, shown and exported is the subject; what is sent has to be about that very object, and go the way
+ * that is shown. */
+static int check_way(const struct uh_action *a, struct uh_err *err) {
+  char guid[UH_GUID_TEXT];
+  const struct uh_directory_change *d = a->directory;
+  bool person = a->executor == UH_BY_OPERATOR; /* runs by hand what nobody has an account for */
+  if (!person &&
+      ((a->executor == UH_BY_GRAPH) != (a->graph != NULL) || (a->executor == UH_BY_DIRECTORY) != (d != NULL)))
+    return wrong("executor", err);
+  if (d && (strcmp(a->subject.kind, UH_DIRECTORY_ENTRY) != 0 ||
+            strcasecmp(a->subject.guid, uh_guid_text(d->guid, guid)) != 0))
+    return wrong("subject", err);
+  return 0;
+}
+
 int uh_action_decode(struct uh_arena *arena, const json_t *o, struct uh_action *a, struct uh_err *err) {
   const char *verb = "", *executor = "", *reversible = "";
   if (decode_subject(arena, json_object_get(o, "subject"), &a->subject, err) < 0 || TEXT("verb", verb) ||
@@ -461,5 +477,5 @@ int uh_action_decode(struct uh_arena *arena, const json_t *o, struct uh_action *
   a->executor = (enum uh_executor)e;
   a->reversible = (enum uh_reversible)r;
   a->observe = json_is_true(json_object_get(o, "observe"));
-  return 0;
+  return check_way(a, err);
 }

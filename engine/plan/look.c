@@ -142,8 +142,8 @@ static int read_entry(sqlite3 *db, const struct wanted *what, const char *source
   if (result == 0 && rc != SQLITE_DONE)
     result = uh_fail(err, UH_ERR_INTERNAL, "cannot read the facts: %s", sqlite3_errmsg(db));
   sqlite3_finalize(st);
-  if (result == 0 && s->found)
-    (void)json_object_set(json_array_get(s->rows, json_array_size(s->rows) - 1), "below", below);
+  if (result == 0 && s->found && json_object_set(json_array_get(s->rows, json_array_size(s->rows) - 1), "below", below))
+    result = uh_fail_nomem(err);
   json_decref(below);
   return result;
 }
@@ -245,6 +245,8 @@ static bool is_ambiguous(const struct wanted *what, const struct seeing *s) {
 
 static void conclude(const struct wanted *what, struct seeing *s, struct uh_look *look) {
   look->seen = s->found ? UH_SEEN_THERE : s->complete ? UH_SEEN_ABSENT : UH_SEEN_UNKNOWN;
+  /* Of a tree that was read in part the image would lack what goes with it. */
+  if (is_entry(what) && !s->complete) look->seen = UH_SEEN_UNKNOWN;
   look->why = UH_ERR_INIT;
   if (is_ambiguous(what, s)) {
     look->seen = UH_SEEN_UNKNOWN;

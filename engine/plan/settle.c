@@ -61,6 +61,9 @@ static bool is_own(const struct uh_planned *a, const char *property) {
       if (strcasecmp(p->name, property) == 0) return true;
   for (const struct uh_expect *e = a->action.expect; e && e->what != UH_EXPECT_END; e++)
     if (e->value.name && strcasecmp(e->value.name, property) == 0) return true;
+  const struct uh_directory_change *d = a->action.directory;
+  for (size_t i = 0; d && i < d->n_edits; i++)
+    if (strcasecmp(d->edits[i].attribute, property) == 0) return true;
   return a->action.graph &&
          (strcasecmp(property, "keyCredentials") == 0 || strcasecmp(property, "passwordCredentials") == 0 ||
           strcasecmp(property, "servicePrincipalNames") == 0);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "plan/plan_internal.h"
 #include "plan/undo.h"
 
 /* What the directory keeps itself, and refuses to be told. */
@@ -122,8 +123,8 @@ static int put_back_edits(struct uh_undo *u, const json_t *attributes, struct uh
   struct uh_directory_edit *edits = uh_undo_keep(u, d->n_edits, sizeof *edits);
   if (!back || !edits) return uh_fail_nomem(err);
   for (size_t i = 0; i < d->n_edits; i++)
-    if (edit_of(u, d->edits[i].attribute, json_object_get(attributes, d->edits[i].attribute),
-                UH_DIRECTORY_REPLACE_VALUES, &edits[i], err) < 0)
+    if (edit_of(u, d->edits[i].attribute, uh_property(attributes, d->edits[i].attribute), UH_DIRECTORY_REPLACE_VALUES,
+                &edits[i], err) < 0)
       return -1;
   *back = *d;
   back->edits = edits;

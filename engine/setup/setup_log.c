@@ -70,9 +70,11 @@ static size_t until(const char *s, size_t n, const char *end) {
 /* ---- translating ---- */
 
 static const char *find_piece(const char *text, const char *piece, size_t n) {
-  for (; *text; text++)
-    if (strncasecmp(text, piece, n) == 0) return text;
-  return n ? NULL : text;
+  if (n == 0) return text;
+  int first = tolower((unsigned char)*piece);
+  for (; *text; text++) /* most of a log's warnings are compared with every translation, and are none */
+    if (tolower((unsigned char)*text) == first && strncasecmp(text, piece, n) == 0) return text;
+  return NULL;
 }
 
 static void take_object(struct uh_setup_finding *finding, const char *s, size_t n) {
@@ -134,6 +136,7 @@ static bool again(const struct uh_setup_finding *f, enum uh_setup_found found, c
   if (found == UH_SETUP_RULE && f->found == UH_SETUP_RULE)
     return strcmp(f->text, text) == 0 && (!*rule || !*f->rule || strcmp(f->rule, rule) == 0);
   if (f->found == UH_SETUP_RULE || found == UH_SETUP_RULE) return strcmp(f->text, text) == 0;
+  if (!*f->text || !*text) return *f->text == *text; /* no words are a part of any */
   return strstr(f->text, text) != NULL || strncmp(f->text, text, strlen(f->text)) == 0;
 }
 
@@ -248,7 +251,7 @@ static void end_remark(struct reader *r) {
 static void end_entry(struct reader *r) {
   enum entry entry = r->entry;
   r->entry = NOTHING;
-  if (entry == NOTHING || !r->keeping) return;
+  if (entry == NOTHING || !r->keeping || r->failed_memory) return;
   if (entry != SCRIPT_FAULT) first_sentences(&r->text);
   if (!uh_str_text(&r->text)) {
     r->failed_memory = true;
@@ -407,7 +410,7 @@ static void take_line(struct reader *r, const char *line, size_t n) {
     return;
   }
   if (r->entry != NOTHING) end_entry(r);
-  if (n == 0) return;
+  if (n == 0 || r->failed_memory) return;
   if (*s == 'S' && n > sizeof banner && memcmp(s, banner, sizeof banner - 1) == 0) {
     s += sizeof "Starting " - 1;
     n -= sizeof "Starting " - 1;

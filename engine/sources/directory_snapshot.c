@@ -7,7 +7,7 @@
  * Of configuration objects every attribute is kept but those that hold secrets; what setup changes is not known
  * beforehand, so this is the one place where attributes are not asked for by name. Of recipients those are asked for
  * that Exchange's schema gives them (snapshot_attributes.h), and a mark of 64 bits of each is kept: it tells whether a
- * value is still the same, not what it is. Nothing here allocates for an entry.
+ * value is still the same, not what it is. Memory for an entry is kept from one to the next, but for sorting values.
  */
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -266,8 +266,9 @@ struct place {
 static int on_place(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
   struct place *p = user;
   const struct uh_ldap_value *guid = uh_ldap_first(entry, "objectGUID");
-  (void)err;
   if (!guid || guid->size != UH_GUID_SIZE || memcmp(guid->data, p->guid, UH_GUID_SIZE) != 0) return 0;
+  /* Below a name that was cut stands nothing: the entry would look deleted. */
+  if (entry->dn_size >= sizeof p->dn) return uh_fail(err, UH_ERR_DATA, "the entry's name is too long");
   (void)snprintf(p->dn, sizeof p->dn, "%s", entry->dn);
   p->n++;
   return 0;

@@ -63,11 +63,11 @@ int uh_observe_accepted_domains(struct uh_observe *observe, char ***ret_domains,
 
 /* ---- running (used by cli, later by the gate) ---- */
 struct uh_observation_options {
-  const char *const *UH_NULLABLE only_sets;    /* "side:Name", NULL-terminated; NULL: all */
+  const char *const *UH_NULLABLE only_sets; /* "side:Name", NULL-terminated; NULL: all */
   /* What is not read otherwise: on-premises:DirectoryEntry, and with it on-premises:RecipientMark. */
   enum uh_snapshot { UH_SNAPSHOT_NONE, UH_SNAPSHOT_CONFIGURATION, UH_SNAPSHOT_ALL } snapshot;
-  /* Of DirectoryEntry only this object (its GUID, and where it is) with all below it, and whole: with the bytes of what is
-   * no text. For before-images. */
+  /* Of DirectoryEntry only this object (its GUID, and where it is) with all below it, and whole: with the bytes of what
+   * is no text. For before-images. */
   const uint8_t *UH_NULLABLE entry;
   const char *UH_NULLABLE entry_dn;
   bool configuration_only;                     /* no set that grows with the number of recipients */

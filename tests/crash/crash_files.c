@@ -27,7 +27,7 @@ static int states, failures;
 static struct uh_plan *plan;
 static char big[BIG];
 
-static void expect(bool truth, const char *what, int call, int fault, int n) {
+static void expect(bool truth, const char *what, enum preload_call call, int fault, int n) {
   if (truth) return;
   failures++;
   fprintf(stderr, "FAILED: %s: call %d, fault %d, place %d\n", what, call, fault, n);

@@ -170,6 +170,12 @@ def test_told_once(unhybrid, tmp_path):
     assert (found["message"], found["times"], found["objects"]) == (text, 2, ["1234"])
 
 
+def test_an_error_without_words_hides_no_other(unhybrid, tmp_path):
+    path = write(tmp_path, log(line("[ERROR] "), line("[ERROR] MaxUriReached"), line("[ERROR] "), line("[ERROR] Another thing."), *tail()))
+    found = [(one["message"], one["times"]) for one in read(unhybrid, path, 1)["findings"]]
+    assert found == [("", 2), ("MaxUriReached", 1), ("Another thing.", 1)]
+
+
 def test_hostile_names(unhybrid, tmp_path):
     path = write(tmp_path, log(line("[ERROR] object 'a\x1b[2Jb\u202e' couldn't be found on 'dc'"), *tail()))
     done = unhybrid.run("setup-log", path)

@@ -305,6 +305,39 @@ static void test_person(void **state) {
   assert_int_equal(run(all, NULL), 0);
 }
 
+/* ---- before-images ---- */
+
+struct exports {
+  char *first; /* image of the first action, whose export failed */
+  int n;
+};
+static int export_later(void *user, const struct uh_planned *action, const char *image, struct uh_err *e) {
+  struct exports *x = user;
+  if (strcmp(action->id, action_of("disable")->id) != 0) return 0;
+  if (++x->n > 1) {
+    assert_string_equal(image, x->first);
+    return 0;
+  }
+  x->first = strdup(image);
+  return uh_fail(e, UH_ERR_CANNOT_WRITE, "the disk is full");
+}
+
+/* Nothing is sent before its image is exported; a second try exports the image of the first. */
+static void test_export(void **state) {
+  struct exports x = {0};
+  struct uh_execute_options options = all;
+  (void)state;
+  options.export_image = export_later;
+  options.user = &x;
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  assert_int_equal(run(options, NULL), 73);
+  assert_int_equal(requests(GUID_SEND), 0);
+  assert_int_equal(state_of(action_of("disable")->id, NULL), UH_ACTION_FAILED);
+  assert_int_equal(run(options, NULL), 0);
+  assert_int_equal(x.n, 2);
+  free(x.first);
+}
+
 /* ---- interrupted ---- */
 
 static void cancel(void *user, const struct uh_event *event) {
@@ -422,7 +455,7 @@ int main(void) {
       CASE(test_gate),       CASE(test_gate_before_step), CASE(test_mended),    CASE(test_dry),
       CASE(test_third_hand), CASE(test_soft_disabled),    CASE(test_absent),    CASE(test_skip),
       CASE(test_consent),    CASE(test_person),           CASE(test_cancelled), CASE(test_undo_refused),
-      CASE(test_undo_chain), CASE(test_undo_name_taken),  CASE(test_many),
+      CASE(test_undo_chain), CASE(test_undo_name_taken),  CASE(test_export),    CASE(test_many),
   };
   return cmocka_run_group_tests(tests, make_plan, free_plan);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "executors/directory.h"
 #include "executors/executors.h"
 
 static const uint8_t guid[UH_GUID_SIZE] = {0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66,
@@ -166,11 +167,39 @@ static void needs_an_operator(void **state) {
   assert_string_equal(err.remedy, "add operator.exchange to the configuration");
 }
 
+/* Setup's own accounts and containers, and what people have named alike. */
+static void what_may_go_from_the_directory(void **state) {
+  (void)state;
+#define USERS ",CN=Users,DC=a,DC=b"
+#define ID "8f3e7716-2011-43e4-96b1-aba62d229136"
+  static const struct {
+    const char *object_class, *dn;
+    bool may;
+  } cases[] = {
+      {"user", "CN=Migration." ID USERS, true},
+      {"user", "CN=Migration.Manager" USERS, false},
+      {"user", "CN=Migration." ID "x" USERS, false},
+      {"user", "CN=SystemMailbox{" ID "}" USERS, true},
+      {"user", "CN=SystemMailbox{" ID USERS, false},
+      {"user", "CN=DiscoverySearchMailbox {D919BA05-46A6-415f-80AD-7E09334BB852}" USERS, true},
+      {"user", "CN=DiscoverySearchMailbox of the lawyers" USERS, false},
+      {"user", "CN=HealthMailbox83d6781be36b4bbf8893b03c2ee379ab" USERS, true},
+      {"user", "CN=HealthMailbox" USERS, false},
+      {"user", "CN=HealthMailbox Admin" USERS, false},
+      {"computer", "CN=HealthMailbox83d6781be36b4bbf8893b03c2ee379ab" USERS, false},
+      {"organizationalUnit", "OU=Microsoft Exchange Security Groups,DC=a,DC=b", true},
+      {"organizationalUnit", "OU=Microsoft Exchange Security Groups of ours,DC=a,DC=b", false},
+      {"user", "CN=Me,OU=Microsoft Exchange Security Groups,DC=a,DC=b", false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    if (uh_directory_may_delete(cases[i].object_class, cases[i].dn) != cases[i].may) fail_msg("%s", cases[i].dn);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(refuses),           cmocka_unit_test(refuses_in_the_cloud),
       cmocka_unit_test(records),           cmocka_unit_test(outcomes_have_names),
-      cmocka_unit_test(needs_an_operator),
+      cmocka_unit_test(needs_an_operator), cmocka_unit_test(what_may_go_from_the_directory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -448,6 +448,35 @@ static int discover_many(struct uh_step_run *run, struct uh_err *err) {
 }
 static const struct uh_step many = STEP("many", UH_PHASE_BEFORE_UNINSTALL, NULL, discover_many);
 
+/* None is left only where a set was read in full; one whose GUID nobody told is one. */
+static void servers_left(void **state) {
+  struct uh_err err = UH_ERR_INIT;
+  struct uh_rows *rows = NULL;
+  char why[200];
+  (void)state;
+  struct uh_facts *facts = begin_facts();
+  put_set(facts, &(struct set){"on-premises", "ExchangeServer", "partial"});
+  end_facts(facts);
+  assert_int_equal(uh_servers_left(facts_path, why, sizeof why, &err), UH_SERVERS_UNKNOWN);
+  facts = begin_facts();
+  put_set(facts, &(struct set){"on-premises", "ExchangeServer", "complete"});
+  end_facts(facts);
+  assert_int_equal(uh_servers_left(facts_path, why, sizeof why, &err), UH_SERVERS_NONE);
+  facts = begin_facts();
+  put_set(facts, &(struct set){"on-premises", "ExchangeServer", "complete"});
+  assert_int_equal(uh_rows_open(facts, UH_T_object, &rows, &err), 0);
+  uh_rows_begin(rows);
+  uh_rows_str(rows, UH_COL(object, source), "exports");
+  uh_rows_str(rows, UH_COL(object, side), "on-premises");
+  uh_rows_str(rows, UH_COL(object, kind), "ExchangeServer");
+  uh_rows_str(rows, UH_COL(object, name), "EX1");
+  assert_int_equal(uh_rows_end(rows, &err), 0);
+  assert_int_equal(uh_rows_close(rows, &err), 0);
+  end_facts(facts);
+  assert_int_equal(uh_servers_left(facts_path, why, sizeof why, &err), UH_SERVERS_SOME);
+  assert_non_null(strstr(why, "EX1"));
+}
+
 static void ten_thousand_actions_are_planned_in_time(void **state) {
   (void)state;
   struct uh_facts *facts = begin_facts();
@@ -494,6 +523,7 @@ int main(void) {
       cmocka_unit_test(an_action_expects_what_the_plan_itself_did_before),
       cmocka_unit_test(a_saved_plan_is_the_plan_that_was_made),
       cmocka_unit_test(without_an_account_a_person_runs_the_same_command),
+      cmocka_unit_test(servers_left),
       cmocka_unit_test(ten_thousand_actions_are_planned_in_time),
   };
   if (!mkdtemp(folder)) return 1;

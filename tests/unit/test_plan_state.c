@@ -459,6 +459,43 @@ static void an_action_comes_back_whole(void **state) {
   uh_arena_clear(&arena);
 }
 
+/* The subject is looked at and exported, the change is sent: a plan in which they are two objects, or which is sent
+ * another way than it shows, is none. */
+static void an_action_is_about_its_subject(void **state) {
+  (void)state;
+  static const uint8_t guid[UH_GUID_SIZE] = {1, 2, 3};
+  static const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
+  const struct uh_directory_change entry = {
+      .action = UH_DIRECTORY_DELETE, .guid = guid, .dn = "CN=a,DC=b", .object_class = "msExchContainer"};
+  static const struct {
+    const char *kind, *guid;
+    enum uh_executor executor;
+    int rc;
+  } cases[] = {
+      {UH_DIRECTORY_ENTRY, "00030201-0000-0000-0000-000000000000", UH_BY_DIRECTORY, 0},
+      {UH_DIRECTORY_ENTRY, "00030201-0000-0000-0000-000000000000", UH_BY_OPERATOR, 0},
+      {UH_DIRECTORY_ENTRY, "00030201-0000-0000-0000-000000000001", UH_BY_DIRECTORY, -1},
+      {"SendConnector", "00030201-0000-0000-0000-000000000000", UH_BY_DIRECTORY, -1},
+      {UH_DIRECTORY_ENTRY, "00030201-0000-0000-0000-000000000000", UH_BY_EXCHANGE_SERVER, -1},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct uh_arena arena = {0};
+    struct uh_action back = {0};
+    struct uh_err err = UH_ERR_INIT;
+    const struct uh_action action = {.subject = {"on-premises", cases[i].kind, cases[i].guid, "a", NULL},
+                                     .executor = cases[i].executor,
+                                     .directory = &entry,
+                                     .expect = expect,
+                                     .why = "y",
+                                     .effect = "e"};
+    json_t *json = uh_action_encode(&action);
+    assert_non_null(json);
+    assert_int_equal(uh_action_decode(&arena, json, &back, &err), cases[i].rc);
+    json_decref(json);
+    uh_arena_clear(&arena);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(anchors_are_what_the_facts_tell),
@@ -470,6 +507,7 @@ int main(void) {
       cmocka_unit_test(drift_is_told_in_words),
       cmocka_unit_test(a_command_holds_its_names),
       cmocka_unit_test(an_action_comes_back_whole),
+      cmocka_unit_test(an_action_is_about_its_subject),
   };
   if (!mkdtemp(folder)) return 1;
   int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* journal_write CASE: appends a record for each line of standard input, a JSON object with type, action, body (an object)
- * and, where there is one, image (a string) or zeros (an image of so many zero bytes). */
+/* journal_write CASE: appends a record for each line of standard input, a JSON object with type, action, body (an
+ * object) and, where there is one, image (a string) or zeros (an image of so many zero bytes). */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
