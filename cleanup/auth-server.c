@@ -95,7 +95,8 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
           "Clients sign in to the servers with passwords again, where somebody still does.", err) < 0)
     return -1;
   const char *application = uh_query_text(row->query, APPLICATION);
-  if (application && *application &&
+  /* Some name a service of Microsoft's here, which is none of the hybrid deployment's making. */
+  if (application && *application && uh_step_is_anchor(run, UH_ANCHOR_DEDICATED_APPLICATION, application) &&
       set(run, row, "ApplicationIdentifier", no_application,
           "The servers call themselves by this application; that ends before the application goes.",
           "The servers no longer call Exchange Online as the dedicated application.", err) < 0)

@@ -48,13 +48,23 @@ static const char applications_sql[] =
     "    WHEN named THEN 'it is named as Microsoft''s script would, but does not ask for full_access_as_app: somebody else made it'"
     "    WHEN full_access THEN 'it asks for full_access_as_app, but no server of this organisation names it:"
     " backup and migration products do the same'"
-    "    ELSE 'it stands behind Application Proxy: see hybrid-agent' END AS reason"
+    "    ELSE 'it stands behind Application Proxy: see hybrid-agent' END AS reason,"
+    /* Another organisation's servers cannot be seen from here: by the name alone they would have their own. */
+    "  iif(named, NULL, (SELECT group_concat(value, ', ') FROM anchor WHERE anchor.name = 'other-organization')) AS others"
     " FROM judged"
     " ORDER BY name, guid";
 /* clang-format on */
 
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
+  enum { OTHERS = UH_ROW_OWN };
   uint8_t id[UH_GUID_SIZE];
+  char question[600];
+  const char *others = uh_query_text(row->query, OTHERS);
+  (void)snprintf(
+      question, sizeof question,
+      "Other Exchange organisations use the tenant (%.300s), and nothing here tells by which application their "
+      "servers call. Is it none of theirs?",
+      others ? others : "");
   if (!uh_guid_parse(row->subject.guid ? row->subject.guid : "", id))
     return uh_fail(err, UH_ERR_DATA, "an application in Entra ID has no id");
   const struct uh_graph_change change = {
@@ -68,7 +78,8 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
       .graph = &change,
       .expect = expect,
       .why = row->reason,
-      .effect = "Nobody can call Exchange Online as this application any more, with full access to every mailbox."};
+      .effect = "Nobody can call Exchange Online as this application any more, with full access to every mailbox.",
+      .approval = others ? question : NULL};
   return uh_step_action(run, &action, err);
 }
 
@@ -118,5 +129,7 @@ UH_STEP(dedicated_application) = {
         "full_access_as_app. The name alone is not enough, and neither is the role: backup and migration products ask for "
         "it too. One with another GUID in its name is another forest's. Microsoft's script with -DeleteApplication does "
         "the same, and leaves the setting override and ApplicationIdentifier behind; here they go first.\n"
+        "Where other Exchange organisations use the tenant too, one whose name has not this organisation's GUID needs "
+        "approval: they may call by the same one.\n"
         "What was granted to it goes with its principal. Applications behind Application Proxy are looked at in "
         "hybrid-agent."};

@@ -388,6 +388,12 @@ def test_the_dedicated_application(tmp_path):
     assert impostor.state == "nothing" and impostor.owners == {"ExchangeServerApp-" + ORG: "tenant"}
     assert plan(tmp_path, "dedicated-application", application("ExchangeServerApp-" + ORG, requiredResourceAccess={"@answer": "refused"})).state == "unknown"
     assert plan(tmp_path, "dedicated-application", lacking=["cloud:GraphApplication"]).state == "unknown"
+    # Another organisation's servers may call by it too, which nothing here shows.
+    shared = plan(tmp_path, "dedicated-application", auth_server(ApplicationIdentifier=APP), application("Our mail, do not delete", APP, role=False),
+                  application("ExchangeServerApp-" + ORG.upper()), base=BASE + OTHERS)
+    assert sorted((a["subject"]["name"], LABS in (a.get("approval") or "")) for a in shared.actions) == [
+        ("ExchangeServerApp-" + ORG.upper(), False), ("Our mail, do not delete", True)], shared
+    assert not any(a.get("approval") for a in made.actions)
     # The servers' object is gone, the journal remembers.
     assert plan(tmp_path, "dedicated-application", application("x", APP), anchors={"dedicated-application": [APP]}).state == "actions"
 
@@ -404,6 +410,12 @@ def test_authorization_servers(tmp_path):
     assert [(a["subject"]["name"], a["verb"], a.get("part")) for a in made.actions] == [
         ("ADFS", "set", "IsDefaultAuthorizationEndpoint"), ("ADFS", "set", "ApplicationIdentifier"), ("ADFS", "remove", None), ("Old", "remove", None)]
     assert made.cmdlets()[:2] == [["Set-AuthServer", {"IsDefaultAuthorizationEndpoint": False}], ["Set-AuthServer", {"ApplicationIdentifier": None}]]
+
+
+def test_an_identifier_of_microsofts_own_stays_with_its_server(tmp_path):
+    made = plan(tmp_path, "auth-server", auth_server("ACS", "MicrosoftACS", "", f"https://accounts.accesscontrol.windows.net/{TENANT}/metadata/json/1",
+                                                     ApplicationIdentifier="00000001-0000-0000-c000-000000000000"))
+    assert [c[0] for c in made.cmdlets()] == ["Remove-AuthServer"], made
 
 
 def test_authorization_servers_as_the_directory_has_them(tmp_path):

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 
+from fixtures.lab import snapshot, written
 from fixtures.lab.change import Organisation
 from test_cleanup import place, running  # noqa: F401 (fixtures)
 
@@ -82,3 +83,18 @@ def test_what_no_step_puts_right_keeps_the_gate_closed(place):  # noqa: F811
         place.attest()
         kept = place.run("cleanup", "--dry-run", "--until", "centralized-mail")
         assert kept.returncode == 1 and "routing.accepted-domain" in kept.stderr, kept.stdout + kept.stderr
+
+
+def test_an_organisation_that_is_not_customised(place):  # noqa: F811
+    """Exchange Online refuses every change until a person has run Enable-OrganizationCustomization; then it goes on."""
+    def dehydrated(yes):
+        snapshot.cloud(place.lab, "state", {"edit": {"OrganizationConfig": {"fabrikam.onmicrosoft.com": {"IsDehydrated": yes}}}})
+    place.attest()
+    dehydrated(True)
+    stopped = place.run("cleanup", "--yes", "--until", "soft-disable")
+    assert stopped.returncode not in (0, 70) and "Enable-OrganizationCustomization" in stopped.stderr, stopped.stdout + stopped.stderr
+    assert not [row for row in written.of(place.lab) if row["side"] == "cloud"]
+    dehydrated(False)
+    done = place.run("resume", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert written.deleted_twice(written.of(place.lab)) == []

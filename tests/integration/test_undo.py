@@ -6,7 +6,8 @@ import os
 import sqlite3
 
 from fixtures.lab import written
-from test_cleanup import place, running  # noqa: F401 (fixtures)
+from fixtures.lab.change import Organisation
+from test_cleanup import finish, place, running  # noqa: F401 (fixtures)
 
 BACK = ("yes", "new-object")
 # What a new object has new: its identity, its times, and who made it.
@@ -82,3 +83,33 @@ def test_dry_run_sends_nothing(place):  # noqa: F811
     done = place.run("undo", action, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert written.of(place.lab) == before
+
+
+OAUTH = ("setting-override", "auth-server", "partner-application", "dedicated-application")
+OAUTH_KINDS = ("SettingOverride", "AuthServer", "PartnerApplication", "GraphApplication", "GraphServicePrincipal")
+
+
+def test_what_oauth_needs_is_put_back(place):  # noqa: F811
+    """They follow credentials, which only a person brings back: the application comes out of the bin, and the servers call
+    themselves by it again."""
+    with Organisation(place.lab).changed({"directory": {"hybrid/modern_authentication": True}}):
+        put_back_oauth(place)
+
+
+def put_back_oauth(place):  # noqa: F811
+    place.attest()
+    before = {key: value for key, value in observed(place).items() if key[2] in OAUTH_KINDS}
+    done = finish(place, place.run("cleanup", "--yes=irreversible"))
+    assert done.returncode == 0, done.stderr
+    assert changed(before, {key: value for key, value in observed(place).items() if key[2] in OAUTH_KINDS})
+    actions = [record["action"] for record in place.journal() if record["record"] == "begun" and record["action"].split("/")[0] in OAUTH]
+    assert {action.split("/")[0] for action in actions} == set(OAUTH)
+    assert {action.rsplit("/", 1)[-1] for action in actions} >= {"IsDefaultAuthorizationEndpoint", "ApplicationIdentifier"}
+    for action in reversed(actions):
+        done = place.run("undo", action, "--yes")
+        assert done.returncode == 0, (action, done.stderr)
+    after = {key: value for key, value in observed(place).items() if key[2] in OAUTH_KINDS}
+    # Not back: credentials of Microsoft's own principal, and the Hybrid Agent, which a person removed. XmlRaw tells ModifiedBy again.
+    left = [line for line in changed(before, after)
+            if not any(word in line for word in ("keyCredentials", "XmlRaw", "c2e8a4d6-1b3f-4a5c-8d7e-0f0000000031"))]
+    assert left == [], "\n".join(left)
