@@ -434,7 +434,11 @@ static int pause_over(struct uh_run *run, const struct uh_planned *a, const stru
   int done = uh_look_done(run, a, &why);
   if (done < 0) return -1;
   if (done == 1) return verified(run, a, "the observation pause is over");
-  return uh_run_stop(run, 3, "%s: it was done, and after the pause it is so no more: %s", a->id, uh_str_or(&why, ""));
+  return uh_run_stop(
+      run, 3,
+      "%s: it was done, and after the pause it is so no more: %s. Where somebody needs it, `unhybrid undo "
+      "%s` leaves it, and all that builds on it, as it is now; else have it set again, and resume",
+      a->id, uh_str_or(&why, ""), a->id);
 }
 
 static bool may_be_approved_now(const struct uh_run *run, const struct uh_planned *a,

@@ -98,3 +98,23 @@ def test_an_organisation_that_is_not_customised(place):  # noqa: F811
     done = place.run("resume", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert written.deleted_twice(written.of(place.lab)) == []
+
+
+def test_a_reference_that_is_somebody_elses_by_now(place):  # noqa: F811
+    """Set to another connector meanwhile it is left so, and that is told; empty again, the same undo goes on where it was."""
+    def name_inbound(name):
+        snapshot.cloud(place.lab, "state", {"edit": {"OnPremisesOrganization": {"7a1c2e4f-5b6d-4c3a-9e8f-0f0000000002": {"InboundConnector": name}}}})
+
+    def sent():
+        return [row for row in written.of(place.lab) if row["by"] in ("Set-OnPremisesOrganization", "New-InboundConnector")]
+    place.attest()
+    assert place.run("cleanup", "--yes=irreversible", "--until", "cloud-connector").returncode == 0
+    action = next(record["action"] for record in place.journal() if "cloud-connector/remove/cloud/InboundConnector/" in (record["action"] or ""))
+    name_inbound("Inbound from somebody")
+    stopped = place.run("undo", action, "--yes")
+    assert stopped.returncode == 3 and "InboundConnector" in stopped.stderr, stopped.stderr
+    assert [row["by"] for row in sent()] == ["New-InboundConnector"]
+    name_inbound(None)
+    done = place.run("undo", action, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert [row["by"] for row in sent()] == ["New-InboundConnector", "Set-OnPremisesOrganization"]

@@ -226,6 +226,29 @@ static void test_soft_disabled(void **state) {
   free(changed);
 }
 
+/* Somebody needed it in the pause, and switched it on again: it is told what to do, and what is put back stays. */
+static void test_switched_on_again(void **state) {
+  struct uh_execute_options pause = all;
+  struct world_object *send = world_find(&script, GUID_SEND);
+  const char *disable = action_of("disable")->id;
+  (void)state;
+  pause.pause_observe = 3600;
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  char *enabled = strdup(world_truth(send));
+  assert_int_equal(run(pause, NULL), 3);
+  world_change(&script, send, enabled);
+  script.world.wait(script.world.user, 3700 * 1000);
+  assert_int_equal(run(pause, NULL), 3);
+  assert_non_null(strstr(result.stopped, "unhybrid undo disable/"));
+  assert_int_equal(run(all, disable), 0);
+  assert_int_equal(requests(GUID_SEND), 1); /* it is so already: nothing is sent */
+  (void)run(pause, NULL);
+  assert_non_null(world_truth(send));
+  assert_int_equal(state_of(disable, NULL), UH_ACTION_UNDONE);
+  assert_int_equal(state_of(action_of("delete")->id, NULL), UH_ACTION_SKIPPED);
+  free(enabled);
+}
+
 static void test_absent(void **state) {
   const struct uh_planned *a = action_of("graph");
   (void)state;
@@ -452,10 +475,23 @@ static void test_many(void **state) {
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fresh, leave)
   const struct CMUnitTest tests[] = {
-      CASE(test_gate),       CASE(test_gate_before_step), CASE(test_mended),    CASE(test_dry),
-      CASE(test_third_hand), CASE(test_soft_disabled),    CASE(test_absent),    CASE(test_skip),
-      CASE(test_consent),    CASE(test_person),           CASE(test_cancelled), CASE(test_undo_refused),
-      CASE(test_undo_chain), CASE(test_undo_name_taken),  CASE(test_export),    CASE(test_many),
+      CASE(test_gate),
+      CASE(test_gate_before_step),
+      CASE(test_mended),
+      CASE(test_dry),
+      CASE(test_third_hand),
+      CASE(test_soft_disabled),
+      CASE(test_switched_on_again),
+      CASE(test_absent),
+      CASE(test_skip),
+      CASE(test_consent),
+      CASE(test_person),
+      CASE(test_cancelled),
+      CASE(test_undo_refused),
+      CASE(test_undo_chain),
+      CASE(test_undo_name_taken),
+      CASE(test_export),
+      CASE(test_many),
   };
   return cmocka_run_group_tests(tests, make_plan, free_plan);
 }
