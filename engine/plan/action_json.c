@@ -383,14 +383,14 @@ static int decode_below(struct uh_arena *arena, const json_t *o, struct uh_direc
 }
 
 static int decode_edit(struct uh_arena *arena, const json_t *o, struct uh_directory_edit *e, struct uh_err *err) {
-  const char *const *texts;
+  const char *const *texts = NULL;
   int type = 0;
   if (word(o, "type", edit_types, COUNT(edit_types), &type, err) < 0 || TEXT("attribute", e->attribute) ||
       texts_of(arena, o, "values", &texts, &e->n, err) < 0)
     return -1;
   struct uh_bytes *v = uh_arena_get(arena, e->n, sizeof *v);
   if (!v) return uh_fail_nomem(err);
-  for (size_t i = 0; i < e->n; i++) v[i] = (struct uh_bytes){texts[i], strlen(texts[i])};
+  for (size_t i = 0; texts && i < e->n; i++) v[i] = (struct uh_bytes){texts[i], strlen(texts[i])};
   e->type = (enum uh_directory_edit_type)type;
   e->values = v;
   return 0;

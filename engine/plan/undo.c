@@ -490,7 +490,7 @@ int uh_undo_action(const struct uh_execute_options *o, const char *id, struct uh
   if (!o->journal) return uh_fail(err, UH_ERR_INTERNAL, "an undo needs the journal");
   if (!o->dry && !o->yes && !(o->guide && o->guide->ask))
     return uh_fail(err, UH_ERR_USAGE, "nobody is there to ask, and nobody said --yes");
-  if (uh_history_read(o->journal, &run.h, err) < 0 || look_at_request(run.h, id, &e, err) < 0) return -1;
+  if (uh_history_read(o->journal, &run.h, err) < 0 || look_at_request(run.h, id, &e, err) < 0 || !e) return -1;
   p.a = e->planned;
   p.e = e;
   if (say(&p, err) < 0) return -1;

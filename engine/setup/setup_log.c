@@ -196,7 +196,7 @@ static const char *inner_message(const char *text, size_t *ret_n) {
 }
 
 static void trim(struct uh_str *text) {
-  while (text->len && isspace((unsigned char)text->s[text->len - 1])) text->s[--text->len] = '\0';
+  while (text->s && text->len && isspace((unsigned char)text->s[text->len - 1])) text->s[--text->len] = '\0';
 }
 
 /* A stack trace and Active Directory's raw answer help nobody; the sentence does. */

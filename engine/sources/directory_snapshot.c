@@ -118,10 +118,10 @@ static bool add_value(struct snapshot_run *s, const struct uh_ldap_value *v) {
 }
 
 static bool add_values(struct snapshot_run *s, const struct uh_ldap_attribute *a) {
-  UH_CLEANUP(uh_freep) const struct uh_ldap_value **sorted = reallocarray(NULL, a->n, sizeof *sorted);
+  UH_CLEANUP(uh_freep) const struct uh_ldap_value **sorted = reallocarray(NULL, a->n, sizeof(struct uh_ldap_value *));
   if (!sorted) return false;
   for (size_t i = 0; i < a->n; i++) sorted[i] = &a->values[i];
-  qsort(sorted, a->n, sizeof *sorted, by_text);
+  qsort(sorted, a->n, sizeof(struct uh_ldap_value *), by_text);
   bool fine = true;
   uh_str_addc(&s->json, '[');
   for (size_t i = 0; i < a->n && fine; i++) {

@@ -90,15 +90,17 @@ static void converted_clear(struct converted *c) {
   free(c->pointers);
 }
 
+/* *ret is the caller's to clear, also after a failure. */
 static int convert(const struct uh_ldap_mod *mods, size_t n, struct converted *ret, struct uh_err *err) {
   static const int types[] = {LDAP_MOD_ADD, LDAP_MOD_DELETE, LDAP_MOD_REPLACE};
   size_t values = 0;
   if (n == 0 || n > MODS_MAX) return uh_fail(err, UH_ERR_INTERNAL, "%zu attributes in one request", n);
   for (size_t i = 0; i < n; i++) values += mods[i].n;
-  struct converted c UH_CLEANUP(converted_clear) = {.list = calloc(n + 1, sizeof *c.list),
-                                                    .mods = calloc(n, sizeof *c.mods),
-                                                    .values = calloc(values + 1, sizeof *c.values),
-                                                    .pointers = calloc(values + n, sizeof *c.pointers)};
+  *ret = (struct converted){.list = calloc(n + 1, sizeof(LDAPMod *)),
+                            .mods = calloc(n, sizeof *ret->mods),
+                            .values = calloc(values + 1, sizeof *ret->values),
+                            .pointers = calloc(values + n, sizeof(struct berval *))};
+  const struct converted c = *ret;
   if (!c.list || !c.mods || !c.values || !c.pointers) return uh_fail_nomem(err);
   struct berval *value = c.values, **pointer = c.pointers;
   for (size_t i = 0; i < n; i++) {
@@ -112,8 +114,6 @@ static int convert(const struct uh_ldap_mod *mods, size_t n, struct converted *r
     }
     if (mods[i].n) pointer++; /* stays NULL: the list's end */
   }
-  *ret = c;
-  c = (struct converted){0};
   return 0;
 }
 
