@@ -376,6 +376,13 @@ static int carry_out(struct uh_run *run, struct life *l, bool again) {
 
 /* ---- what a person does ---- */
 
+/* Said before anybody waits: `status` shows meanwhile, and after a kill, what a person has to do. */
+static int record_waits(struct uh_run *run, const struct life *l) {
+  const struct uh_history_entry *e = entry_of(run, l->a);
+  if (!e || e->is.state == UH_ACTION_WAITS) return 0;
+  return uh_run_record_paused(run, l->a->id, 0, "a person has to do it");
+}
+
 static int wait_for_person(struct uh_run *run, const struct life *l) {
   struct uh_str why UH_CLEANUP(uh_str_clear) = {0};
   int64_t until = uh_run_now(run) + run->o->operator_timeout, milliseconds = 0;
@@ -385,12 +392,10 @@ static int wait_for_person(struct uh_run *run, const struct life *l) {
     int done = uh_look_done(run, l->a, &why);
     if (done < 0) return -1;
     if (done == 1) return verified(run, l->a, "it was seen to be done");
+    if (record_waits(run, l) < 0) return -1;
     if (!uh_settle_wait(run, until, &milliseconds)) break;
     run->gated = NULL; /* time has passed */
   }
-  const struct uh_history_entry *e = entry_of(run, l->a);
-  if (e && e->is.state != UH_ACTION_WAITS && uh_run_record_paused(run, l->a->id, 0, "a person has to do it") < 0)
-    return -1;
   uh_run_result(run, l->a, UH_ACTION_WAITS, uh_str_or(&why, ""));
   if (uh_run_cancelled(run)) return interrupted(run, l->a);
   return uh_hold_add(run, l->a, UH_HOLD_LEFT, true, true);

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the options of a cleanup promise, tried against fabrikam: pauses, a third hand, approval, a person who comes in time, Ctrl-C,
+a case on a network's disk, and how often a large organisation is read."""
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+import yaml
+
+from conftest import TOP
+from fixtures.lab import certificates, snapshot, written
+from fixtures.lab.large import LargeLab
+from fixtures.lab.person import Person
+from test_cleanup import LONG, Place, finish, place, running  # noqa: F401
+
+DRIVERS = pathlib.Path(os.environ.get("BUILD_DIR") or os.path.join(TOP, "build")) / "tests" / "integration" / "drivers"
+SEND = "Outbound to Office 365 - 5d0f1c3a-8e7b-4d2a-b1c6-0f0000000003"
+PAUSE_SECONDS, DRAINS = 3, 3
+
+
+def begin(place, *arguments, **more):  # noqa: F811
+    return subprocess.Popen([place.program.path, "-c", place.configuration, "-C", place.case, "--no-progress", *arguments], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
+
+
+def with_pause(place):  # noqa: F811
+    """The same configuration, with an observation pause."""
+    with open(place.configuration, encoding="utf-8") as text:
+        configuration = yaml.safe_load(text)
+    configuration["pauses"] = {"observe": f"{PAUSE_SECONDS}s"}
+    place.configuration = certificates.write_private(place.lab.path("paused.yaml"), yaml.safe_dump(configuration))
+
+
+def deleted(place):  # noqa: F811
+    return {row["name"].split(",", 1)[0].removeprefix("CN=") for row in written.of(place.lab) if row["how"] == "deleted"}
+
+
+@pytest.mark.parametrize("third_hand", [False, True])
+def test_a_soft_disabled_connector_is_deleted_unless_a_third_hand_changed_it(place, third_hand):  # noqa: F811
+    place.attest()
+    with_pause(place)
+    done = place.run("cleanup", "--yes", "--until", "send-connector")
+    assert done.returncode == 3 and "an observation pause until" in done.stderr, done.stderr
+    assert deleted(place) == set() and [row["until"] for row in place.status()["waiting"]]
+    if third_hand:
+        snapshot.exchange(place.lab, "run", {"cmdlet": "Set-SendConnector", "parameters": {"Identity": SEND, "Comment": "mine now"}})
+    time.sleep(PAUSE_SECONDS)
+    done = place.run("resume", "--yes")
+    if third_hand:
+        assert done.returncode == 3 and "somebody else has changed it" in done.stderr and "Comment: none -> mine now" in done.stderr, done.stderr
+        assert SEND not in deleted(place)
+    else:
+        assert done.returncode == 0, done.stderr
+        assert SEND in deleted(place)
+
+
+def test_a_pause_between_steps(place):  # noqa: F811
+    place.attest()
+    done = place.run("cleanup", "--yes", "--until", "hybrid-configuration", "--pause-between")
+    assert done.returncode == 3 and "a pause between steps, before hybrid-configuration" in done.stderr, done.stderr
+    assert written.of(place.lab) and deleted(place) == set()
+    done = place.run("resume", "--yes")
+    assert done.returncode == 0 and deleted(place) == {"Hybrid Configuration"}, done.stderr
+
+
+def test_only(place):  # noqa: F811
+    """What is named and nothing else, and never before what it has to follow."""
+    place.attest()
+    done = place.run("cleanup", "--yes", "--only", "remote-domain")
+    assert done.returncode == 0 and "follows send-connector, which is not carried out" in " ".join(done.stdout.split()), done
+    assert written.of(place.lab) == []
+    done = place.run("cleanup", "--yes", "--only", "soft-disable")
+    assert done.returncode == 0, done.stderr
+    assert {row["how"] for row in written.of(place.lab)} == {"modified"}
+    assert {record["action"].split("/")[0] for record in place.journal() if record["record"] == "begun"} == {"soft-disable"}
+
+
+def test_a_person_who_comes_in_time(place):  # noqa: F811
+    """--operator-timeout: one run, which goes on as soon as it sees what the person did."""
+    place.attest()
+    run = begin(place, "cleanup", "--yes=irreversible", "--operator-timeout", "2m")
+    person, until = Person(place.lab, place.case), time.monotonic() + LONG
+    while run.poll() is None and time.monotonic() < until:
+        if os.path.exists(os.path.join(place.case, "journal.db")):
+            person.serve(place.program.path, place.configuration, True)
+        time.sleep(0.5)
+    said = run.communicate(timeout=LONG)[0]
+    assert run.returncode == 0, said
+    assert "it was seen to be done" in said and place.status()["waiting"] == []
+
+
+def test_interrupted_while_nobody_knows(place):  # noqa: F811
+    """Ctrl-C while the cloud does not show yet what it accepted: in doubt, said so, settled by reading and not by doing it again."""
+    place.attest()
+    snapshot.cloud(place.lab, "state", {"knobs": {"replication_lag": 600, "graph_lag": 600}})
+    run = begin(place, "cleanup", "--yes", "--only", "soft-disable")
+    seen, until = [None, None], time.monotonic() + LONG
+    while (seen[-1] is None or seen[-1] != seen[-2]) and run.poll() is None and time.monotonic() < until:   # twice: it waits at this one
+        doubt = place.status()["in_doubt"] if os.path.exists(os.path.join(place.case, "journal.db")) else []
+        seen.append(doubt[0]["action"] if doubt else None)
+    run.send_signal(signal.SIGINT)
+    said = run.communicate(timeout=LONG)[0]
+    assert run.returncode == 130 and "resume" in said, said
+    assert [row["action"] for row in place.status()["in_doubt"]] == [seen[-1]], said
+    snapshot.cloud(place.lab, "state", {"knobs": {"replication_lag": 0, "graph_lag": 0}})
+    done = place.run("resume", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert len([row for row in written.of(place.lab) if row["object"] in seen[-1]]) == 1 and place.status()["in_doubt"] == []
+
+
+def test_a_case_on_a_network_disk(place):  # noqa: F811
+    place.attest()
+    preload = {**os.environ, "LD_PRELOAD": str(DRIVERS / "network_disk.so")}
+    for command in (["cleanup", "--yes"], ["cleanup", "--dry-run"], ["resume", "--yes"]):
+        done = begin(place, *command, env=preload)
+        said = done.communicate(timeout=LONG)[0]
+        assert done.returncode == 73 and "the case is on NFS" in said and "local disk" in said, said
+    assert written.of(place.lab) == [] and not os.path.exists(os.path.join(place.case, "journal.db"))
+
+
+def test_a_large_organisation_is_read_three_times_at_most(unhybrid, tmp_path):
+    """`./dev bench cleanup` does the same with 200,000."""
+    lab = LargeLab(1100, str(tmp_path / "fabrikam"))
+    try:
+        lab.up(exchange="basic")
+        large = Place(lab, unhybrid, tmp_path / "fabrikam.case")
+        large.attest()
+        before = snapshot.drains(lab)
+        done = large.run("cleanup", "--yes=irreversible")
+        for _ in range(3):
+            if done.returncode == 3:
+                Person(lab, large.case).serve(unhybrid.path, large.configuration, True)
+                done = large.run("resume", "--yes=irreversible")
+        assert done.returncode == 0, done.stderr
+        drains = snapshot.drains(lab) - before
+        assert drains["on-premises Get-RemoteMailbox {}"] >= 1 and max(drains.values()) <= DRAINS, drains
+    finally:
+        lab.down()
