@@ -105,6 +105,31 @@ static const char dag_sql[] =
     "    FROM json_each(members)) AS command"
     " FROM availability_group";
 static const struct uh_rule dag[] = {{"on-premises", "on-premises:DatabaseAvailabilityGroup", dag_sql}, {0}};
+
+/* After the uninstall. */
+static const char gone_sql[] =
+    "SELECT 1 AS violated,"
+    "  coalesce(max(nullif(lower(guid), '')), lower(name)) AS key,"
+    "  max(nullif(lower(guid), '')) AS guid,"
+    "  'server' AS kind,"
+    "  max(name) AS object,"
+    "  'The object of this Exchange server is still there.' AS message,"
+    "  json_object('identity', max(identity)) AS evidence,"
+    "  '' AS command"
+    " FROM object"
+    " WHERE side = 'on-premises' AND kind = 'ExchangeServer'"
+    " GROUP BY lower(name)";
+static const struct uh_rule gone[] = {{"on-premises", "on-premises:ExchangeServer", gone_sql}, {0}};
+static const char hybrid_sql[] =
+    "SELECT 1 AS violated," UH_SQL_OBJECT_WHO
+    "  'hybrid configuration' AS kind,"
+    "  'The hybrid configuration is still in Active Directory, and no server can remove it.' AS message,"
+    "  json_object('identity', max(identity)) AS evidence,"
+    "  '' AS command"
+    " FROM object"
+    " WHERE side = 'on-premises' AND kind = 'HybridConfiguration'"
+    " GROUP BY lower(guid)";
+static const struct uh_rule hybrid[] = {{"on-premises", "on-premises:HybridConfiguration", hybrid_sql}, {0}};
 /* clang-format on */
 
 static const struct uh_check checks[] = {
@@ -143,5 +168,26 @@ static const struct uh_check checks[] = {
      .remedy = "In the Exchange Management Shell remove the database copies first, then the members, then the group.",
      .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-databaseavailabilitygroupserver",
      .explain = "Database availability groups with members. A group without members does not hinder the uninstall."},
+    {.id = "server.gone",
+     .title = "No Exchange server is left in Active Directory",
+     .severity = UH_BLOCKER,
+     .purposes = UH_AFTER,
+     .requirements = "O-A1",
+     .rules = gone,
+     .remedy = "Uninstall it with Setup. Where the machine is gone for good, delete its object below CN=Servers in the "
+               "configuration partition (ADSI Edit); until then nothing else of Exchange is deleted there.",
+     .reference = "https://learn.microsoft.com/exchange/plan-and-deploy/deploy-new-installations/uninstall-exchange",
+     .explain = "Every server's object, Edge servers' and those of machines that are gone included. None counts only "
+                "where the directory was seen in full, or the organisation is known to be gone."},
+    {.id = "server.hybrid-gone",
+     .title = "No hybrid configuration outlived the server",
+     .severity = UH_WARNING,
+     .purposes = UH_AFTER,
+     .requirements = "O-A10",
+     .rules = hybrid,
+     .remedy = "unhybrid sweep --only hybrid-object deletes it.",
+     .reference = "https://learn.microsoft.com/exchange/hybrid-deployment/decommission-last-exchange-server",
+     .explain = "The object of class msExchCoexistenceRelationship. What of the deployment is left in Exchange Online, "
+                "and whose it is, the plan of unhybrid sweep --dry-run says."},
     {0}};
 UH_CHECK_MODULE(server, checks);

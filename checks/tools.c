@@ -23,7 +23,8 @@ static const char group_sql[] =
     " WHERE side = 'on-premises' AND kind = 'ManagementToolsGroup'";
 /*
  * Exchange finds its security groups by GUID in otherWellKnownObjects, whatever they are called. After
- * CleanupActiveDirectoryEMT.ps1 they are gone: no value is left, or one that leads to the deleted objects.
+ * CleanupActiveDirectoryEMT.ps1 they are gone: no value is left, or one that leads to the deleted objects. Where no
+ * server is left either, it was the uninstall that took them, or a sweep: the tools' own way leaves the server's object.
  */
 static const char cleanup_sql[] =
     "WITH expected(guid, name) AS (VALUES"
@@ -36,12 +37,15 @@ static const char cleanup_sql[] =
     "   FROM object"
     "   WHERE side = 'on-premises' AND kind = 'ExchangeContainer'),"
     " looked AS ("
-    "  SELECT *, (SELECT group_concat(expected.name, ', ')"
+    "  SELECT *,"
+    "    " UH_SQL_COMPLETE("on-premises", "ExchangeServer") " AND NOT EXISTS (SELECT 1 FROM object AS server"
+    "      WHERE server.side = 'on-premises' AND server.kind = 'ExchangeServer') AS uninstalled,"
+    "    (SELECT group_concat(expected.name, ', ')"
     "      FROM expected"
     "      WHERE NOT EXISTS (SELECT 1 FROM json_each(known)"
     "        WHERE value LIKE 'B:32:' || expected.guid || ':%' AND value NOT LIKE '%\\0ADEL:%')) AS missing"
     "   FROM container)"
-    " SELECT CASE WHEN known IS NOT NULL THEN missing IS NOT NULL END AS violated," UH_SQL_OBJECT_WHO
+    " SELECT CASE WHEN uninstalled THEN 0 WHEN known IS NOT NULL THEN missing IS NOT NULL END AS violated," UH_SQL_OBJECT_WHO
     "  'container' AS kind,"
     "  'Security groups of Exchange are gone, as after CleanupActiveDirectoryEMT.ps1: ' || missing || '.' AS message,"
     "  CASE WHEN known IS NULL THEN json_object('otherWellKnownObjects', NULL)"

@@ -98,4 +98,4 @@ UH_STEP(security_group) = {
         "where otherWellKnownObjects of CN=Microsoft Exchange links it under one of Setup's identifiers, whatever it is "
         "called; where no link is left, by its name and its place. Others in the same place stay, and so does the "
         "organizational unit. The entries that stay in access control lists (on the domain, AdminSDHolder) are not "
-        "cleaned: see the notes of the check sweep.left."};
+        "cleaned: a person does that."};

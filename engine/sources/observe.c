@@ -322,17 +322,16 @@ static int read_domains_with_functions(struct sqlite3 *db, void *user, struct uh
   return uh_facts_functions(db, err) < 0 ? -1 : read_domains(db, user, err);
 }
 
+/* One source that read all of them is enough: another that could not be reached says nothing against it. */
 static bool accepted_domains_complete(struct run *run, const char *side) {
-  bool any = false, complete = true;
+  bool complete = false;
   pthread_mutex_lock(&run->lock);
   for (size_t i = 0; i < run->set_count; i++) {
     const struct set_row *r = &run->sets[i];
-    if (strcmp(r->name, "AcceptedDomain") != 0 || strcmp(r->side, side) != 0 || r->state == 3) continue;
-    any = true;
-    if (r->state != 0) complete = false;
+    if (strcmp(r->name, "AcceptedDomain") == 0 && strcmp(r->side, side) == 0 && r->state == 0) complete = true;
   }
   pthread_mutex_unlock(&run->lock);
-  return any && complete;
+  return complete;
 }
 
 static bool side_configured(struct run *run, const char *side) {

@@ -1081,9 +1081,21 @@ SPECS["tools.in-use"] = Spec(
         ([known(), obj("ManagementToolsGroup", "EMT", {"Members": MISSING})], [(P, "EMT")]),
         ([known(lambda guid, dn: None if "Windows" in dn else f"B:32:{guid}:{dn}")], [(P, "Microsoft Exchange")]),
         ([known(lambda guid, dn: f"B:32:{guid}:CN=x\\0ADEL:{guid},CN=Deleted Objects,DC=contoso,DC=com")], [(P, "Microsoft Exchange")])],
-    clean={"nothing": [known()], "renamed groups": [known(lambda guid, dn: f"B:32:{guid.lower()}:CN=Gruppe,DC=contoso,DC=com")]},
+    clean={"nothing": [known()], "renamed groups": [known(lambda guid, dn: f"B:32:{guid.lower()}:CN=Gruppe,DC=contoso,DC=com")],
+           "the uninstall took them": [known(lambda guid, dn: None if "Windows" in dn else f"B:32:{guid}:{dn}"), a_set("on-premises:ExchangeServer", "complete")]},
     unjudged=[([obj("ExchangeContainer", "Microsoft Exchange", {"OtherWellKnownObjects": MISSING})], [(P, "Microsoft Exchange")]),
               ([obj("ExchangeContainer", "Microsoft Exchange", {"OtherWellKnownObjects": []})], [(P, "Microsoft Exchange")])])
+
+# ---- after the uninstall ----
+
+SPECS["server.gone"] = Spec(
+    ["on-premises:ExchangeServer"],
+    violated=[([obj("ExchangeServer", "EX01", {})], [(P, "EX01")]), ([obj("ExchangeServer", "EDGE", {"IsEdgeServer": True})], [(P, "EDGE")])],
+    clean={"none": []}, unjudged=[])
+SPECS["server.hybrid-gone"] = Spec(
+    ["on-premises:HybridConfiguration"],
+    violated=[([obj("HybridConfiguration", "Hybrid Configuration", {})], [(P, "Hybrid Configuration")])],
+    clean={"none": []}, unjudged=[])
 
 # ---- sharing, other forests ----
 
@@ -1563,7 +1575,7 @@ def test_every_check_is_tested(tmp_path):
     own |= {i for i in ids if i.startswith("sanity.")}  # test_sanity.py
     assert ids - own == set(SPECS)
     for check, spec in SPECS.items():
-        assert spec.violated and spec.clean and (spec.unjudged or check in ("routing.unverified-domain",)) and (spec.needs or check == "writeback.agent"), check
+        assert spec.violated and spec.clean and (spec.unjudged or check in ("routing.unverified-domain", "server.gone", "server.hybrid-gone")) and (spec.needs or check == "writeback.agent"), check
 
 
 # ---- what one table cannot say ----

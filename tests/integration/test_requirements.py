@@ -48,7 +48,7 @@ def test_examined_by(listed):
     for check in listed["checks"]:
         assert check["requirement"], check
         for id_ in check["requirement"]:
-            if check["purposes"] != ["gate"]:
+            if check["purposes"] != ["gate"] and not id_.startswith("O-"):
                 examined[id_].append(check["id"])
     assert {id_: checks for id_, (_, checks) in documented().items()} == examined
 
@@ -60,7 +60,7 @@ def test_every_part_of_the_cleanup_has_its_steps(unhybrid):
     done = unhybrid.run("steps", "list", "--format", "json")
     steps = {step["id"]: step["requirement"] for step in json.loads(done.stdout)["steps"] if step["requirement"][0] in "CO"}
     assert [id_ for id_, _ in rows] == [f"C-{n:02d}" for n in range(13)] + [f"O-{n:02d}" for n in range(1, 22)] + [f"O-A{n}" for n in range(1, 14)]
-    named = [(id_, word) for id_, words in rows for word in re.findall(r"`([a-z-]+)`", words)]
+    named = [(id_, word) for id_, words in rows for word in re.findall(r"(?<!check )`([a-z-]+)`", words)]
     # What remains in Exchange Online is removed by the steps before the uninstall, and stands at both.
     assert {word: id_ for id_, word in named if id_[0] == "C" or steps[word][0] == "O"} == steps
     assert all("`" in words for id_, words in rows if id_[0] == "C")

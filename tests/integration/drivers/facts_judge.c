@@ -73,7 +73,8 @@ int main(int argc, char **argv) {
   static char path[] = "stated";
   struct uh_statements statements = {.kind = UH_ATTESTATION, .path = path, .v = stated};
   char evidence[STATED_MAX][UH_EVIDENCE_TEXT];
-  struct uh_judge_options options = {.now = argc > 2 ? strtoll(argv[2], NULL, 10) : 0, .purpose = UH_BEFORE};
+  struct uh_judge_options options = {.now = argc > 2 ? strtoll(argv[2], NULL, 10) : 0,
+                                     .purpose = (enum uh_purpose)(UH_BEFORE | UH_AFTER)};
   const char **only = calloc((size_t)argc + 1, sizeof *only);
   size_t n = 0;
   int rc = argc >= 2 && only ? 0 : uh_fail(&err, UH_ERR_USAGE, "usage: facts_judge FILE [NOW [CHECK.. FACT=VALUE..]]");
