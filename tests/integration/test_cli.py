@@ -116,7 +116,7 @@ def test_version_and_help():
 @pytest.mark.parametrize("args, says", [
     ([], "a command is missing"),
     (["audti"], "did you mean audit?"),
-    (["sweep"], "there is no command 'sweep'"),
+    (["swept"], "there is no command 'swept'"),
     (["--colour", "never", "audit"], "did you mean --color?"),
     (["--color", "blue", "audit"], "auto, always or never"),
     (["--log-format", "xml", "audit"], "text or json"),
