@@ -236,7 +236,8 @@ static int find(struct putting_back *p, struct uh_str *why) {
     char now[65];
     if (uh_planned_fingerprint(p->a, seen.image, now, &err) == 0 && strcmp(now, p->a->fingerprint) == 0)
       return FOUND_BACK;
-    uh_str_add(why, "an attribute of it is not what it was");
+    if (uh_planned_drift(p->a, p->e->is.image, seen.image, why, &err) < 0 || !why->len)
+      uh_str_add(why, "an attribute of it is not what it was");
     return FOUND_OTHER;
   }
   if (!p->u.n_expect) { /* only a person knows what it was; that it is there, or is as it was, can be seen */

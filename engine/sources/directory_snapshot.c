@@ -26,11 +26,12 @@
 #define KEYWORDS "(|(keywords=77378F46-2C66-4aa9-A6A6-3E7A48B19596)(keywords=67661d7F-8FC4-4fa7-BFAC-E1D7794C1F68))"
 
 /* Change by themselves, or with every replication. */
-static const char *const restless[] = {
-    "whenChanged",        "uSNChanged",        "uSNCreated",        "dSCorePropagationData",
-    "replUpToDateVector", "msExchCanaryData0", "msExchCanaryData1", "msExchCanaryData2",
-    "lastLogonTimestamp", "logonCount",        "lastLogon",         "badPwdCount",
-    "badPasswordTime",    "objectGUID",        "distinguishedName"};
+static const char *const restless[] = {"whenChanged", "uSNChanged", "uSNCreated", "dSCorePropagationData",
+                                       "replUpToDateVector", "msExchCanaryData0", "msExchCanaryData1",
+                                       "msExchCanaryData2", "lastLogonTimestamp", "logonCount", "lastLogon",
+                                       "badPwdCount", "badPasswordTime", "objectGUID", "distinguishedName",
+                                       /* Kept by the directory for itself, also when an object comes back */
+                                       "lastKnownParent", "adminCount", "operatorCount"};
 
 struct snapshot_run {
   struct uh_directory *d;
