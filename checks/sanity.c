@@ -235,6 +235,8 @@ static const char *const domain_probes[] = {
     FIRST_OF(LOCAL_DOMAINS) " || '; in Exchange Online ' || " FIRST_OF(CLOUD_DOMAINS)
     " || '): this is not the tenant of this organisation, or one side shows only a part; " READ_CLOUD "'"
     " WHERE " UH_SQL_COMPLETE("cloud", "AcceptedDomain") " AND " UH_SQL_COMPLETE("on-premises", "AcceptedDomain")
+    /* None here at all, in a list that was read in full: the organisation was removed. */
+    "  AND EXISTS (SELECT 1 FROM " LOCAL_DOMAINS ")"
     "  AND NOT EXISTS (SELECT 1 FROM " CLOUD_DOMAINS " AS c WHERE c.key <> '' AND c.key IN (SELECT key FROM " LOCAL_DOMAINS "))",
     /* A domain that Entra uses for mail is an accepted domain of Exchange Online. */
     "SELECT 'cloud:AcceptedDomain/Graph', 'Graph shows domains for mail that Exchange Online did not list: '"

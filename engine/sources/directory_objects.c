@@ -254,6 +254,7 @@ static int look_at_organization(struct uh_directory *d, struct uh_err *err) {
   d->organization = f.dn;
   if (result < 0) return -1;
   d->organization_gone = !f.dn && organization_gone(d);
+  if (d->organization_gone) uh_observe_organization_gone(d->observe);
   if (d->organization_gone)
     uh_observe_notice(d->observe,
                       "no Exchange organisation stands below CN=Services,%s, and no computer of the forest answers for "

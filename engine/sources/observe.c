@@ -60,6 +60,7 @@ struct uh_observe {
   struct uh_err err;
   atomic_llong objects, requests;
   int64_t milliseconds, cpu_milliseconds;
+  bool organization_gone; /* so that it may have nothing of what every organisation has */
 };
 
 struct run {
@@ -216,7 +217,8 @@ void uh_observe_set(struct uh_observe *o, const char *side, const char *name, co
   va_end(ap);
   const char *always, *right;
   int number = state_number(state);
-  if (number == 0 && objects == 0 && !*(part ? part : "") && uh_never_empty(side, name, &always, &right)) {
+  if (number == 0 && objects == 0 && !o->organization_gone && !*(part ? part : "") &&
+      uh_never_empty(side, name, &always, &right)) {
     (void)snprintf(why, sizeof why,
                    "the answer held not one object, and %s: a right is missing; the account that reads needs %s",
                    always, right);
@@ -224,6 +226,10 @@ void uh_observe_set(struct uh_observe *o, const char *side, const char *name, co
     answer = UH_REFUSED;
   }
   record_set(o->run, o->source->id, side, name, part ? part : "", number, answer, objects, why);
+}
+
+void uh_observe_organization_gone(struct uh_observe *o) {
+  o->organization_gone = true;
 }
 
 void uh_observe_set_time(struct uh_observe *o, const char *side, const char *name, const char *part,

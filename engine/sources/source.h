@@ -50,6 +50,9 @@ bool uh_observe_entry(const struct uh_observe *observe, const uint8_t **ret_guid
  * complete, else why. Reporting the same part twice keeps the worse. */
 void uh_observe_set(struct uh_observe *observe, const char *side, const char *name, const char *part, const char *state,
                     enum uh_answer answer, int64_t objects, const char *why_fmt, ...) UH_PRINTF(8, 9);
+/* The Exchange organisation was removed, by what this source saw: its lists may be empty that never are otherwise. Before
+ * its sets are reported. */
+void uh_observe_organization_gone(struct uh_observe *observe);
 /* The part was read now, but says what was true at this time (a file's): its age counts from there.
  * After uh_observe_set. */
 void uh_observe_set_time(struct uh_observe *observe, const char *side, const char *name, const char *part,
