@@ -462,23 +462,44 @@ static int modify(struct uh_directory_executor *x, const struct uh_directory_cha
   return settle(c, r, &w, result, err);
 }
 
-/*
- * First the object comes back, with what its tombstone kept, then it gets what it lacks: so GUID and SID are there even
- * where an attribute is refused. The outcome of a second request that fails is FAILED: a part has been done.
- */
+static bool is_descriptor(const struct uh_directory_edit *e) {
+  return strcasecmp(e->attribute, "nTSecurityDescriptor") == 0;
+}
+
+/* The security descriptor needs a control of its own, which goes with no other change. */
+static int restore_descriptor(struct uh_directory_executor *x, const struct uh_directory_change *c,
+                              struct uh_change_result *result, struct uh_err *err) {
+  struct uh_directory_change rest = *c;
+  for (size_t i = 0; i < c->n_edits; i++) {
+    if (!is_descriptor(&c->edits[i])) continue;
+    rest.edits = &c->edits[i];
+    rest.n_edits = 1;
+    int r = modify(x, &rest, c->dn, result, err);
+    if (r < 0 && result->outcome == UH_CHANGE_NOT_SENT) result->outcome = UH_CHANGE_FAILED; /* a part has been done */
+    return r;
+  }
+  return 0;
+}
+
+/* With what its tombstone did not keep, all at once: a class may demand an attribute that a tombstone loses. */
 static int reanimate(struct uh_directory_executor *x, const struct uh_directory_change *c, const char *dn,
                      struct uh_change_result *result, struct uh_err *err) {
+  enum { BACK = 2 };
+  UH_CLEANUP(uh_freep) struct uh_ldap_value *values = NULL;
+  UH_CLEANUP(uh_freep) struct uh_ldap_mod *mods = mods_of(c->edits, c->n_edits, BACK, &values);
   struct uh_ldap_value place = {c->dn, strlen(c->dn)};
-  const struct uh_ldap_mod back[] = {{UH_LDAP_MOD_DELETE, "isDeleted", NULL, 0},
-                                     {UH_LDAP_MOD_REPLACE, "distinguishedName", &place, 1}};
   struct uh_ldap_write_result w;
-  int r = uh_ldap_modify(x->ldap, dn, back, 2, true, 0, &w, err);
-  if (settle(c, r, &w, result, err) < 0) return -1;
+  size_t n = BACK;
+  if (!mods) return uh_fail_nomem(err);
+  mods[0] = (struct uh_ldap_mod){UH_LDAP_MOD_DELETE, "isDeleted", NULL, 0};
+  mods[1] = (struct uh_ldap_mod){UH_LDAP_MOD_REPLACE, "distinguishedName", &place, 1};
+  for (size_t i = 0; i < c->n_edits; i++)
+    if (!is_descriptor(&c->edits[i])) mods[n++] = mods[BACK + i];
+  int r = uh_ldap_modify(x->ldap, dn, mods, n, true, 0, &w, err);
+  if (r < 0) return settle(c, r, &w, result, err);
+  (void)settle(c, r, &w, result, err);
   result->objects = 1;
-  if (c->n_edits == 0) return 0;
-  r = modify(x, c, c->dn, result, err);
-  if (r < 0 && result->outcome == UH_CHANGE_NOT_SENT) result->outcome = UH_CHANGE_FAILED;
-  return r;
+  return restore_descriptor(x, c, result, err);
 }
 
 static int add(struct uh_directory_executor *x, const struct uh_directory_change *c, struct uh_change_result *result,

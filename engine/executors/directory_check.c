@@ -127,6 +127,17 @@ bool uh_directory_may_delete(const char *object_class, const char *dn) {
   return !stands_within(dn, ",CN=Schema,CN=Configuration,") && may_delete(object_class, dn);
 }
 
+/* What went with a tree may come back with it, whatever class it has: below Exchange's own containers all is
+ * Exchange's. */
+static bool may_come_back(const char *object_class, const char *dn) {
+  static const char *const containers[] = {EXCHANGE, SYSTEM_OBJECTS, SECURITY_GROUPS};
+  const char *name;
+  size_t n = own_name(dn, &name);
+  for (size_t i = 0; i < sizeof containers / sizeof *containers; i++)
+    if (stands_within(name + n, containers[i])) return true;
+  return uh_directory_may_delete(object_class, dn);
+}
+
 static bool may_edit(const char *object_class, const char *attribute) {
   for (size_t i = 0; i < sizeof editable / sizeof *editable; i++)
     if (strcasecmp(editable[i].object_class, object_class) == 0 && strcasecmp(editable[i].attribute, attribute) == 0)
@@ -170,7 +181,9 @@ int uh_directory_check(const struct uh_directory_change *c, struct uh_err *err) 
   if (c->n_tree && c->action != UH_DIRECTORY_DELETE) return wrong(c, "only a deletion has a tree", err);
   if (edits && c->n_edits == 0) return wrong(c, "nothing is to be changed", err);
   if (c->action == UH_DIRECTORY_DELETE && c->n_edits) return wrong(c, "a deletion edits nothing", err);
-  if (c->action != UH_DIRECTORY_MODIFY && !uh_directory_may_delete(c->object_class, c->dn))
-    return wrong(c, "objects of this class at this place are never touched", err);
+  bool allowed = c->action == UH_DIRECTORY_MODIFY   ? true
+                 : c->action == UH_DIRECTORY_DELETE ? uh_directory_may_delete(c->object_class, c->dn)
+                                                    : may_come_back(c->object_class, c->dn);
+  if (!allowed) return wrong(c, "objects of this class at this place are never touched", err);
   return check_edits(c, err);
 }

@@ -19,6 +19,7 @@ struct putting_back {
   struct uh_undo u;
   struct uh_planned then;  /* the action's object with what is expected after the undo */
   char guid[UH_GUID_TEXT]; /* of the object as it is now; "" not made yet */
+  struct uh_str said;      /* why a change failed */
 };
 
 /* ---- may it be? ---- */
@@ -362,7 +363,9 @@ static int send_rest(struct putting_back *p) {
                           : uh_send_change(p->run, p->a->action.executor, &op.change, false, &sent);
     if (rc < 0) return -1;
     if (sent.outcome == UH_CHANGE_NOT_SENT) return sent_badly(p, &sent);
-    if (sent.outcome != UH_CHANGE_APPLIED) break; /* what is there now decides */
+    if (sent.outcome == UH_CHANGE_APPLIED) continue;
+    uh_str_add(&p->said, uh_str_or(&sent.why, "")); /* what is there now decides */
+    break;
   }
   return 0;
 }
@@ -387,9 +390,13 @@ static int compare(struct putting_back *p, int64_t since) {
   struct uh_str why UH_CLEANUP(uh_str_clear) = {0};
   int found = find_until(p, false, uh_run_settled_at(p->run, p->a, since), &why);
   if (found < 0) return -1;
-  if (found == FOUND_BACK) return undone(p);
-  return uh_run_stop(p->run, 3, "%s is not as it was: %s", p->a->id,
-                     found == FOUND_ABSENT ? "it is not there" : uh_str_or(&why, ""));
+  /* Of a tree only the top is compared: what stood below it is back where every one of its changes was applied. */
+  if (found == FOUND_BACK && !(p->a->action.directory && p->said.len)) return undone(p);
+  return uh_run_stop(p->run, 3, "%s is not as it was: %s%s%s", p->a->id,
+                     found == FOUND_BACK     ? "the object is, and not all that stood below it"
+                     : found == FOUND_ABSENT ? "it is not there"
+                                             : uh_str_or(&why, ""),
+                     p->said.len ? "; " : "", uh_str_or(&p->said, ""));
 }
 
 /* An object that is still there: only what is as the action left it gets its former values. */
@@ -475,6 +482,7 @@ static int go(struct putting_back *p) {
 }
 
 static void putting_back_clear(struct putting_back *p) {
+  uh_str_clear(&p->said);
   uh_undo_clear(&p->u);
 }
 static void run_clear(struct uh_run *run) {
