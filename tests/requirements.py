@@ -24,6 +24,10 @@ ORGS = os.path.join(TOP, "fixtures", "orgs")
 HEAD = "| id | what has to be true | class | examined by | shown by tests |\n|---|---|---|---|---|\n"
 ROW = re.compile(r"^\| (P-\d\d) \| (.*?) \| (blocker|warning|info) \|.*\|$")
 CLEANUP_HEAD = "| id | what is done | by the steps |\n|---|---|---|"
+UNINSTALL_ROW = re.compile(r"^\| (U-\d\d) \| ([^|]*?) \|.*$")
+# What examines a part of the uninstall beside checks of its own.
+ELSEWHERE = {"U-07": "`unhybrid setup-log` explains it", "U-08": "`um.in-use`", "U-12": "`unhybrid setup-log` explains it",
+             "U-13": "`server.dag`", "U-14": "`migration.batch`, `migration.move-request`", "U-15": "`unhybrid setup-log` explains it"}
 CLEANUP_ROW = re.compile(r"^\| (C-\d\d|O-\d\d|O-A\d+) \| ([^|]*?) \|.*$")
 # What is left in Exchange Online is what the steps before the uninstall remove there.
 SWEPT_AS_BEFORE = {"O-01": ["cloud-connector"], "O-02": ["cloud-connector"], "O-03": ["organization-relationship"], "O-04": ["intra-organization-connector"],
@@ -92,7 +96,7 @@ def page(text, program):
     listing = listed(program)
     rows = [(check["id"], check["requirement"]) for check in listing]
     marks = shown(listing)
-    gates = ", ".join(f"`{check['id']}`" for check in listing if not check["fails"] and check["purposes"] != ["gate"])
+    gates = ", ".join(f"`{check['id']}`" for check in listing if not check["fails"] and check["purposes"] not in (["gate"], ["uninstall"]))
     carried_out = steps(program)
     for check, ids in rows:
         for id_ in ids:
@@ -115,6 +119,12 @@ def page(text, program):
         done = CLEANUP_ROW.match(line)
         if done:
             line = f"| {done.group(1)} | {done.group(2)} | {steps_of(carried_out, done.group(1))} |"
+        asked = UNINSTALL_ROW.match(line)
+        if asked:
+            id_, what = asked.groups()
+            own = ", ".join(f"`{check}`" for check, ids in rows if id_ in ids) or ELSEWHERE.get(id_, "")
+            line = f"| {id_} | {what} | {own} | " + ", ".join(carried_out.get(id_, [])) + " |"
+            line = line.replace("|  |", "| |")
         found = ROW.match(line)
         table = table and found is not None
         if found:

@@ -159,12 +159,20 @@ const char *uh_carry_nearest(const struct uh_carry *c, const struct uh_plan *pla
   return id;
 }
 
+/* A step stands for all of its actions. */
+static const char *find_step(const struct uh_plan *plan, const char *text) {
+  for (size_t i = 0; plan && i < uh_plan_step_count(plan); i++)
+    if (strcmp(uh_plan_step_at(plan, i)->step->id, text) == 0) return uh_plan_step_at(plan, i)->step->id;
+  return NULL;
+}
+
 /* The longest beginning of a list that is an action, up to a comma or the end: ids may hold commas themselves. */
 static const char *find_first(const struct uh_carry *c, const struct uh_plan *plan, const char *text, size_t *ret_n) {
   UH_CLEANUP(uh_freep) char *copy = strdup(text);
   for (size_t n = copy ? strlen(copy) : 0; n > 0;) {
     copy[n] = '\0';
     const char *id = uh_carry_find(c, plan, copy);
+    if (!id) id = find_step(plan, copy);
     *ret_n = n;
     if (id) return id;
     while (n > 0 && copy[--n] != ',') continue;

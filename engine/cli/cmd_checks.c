@@ -18,11 +18,13 @@ static void list_json(struct uh_str *out) {
     uh_cli_json_member(out, "severity", uh_severity_name(c->severity));
     uh_cli_json_words(out, "requirement", c->requirements);
     uh_str_add(out, ", \"purposes\": [");
-    uh_str_add(out, c->purposes & UH_BEFORE ? "\"before\"" : "");
-    uh_str_add(out, c->purposes & UH_BEFORE && c->purposes != UH_BEFORE ? ", " : "");
-    uh_str_add(out, c->purposes & UH_AFTER ? "\"after\"" : "");
-    uh_str_add(out, c->purposes & UH_AFTER && c->purposes & UH_GATE ? ", " : "");
-    uh_str_add(out, c->purposes & UH_GATE ? "\"gate\"" : "");
+    static const char *const purposes[] = {"before", "after", "gate", "uninstall"};
+    const char *comma = "";
+    for (size_t p = 0; p < sizeof purposes / sizeof *purposes; p++) {
+      if (!(c->purposes & (1U << p))) continue;
+      uh_str_addf(out, "%s\"%s\"", comma, purposes[p]);
+      comma = ", ";
+    }
     uh_str_addc(out, ']');
     uh_cli_json_member(out, "reference", c->reference);
     uh_str_addf(out, ", \"fails\": %s, \"attests\": [", c->never_fails ? "false" : "true");

@@ -242,7 +242,7 @@ static int save(const struct cleanup *c, struct uh_err *err) {
 static bool is_left_out(const struct cleanup *c, const struct uh_planned *p) {
   if (!p->action.approval || !c->carry.yes) return false;
   for (size_t i = 0; c->carry.approved[i]; i++)
-    if (strcmp(c->carry.approved[i], p->id) == 0) return false;
+    if (strcmp(c->carry.approved[i], p->id) == 0 || strcmp(c->carry.approved[i], p->step) == 0) return false;
   return true;
 }
 

@@ -161,7 +161,7 @@ static int interrupted(struct uh_run *run, const struct uh_planned *a) {
 
 static bool is_approved(const struct uh_run *run, const struct uh_planned *a) {
   for (size_t i = 0; run->o->approved && run->o->approved[i]; i++)
-    if (strcmp(run->o->approved[i], a->id) == 0) return true;
+    if (strcmp(run->o->approved[i], a->id) == 0 || strcmp(run->o->approved[i], a->step) == 0) return true;
   return false;
 }
 
@@ -180,6 +180,12 @@ static int ask(struct uh_run *run, const struct life *l, const char *why, bool t
   return skipped(run, l->a, *reason ? reason : "no reason was given", UH_SKIP_PERSON);
 }
 
+static int leave_to_approve(struct uh_run *run, const struct uh_planned *a) {
+  char why[600];
+  (void)snprintf(why, sizeof why, "a person has to approve it (--approve %.400s)", a->id);
+  return skipped(run, a, why, UH_SKIP_APPROVAL);
+}
+
 /* 1 it may be done, 0 it is left out. */
 static int consent(struct uh_run *run, struct life *l) {
   const struct uh_action *action = &l->a->action;
@@ -192,11 +198,7 @@ static int consent(struct uh_run *run, struct life *l) {
     l->asked = r == 1;
     return r;
   }
-  if (approve) {
-    char why[600];
-    (void)snprintf(why, sizeof why, "a person has to approve it (--approve %.400s)", l->a->id);
-    return skipped(run, l->a, why, UH_SKIP_APPROVAL);
-  }
+  if (approve) return leave_to_approve(run, l->a);
   if (irreversible && !run->o->dry)
     return uh_run_stop(run, 3, "%s cannot be undone, and nobody has agreed to that (--yes=irreversible)", l->a->id);
   struct uh_event event = {.type = UH_EVENT_BEGIN, .action = l->a, .step = l->step, .image = l->before.image};
@@ -275,6 +277,10 @@ static int wait_for_earlier(struct uh_run *run, const struct uh_planned *a) {
 
 static int prepare(struct uh_run *run, struct life *l) {
   struct uh_err err = UH_ERR_INIT;
+  bool guided = run->o->guide && run->o->guide->ask && !run->o->dry;
+  /* What nobody can approve now asks for no gate: that of the uninstall wants much which is not so before. */
+  if (l->a->phase == UH_PHASE_UNINSTALL && l->a->action.approval && !guided && !is_approved(run, l->a))
+    return leave_to_approve(run, l->a);
   if (gate_step(run, l) < 0) return -1;
   if (uh_planned_allowed(l->a, uh_plan_anchors(run->plan), NULL, &err) < 0) return uh_run_stop_err(run, &err, l->a->id);
   if (wait_for_earlier(run, l->a) < 0) return -1;

@@ -69,7 +69,7 @@ json_t *uh_subject_encode(const struct uh_subject *s) {
   json_t *o = json_object();
   bool good = put_text(o, "side", s->side) && put_text(o, "kind", s->kind) &&
               put_text(o, "guid", s->guid ? s->guid : "") && put_text(o, "name", s->name ? s->name : "") &&
-              (!s->match || put(o, "match", encode_arguments(s->match)));
+              (!s->match || put(o, "match", encode_arguments(s->match))) && put_optional(o, "dn", s->dn);
   return finish(o, good);
 }
 
@@ -278,7 +278,7 @@ static int decode_arguments(struct uh_arena *arena, const json_t *object, const 
 
 static int decode_subject(struct uh_arena *arena, const json_t *o, struct uh_subject *s, struct uh_err *err) {
   return TEXT("side", s->side) || TEXT("kind", s->kind) || TEXT("guid", s->guid) || TEXT("name", s->name) ||
-                 decode_arguments(arena, o, "match", true, &s->match, err) < 0
+                 decode_arguments(arena, o, "match", true, &s->match, err) < 0 || OPTIONAL("dn", s->dn)
              ? -1
              : 0;
 }

@@ -168,10 +168,16 @@ static const char *wrong_form(const struct uh_action *a) {
   return NULL;
 }
 
-static const char *wrong_owner(const json_t *object, enum uh_verb verb) {
+bool uh_owner_may_be_acted_on(const struct uh_step *step, enum uh_owner owner) {
+  if (owner == UH_OWNER_SERVER) return step->phase == UH_PHASE_UNINSTALL;
+  return owner == UH_OWNER_HYBRID || owner == UH_OWNER_SHARED;
+}
+
+static const char *wrong_owner(const struct uh_step *step, const json_t *object, enum uh_verb verb) {
   bool shared = is_owner(object, UH_OWNER_SHARED);
+  bool servers = step->phase == UH_PHASE_UNINSTALL && is_owner(object, UH_OWNER_SERVER);
   if (!object) return "an action on an object of which it was not said whose it is";
-  if (!shared && !is_owner(object, UH_OWNER_HYBRID))
+  if (!shared && !servers && !is_owner(object, UH_OWNER_HYBRID))
     return "an action on an object that is not the hybrid deployment's";
   if (shared && verb == UH_VERB_REMOVE) return "what is shared with others is reduced, never removed";
   return NULL;
@@ -242,7 +248,7 @@ int uh_step_action(struct uh_step_run *run, const struct uh_action *a, struct uh
     return fault(run, &a->subject, "an action names its object by GUID or by what tells it from the others", err);
   if (!uh_str_text(key) || !uh_str_text(id)) return uh_fail_nomem(err);
   const json_t *object = owner_of(run, uh_str_text(key));
-  wrong = wrong_owner(object, a->verb);
+  wrong = wrong_owner(run->step, object, a->verb);
   if (wrong) return fault(run, &a->subject, wrong, err);
   if (json_object_get(run->ids, uh_str_text(id)))
     return uh_fail(err, UH_ERR_INTERNAL, "the step %s asks for the action %.300s twice", run->step->id,

@@ -6,6 +6,8 @@
 
 #include <unhybrid/step.h>
 
+#include "plan/plan_internal.h"
+
 static enum uh_owner owner_of(const char *UH_NULLABLE name) {
   static const struct {
     const char *name;
@@ -35,7 +37,7 @@ static int each_row(struct uh_step_run *run, struct uh_query *query,
       .side = text(query, SIDE), .kind = text(query, KIND), .guid = text(query, GUID), .name = text(query, NAME)};
   row.reason = text(query, REASON);
   if (uh_step_owner(run, &row.subject, row.owner, err, "%s", row.reason) < 0) return -1;
-  if (!act || (row.owner != UH_OWNER_HYBRID && row.owner != UH_OWNER_SHARED)) return 0;
+  if (!act || !uh_owner_may_be_acted_on(run->step, row.owner)) return 0;
   return act(run, &row, err);
 }
 

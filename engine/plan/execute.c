@@ -242,14 +242,43 @@ static void end(struct uh_run *run) {
   uh_run_tell(run, &event);
 }
 
+static bool is_over(const struct uh_history_entry *UH_NULLABLE e) {
+  return e &&
+         (e->is.state == UH_ACTION_VERIFIED || e->is.state == UH_ACTION_SKIPPED || e->is.state == UH_ACTION_UNDONE);
+}
+
+/*
+ * The uninstall takes away what the audit looks for: databases, system mailboxes, in the end the server. Once it has
+ * begun, and nothing that comes before it is left, the checks that its steps name are the gate.
+ */
+static bool uninstall_has_begun(const struct uh_run *run) {
+  bool begun = false;
+  for (size_t i = 0; i < uh_history_count(run->h); i++) {
+    const struct uh_history_entry *e = uh_history_entry_at(run->h, i);
+    bool touched = e->begun || e->is.state == UH_ACTION_VERIFIED;
+    begun =
+        begun || (e->planned && e->planned->phase == UH_PHASE_UNINSTALL && touched && e->is.state != UH_ACTION_UNDONE);
+  }
+  for (size_t i = 0; begun && i < uh_plan_count(run->plan); i++) {
+    const struct uh_planned *a = uh_plan_at(run->plan, i);
+    if (a->phase == UH_PHASE_BEFORE_UNINSTALL && !a->action.approval && !is_over(uh_history_entry(run->h, a->id)))
+      return false;
+  }
+  return begun;
+}
+
+static int gate_of_all(struct uh_run *run) {
+  return uninstall_has_begun(run) ? 0 : uh_run_gate(run, NULL, NULL, false);
+}
+
 static int go(struct uh_run *run, bool new, bool *ret_opened) {
   /* A plan that the gate refuses leaves no trace: it would stand in the way of the next one. */
-  if (new &&uh_run_gate(run, NULL, NULL, false) < 0) return -1;
+  if (new &&gate_of_all(run) < 0) return -1;
   *ret_opened = true;
   if (uh_run_record_opened(run, new ? "cleanup" : "resume") < 0) return -1;
   if (new &&uh_run_record_plan(run) < 0) return -1;
   if (settle_doubts(run) < 0) return -1;
-  if (!new &&uh_run_gate(run, NULL, NULL, false) < 0) return -1;
+  if (!new &&gate_of_all(run) < 0) return -1;
   return run_actions(run);
 }
 

@@ -3,7 +3,9 @@
  * The gate: are the checks of a step still what they were? At the start of a run all configuration is observed anew,
  * before a step the sets of configuration that its checks need. Recipients are not: of 200,000 mailboxes the ones that
  * this run has seen count until they are too old. So the observation of the run is copied once, and in the copy what
- * was observed anew is replaced.
+ * was observed anew is replaced. Of the uninstall's steps those that ask what is left in the databases are the
+ * exception: earlier ones of them took mailboxes away, so everything is read, and kept in the case with a snapshot. The
+ * last of these observations is the state right before Setup.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +38,9 @@ struct sets {
   char *v[SETS_MAX + 1];
   size_t n;
   bool dns;
-  bool all; /* a check learns while it runs what it needs */
+  bool all;        /* a check learns while it runs what it needs */
+  bool recipients; /* a check needs sets that grow with the organisation */
+  bool setup;      /* and it is one of the uninstall, whose own steps change recipients */
 };
 static void sets_clear(struct sets *sets) {
   for (size_t i = 0; i < sets->n; i++) free(sets->v[i]);
@@ -45,7 +49,11 @@ static void sets_clear(struct sets *sets) {
 static int add_set(struct sets *sets, const char *set, size_t n, struct uh_err *err) {
   char name[128], *colon;
   (void)snprintf(name, sizeof name, "%.*s", (int)n, set);
-  if (!(colon = strchr(name, ':')) || uh_set_grows("", colon + 1)) return 0;
+  if (!(colon = strchr(name, ':'))) return 0;
+  if (uh_set_grows("", colon + 1)) {
+    sets->recipients = true;
+    return 0;
+  }
   for (size_t i = 0; i < sets->n; i++)
     if (strcmp(sets->v[i], name) == 0) return 0;
   if (sets->n == SETS_MAX) return uh_fail(err, UH_ERR_INTERNAL, "the checks of the gate need too many sets");
@@ -64,8 +72,10 @@ static int add_needs(struct sets *sets, const char *needs, struct uh_err *err) {
 
 static int add_check(struct sets *sets, const struct uh_check *check, struct uh_err *err) {
   sets->all = sets->all || check->run;
+  sets->recipients = false;
   for (const struct uh_rule *rule = check->rules; rule && rule->sql; rule++)
     if (add_needs(sets, rule->needs, err) < 0) return -1;
+  sets->setup = sets->setup || (sets->recipients && check->purposes == UH_SETUP);
   for (const struct uh_attestable *fact = check->attests; fact && fact->fact; fact++)
     if (add_needs(sets, fact->basis_needs, err) < 0) return -1;
   return add_needs(sets, check->applies_needs, err) < 0 ? -1 : add_needs(sets, check->absence_needs, err);
@@ -233,8 +243,8 @@ static int merge(struct uh_world_state *w, const char *fresh, const struct sets 
 /* ---- observing ---- */
 
 /* Everything, into an observation of the case. */
-static int observe_all(struct uh_world_state *w, struct uh_err *err) {
-  struct uh_observation_options how = {0};
+static int observe_all(struct uh_world_state *w, bool snapshot, struct uh_err *err) {
+  struct uh_observation_options how = {.snapshot = snapshot ? UH_SNAPSHOT_ALL : UH_SNAPSHOT_NONE};
   struct uh_observation_summary summary;
   UH_CLEANUP(uh_freep) char *path = NULL;
   if (uh_case_new_facts(w->options.held, uh_world_now(w), &path, err) < 0) return -1;
@@ -267,16 +277,16 @@ static bool too_old(struct uh_world_state *w, const struct age *age, bool irreve
 }
 
 /* The facts to judge: those that the run began with, or the run's with fresh configuration, or all of it anew. */
-static int facts_for(struct uh_world_state *w, const struct sets *sets, bool irreversible, const char **ret_path,
-                     struct uh_err *err) {
+static int facts_for(struct uh_world_state *w, const struct sets *sets, bool irreversible, bool setup,
+                     const char **ret_path, struct uh_err *err) {
   struct age age = {0};
   if (!w->base && w->options.facts && !(w->base = strdup(w->options.facts))) return uh_fail_nomem(err);
   if (w->base && read_age(w->base, &age, err) < 0) return -1;
-  bool anew = !age.ended || too_old(w, &age, irreversible);
+  bool anew = !age.ended || setup || too_old(w, &age, irreversible);
   bool present = w->options.observed_now && !w->asked && uh_world_now(w) - age.ended <= ANEW;
   bool first = !w->asked;
   w->asked = true;
-  if (anew && observe_all(w, err) < 0) return -1;
+  if (anew && observe_all(w, setup, err) < 0) return -1;
   *ret_path = w->base;
   if (anew || (!sets && present)) return 0;
   /* What no check names may be as old as this run, and not older. */
@@ -440,7 +450,7 @@ int uh_world_gate(void *user, const char *checks, bool irreversible, struct uh_g
   const char *const *only = checks ? names.v : NULL;
   if (checks && !names.v[0]) return 0;
   if (checks && gather(names.v, &sets, err) < 0) return -1;
-  if (facts_for(w, checks ? &sets : NULL, irreversible, &facts, err) < 0 ||
+  if (facts_for(w, checks ? &sets : NULL, irreversible, sets.setup, &facts, err) < 0 ||
       judge(w, facts, only, uh_world_now(w), &results, err) < 0)
     return -1;
   bool same = !checks && w->options.facts && strcmp(facts, w->options.facts) == 0;

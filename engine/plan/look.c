@@ -372,7 +372,7 @@ int uh_world_look(void *user, const struct uh_planned *action, enum uh_look_path
                               .kind = subject->kind,
                               .guid = subject->guid && *subject->guid ? subject->guid : NULL,
                               .match = subject->match,
-                              .dn = action->action.directory ? action->action.directory->dn : NULL};
+                              .dn = action->action.directory ? action->action.directory->dn : subject->dn};
   UH_CLEANUP(jsonp) json_t *rows = json_array();
   UH_CLEANUP(jsonp) json_t *files = files_of(w, action->action.expect);
   struct seeing s = {.rows = rows, .why = UH_ERR_INIT};

@@ -124,11 +124,27 @@ static bool is_recipient(const char *noun) {
   return false;
 }
 
+/* Arbitration, discovery, monitoring, audit log, aux audit log, by msExchRecipientTypeDetails. */
+static bool is_own_type(const char *UH_NULLABLE type) {
+  static const char *const types[] = {"8388608", "536870912", "549755813888", "4398046511104", "70368744177664"};
+  for (size_t i = 0; type && i < sizeof types / sizeof *types; i++)
+    if (strcmp(type, types[i]) == 0) return true;
+  return false;
+}
+
+/* The uninstall acts on an account as the directory has it: what kind of mailbox it has is looked at there. */
+static bool is_own_account(const struct seen *s) {
+  if (s->planned->phase != UH_PHASE_UNINSTALL || !is_kind(s, UH_DIRECTORY_ENTRY)) return false;
+  const json_t *type = value_of(s, "msExchRecipientTypeDetails");
+  return !s->image || is_own_type(json_string_value(json_is_array(type) ? json_array_get(type, 0) : type));
+}
+
 /* Of mailboxes only Exchange's own go, at the uninstall, and the cmdlet has to say so. */
-static bool is_system_mailbox(const struct uh_change *c) {
+static bool is_system_mailbox(const struct seen *s, const struct uh_change *c) {
   static const char *const switches[] = {"Arbitration", "AuditLog", "AuxAuditLog", "Migration",
                                          "SupervisoryReviewPolicy"};
   if (strcmp(c->cmdlet, "Disable-Mailbox") != 0 && strcmp(c->cmdlet, "Remove-Mailbox") != 0) return false;
+  if (is_own_account(s)) return true;
   for (const struct uh_argument *a = c->arguments; a && a->name; a++)
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
       if (strcmp(a->name, switches[i]) == 0 && a->type == UH_VALUE_BOOL && a->yes) return true;
@@ -140,10 +156,10 @@ static bool touches_recipient(const struct seen *s) {
   for (const struct uh_change *c = s->action->changes; c && c->cmdlet; c++) {
     const char *noun = strchr(c->cmdlet, '-');
     if (!noun || !is_recipient(noun + 1)) continue;
-    if (!is_system_mailbox(c)) return true;
+    if (!is_system_mailbox(s, c)) return true;
   }
   for (const struct uh_change *c = s->action->changes; c && c->cmdlet; c++)
-    exchanges = exchanges && is_system_mailbox(c);
+    exchanges = exchanges && is_system_mailbox(s, c);
   return is_recipient(s->action->subject.kind) && s->action->verb != UH_VERB_DO && !exchanges;
 }
 
@@ -182,6 +198,7 @@ static bool commands_remove_what_stays(const struct seen *s) {
 }
 
 static bool is_not_ours_to_touch(const struct seen *s) {
+  if (s->planned->phase == UH_PHASE_UNINSTALL && s->planned->owner == UH_OWNER_SERVER) return false;
   return s->planned->owner != UH_OWNER_HYBRID && s->planned->owner != UH_OWNER_SHARED;
 }
 static bool removes_shared(const struct seen *s) {

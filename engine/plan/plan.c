@@ -20,8 +20,9 @@ struct making {
   size_t n_all;
   const struct uh_step *steps[STEPS_MAX];
   size_t n;
-  bool halted[STEPS_MAX]; /* not carried out: neither is what follows it */
-  char servers[512];      /* why the phase after the uninstall waits; "" it does not */
+  bool halted[STEPS_MAX];                 /* not carried out: neither is what follows it */
+  const struct uh_step *UH_NULLABLE left; /* of the cleanup: the uninstall waits for it */
+  char servers[512];                      /* why the phase after the uninstall waits; "" it does not */
   json_t *document, *step_list, *action_list;
   struct uh_str key; /* of the object at hand */
   json_t *states;    /* {subject's key: its image after the actions so far, null: gone} */
@@ -133,6 +134,16 @@ static void add_not_chosen(const struct making *m, const struct uh_step *step, s
     uh_str_add(why, m->options->until && !m->options->only ? "comes after the step that --until names" : "not chosen");
 }
 
+/* The uninstall comes when nothing else is left but what a person may leave as it is. */
+static void note_left(struct making *m, size_t i, const struct uh_step_run *run) {
+  bool left = run->state == UH_STEP_UNKNOWN || run->state == UH_STEP_BLOCKED;
+  size_t k;
+  const json_t *action;
+  if (m->steps[i]->phase != UH_PHASE_BEFORE_UNINSTALL || m->left) return;
+  json_array_foreach(run->actions, k, action) if (!json_object_get(action, "approval")) left = true;
+  if (left) m->left = m->steps[i];
+}
+
 static void decide(struct making *m, size_t i, struct uh_step_run *run) {
   UH_CLEANUP(uh_str_clear) struct uh_str why = {0};
   const struct uh_step *before = halted_before(m, i);
@@ -215,8 +226,9 @@ static bool comes_before(const struct making *m, size_t i, const char *id) {
 }
 
 /* The rules look at the document, as they will again when it is carried out. */
-static int check_allowed(const struct making *m, const struct uh_action *a, const json_t *planned, struct uh_err *err) {
-  struct uh_planned p = {.id = json_string_value(json_object_get(planned, "id")), .action = *a};
+static int check_allowed(const struct making *m, const struct uh_step *step, const struct uh_action *a,
+                         const json_t *planned, struct uh_err *err) {
+  struct uh_planned p = {.id = json_string_value(json_object_get(planned, "id")), .phase = step->phase, .action = *a};
   if (uh_owner_of(planned, &p.owner, err) < 0) return -1;
   return uh_allowed(&p, m->anchors, json_object_get(planned, "image"), err);
 }
@@ -239,7 +251,7 @@ static int put_action(struct making *m, size_t i, json_t *planned, struct uh_err
       json_object_set_new(planned, "phase", json_string(uh_phase_name(step->phase))) < 0 ||
       json_array_append(m->action_list, planned) < 0)
     return uh_fail_nomem(err);
-  return put_state(m, &a, planned, err) < 0 || check_allowed(m, &a, planned, err) < 0 ||
+  return put_state(m, &a, planned, err) < 0 || check_allowed(m, step, &a, planned, err) < 0 ||
                  hand_to_operator(m, &a, planned, err) < 0
              ? -1
              : 0;
@@ -260,6 +272,12 @@ static int put_step(struct making *m, size_t i, struct uh_step_run *run, struct 
   return 0;
 }
 
+static void wait_for_cleanup(const struct making *m, struct uh_step_run *run) {
+  char why[200];
+  (void)snprintf(why, sizeof why, "the uninstall waits for the cleanup: %s is not done", m->left->id);
+  skip(run, why);
+}
+
 static int plan_step(struct making *m, size_t i, struct uh_err *err) {
   UH_CLEANUP(uh_discover_clear)
   struct uh_step_run run = {
@@ -267,8 +285,11 @@ static int plan_step(struct making *m, size_t i, struct uh_err *err) {
   if (uh_discover_begin(&run, err) < 0) return -1;
   if (m->steps[i]->phase == UH_PHASE_AFTER_UNINSTALL && *m->servers)
     skip(&run, m->servers);
+  else if (m->steps[i]->phase == UH_PHASE_UNINSTALL && m->left)
+    wait_for_cleanup(m, &run);
   else if (uh_discover(&run, err) < 0)
     return -1;
+  note_left(m, i, &run);
   decide(m, i, &run);
   if (run.why.failed) return uh_fail_nomem(err);
   return put_step(m, i, &run, err);

@@ -127,4 +127,7 @@ const char *uh_image_source(const json_t *image);
 int uh_image_fingerprint(const json_t *image, const char *source, char ret_hex[65], struct uh_err *err);
 /* Changes an image as the action's expectations say. False: the action takes the object away. */
 bool uh_image_apply(json_t *image, const struct uh_action *action);
+
+/* What is the hybrid deployment's, or shared with it; in the uninstall also what goes with the server. */
+bool uh_owner_may_be_acted_on(const struct uh_step *step, enum uh_owner owner);
 #endif

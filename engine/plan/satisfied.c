@@ -53,6 +53,13 @@ static enum answer lacks(const json_t *properties, const struct uh_expect *e, co
   return all;
 }
 
+/* An entry of the directory is read whole: an attribute that does not stand there has no value. */
+static bool lacks_attribute(const json_t *row, const struct uh_expect *e) {
+  const char *kind = json_string_value(json_object_get(row, "kind"));
+  return kind && strcmp(kind, UH_DIRECTORY_ENTRY) == 0 && e->value.type == UH_VALUE_NULL &&
+         !uh_property(json_object_get(row, "json"), e->value.name);
+}
+
 /* Every row that tells has to say so: one source may be behind the other. */
 static enum answer in_rows(const json_t *image, const struct uh_expect *e, const json_t *wanted) {
   enum answer all = UNTOLD;
@@ -61,6 +68,7 @@ static enum answer in_rows(const json_t *image, const struct uh_expect *e, const
   json_array_foreach(json_object_get(image, "rows"), i, row) {
     const json_t *properties = json_object_get(row, "json");
     enum answer one = e->what == UH_EXPECT_VALUE ? has_value(properties, e, wanted) : lacks(properties, e, wanted);
+    if (one == UNTOLD && lacks_attribute(row, e)) one = YES;
     if (one == NO) return NO;
     if (one == YES) all = YES;
   }

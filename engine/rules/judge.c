@@ -306,7 +306,7 @@ static int judge_all(struct judge *j, struct uh_err *err) {
   const struct uh_judge_options *o = j->options;
   const bool gate = o->purpose == UH_GATE;
   /* A step names the checks that it needs: those are judged whatever audit they belong to, and leave nothing out. */
-  const unsigned purposes = gate && o->only ? UH_BEFORE | UH_AFTER | UH_GATE
+  const unsigned purposes = gate && o->only ? UH_BEFORE | UH_AFTER | UH_GATE | UH_SETUP
                             : gate          ? UH_BEFORE | UH_GATE
                                             : (unsigned)o->purpose;
   int64_t index = 0;

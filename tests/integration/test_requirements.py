@@ -48,7 +48,7 @@ def test_examined_by(listed):
     for check in listed["checks"]:
         assert check["requirement"], check
         for id_ in check["requirement"]:
-            if check["purposes"] != ["gate"] and not id_.startswith("O-"):
+            if check["purposes"] not in (["gate"], ["uninstall"]) and not id_.startswith("O-"):
                 examined[id_].append(check["id"])
     assert {id_: checks for id_, (_, checks) in documented().items()} == examined
 
@@ -64,6 +64,19 @@ def test_every_part_of_the_cleanup_has_its_steps(unhybrid):
     # What remains in Exchange Online is removed by the steps before the uninstall, and stands at both.
     assert {word: id_ for id_, word in named if id_[0] == "C" or steps[word][0] == "O"} == steps
     assert all("`" in words for id_, words in rows if id_[0] == "C")
+
+
+def test_every_part_of_the_uninstall_is_examined_or_done(unhybrid, listed):
+    """U-01 to U-19, in order; what only Setup itself sees, or another check examines, is said."""
+    with open(os.path.join(TOP, "docs", "requirements.md"), encoding="utf-8") as page:
+        rows = re.findall(r"^\| (U-\d\d) \| [^|]+ \|([^|]*)\|([^|]*)\|$", page.read(), re.M)
+    assert [id_ for id_, _, _ in rows] == [f"U-{n:02d}" for n in range(1, 20)]
+    own = {(id_, check["id"]) for check in listed["checks"] if check["purposes"] == ["uninstall"] for id_ in check["requirement"]}
+    assert own and own <= {(id_, word) for id_, checks, _ in rows for word in re.findall(r"`([a-z.-]+)`", checks)}
+    done = unhybrid.run("steps", "list", "--format", "json")
+    steps = {(step["requirement"], step["id"]) for step in json.loads(done.stdout)["steps"] if step["requirement"].startswith("U-")}
+    assert steps == {(id_, word) for id_, _, words in rows for word in re.findall(r"`([a-z-]+)`", words)}
+    assert all(checks.strip() or words.strip() for _, checks, words in rows)
 
 
 def test_the_page_is_what_the_generator_makes(unhybrid):

@@ -44,6 +44,7 @@ struct attempt {
   enum uh_owner owner;
   const char *cmdlet, *flag, *commands, *approval;
   const struct uh_graph_change *graph;
+  enum uh_phase phase;
 };
 
 static int attempt(const struct attempt *a, const char *image, struct uh_err *err) {
@@ -52,6 +53,7 @@ static int attempt(const struct attempt *a, const char *image, struct uh_err *er
   const struct uh_change changes[] = {{.cmdlet = a->cmdlet, .arguments = arguments}, {0}};
   const struct uh_planned planned = {.id = "the-action",
                                      .owner = a->owner,
+                                     .phase = a->phase,
                                      .action = {.subject = {a->side, a->kind, "", a->name, NULL},
                                                 .verb = a->verb,
                                                 .changes = a->cmdlet ? changes : NULL,
@@ -287,6 +289,28 @@ static void certificates_that_serve_other_things(void **state) {
   CHECK(v);
 }
 
+/* The uninstall acts on accounts as the directory has them: of which kind the mailbox is decides, not what the step
+ * says.
+ */
+#define ACCOUNT(type, ...)                                                                                    \
+  .side = "on-premises", .kind = UH_DIRECTORY_ENTRY, .name = "a",                                             \
+  .json = "{\"msExchRecipientTypeDetails\": [" type "], \"homeMDB\": [\"CN=DB\"]}", .owner = UH_OWNER_SERVER, \
+  __VA_ARGS__
+static void of_mailboxes_only_exchanges_own(void **state) {
+  (void)state;
+  static const struct attempt v[] = {
+      {NULL, ACCOUNT("\"8388608\"", .cmdlet = "Disable-Mailbox", .phase = UH_PHASE_UNINSTALL)},
+      {NULL, ACCOUNT("\"4398046511104\"", .cmdlet = "Disable-Mailbox", .phase = UH_PHASE_UNINSTALL)},
+      {NULL, ACCOUNT("\"549755813888\"", .cmdlet = "Remove-Mailbox", .phase = UH_PHASE_UNINSTALL)},
+      {"cmdlet of a recipient", ACCOUNT("\"1\"", .cmdlet = "Disable-Mailbox", .phase = UH_PHASE_UNINSTALL)},
+      {"cmdlet of a recipient", ACCOUNT("\"68719476736\"", .cmdlet = "Remove-Mailbox", .phase = UH_PHASE_UNINSTALL)},
+      {"cmdlet of a recipient", ACCOUNT("", .cmdlet = "Remove-Mailbox", .phase = UH_PHASE_UNINSTALL)},
+      {"cmdlet of a recipient", ACCOUNT("\"8388608\"", .cmdlet = "Set-Mailbox", .phase = UH_PHASE_UNINSTALL)},
+      {"only what is of this", ACCOUNT("\"8388608\"", .cmdlet = "Disable-Mailbox")},
+  };
+  CHECK(v);
+}
+
 /* Before anybody has looked, what is asked is examined, and what is told by names; an image without a row is no look.
  */
 static void what_nobody_looked_at_is_examined_by_what_is_asked(void **state) {
@@ -306,6 +330,7 @@ int main(void) {
       cmocka_unit_test(no_domain_no_policy_no_receive_connector),
       cmocka_unit_test(connectors_of_others),
       cmocka_unit_test(relationships_of_others),
+      cmocka_unit_test(of_mailboxes_only_exchanges_own),
       cmocka_unit_test(spaces_policies_and_remote_domains),
       cmocka_unit_test(other_organizations_and_endpoints),
       cmocka_unit_test(what_other_products_use),

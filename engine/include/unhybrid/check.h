@@ -21,8 +21,9 @@
 enum uh_severity { UH_INFO, UH_WARNING, UH_BLOCKER };
 enum uh_status { UH_PASS, UH_FAIL, UH_UNKNOWN, UH_WAIVED, UH_NOT_APPLICABLE };
 enum uh_verdict { UH_READY, UH_BLOCKED, UH_UNDETERMINED, UH_SHUTDOWN_ONLY };
-/* Which audits a check belongs to. The gate of a cleanup runs the checks of "before", and those that are its alone. */
-enum uh_purpose { UH_BEFORE = 1, UH_AFTER = 2, UH_GATE = 4 };
+/* Which audits a check belongs to. The gate of a cleanup runs the checks of "before", and those that are its alone; the
+ * steps of the uninstall alone ask for those of UH_SETUP. */
+enum uh_purpose { UH_BEFORE = 1, UH_AFTER = 2, UH_GATE = 4, UH_SETUP = 8 };
 
 /*
  * One SQL statement of a check. It reads the views of docs/facts.md (never the t_ tables), in which a value that was
@@ -81,7 +82,7 @@ struct uh_check {
   const char *id;    /* "soa.mailbox": family dot name, never changed once released */
   const char *title; /* what is true when the check passes, for a person */
   enum uh_severity severity;
-  unsigned purposes;                                        /* UH_BEFORE | UH_AFTER | UH_GATE */
+  unsigned purposes;                                        /* UH_BEFORE | UH_AFTER | UH_GATE | UH_SETUP */
   const char *requirements;                                 /* "P-05" or "P-01,P-02": ids of docs/requirements.md */
   const struct uh_rule *rules;                              /* ends with .sql = NULL; or NULL where run is set */
   int (*run)(struct uh_check_run *run, struct uh_err *err); /* instead of, or after, the rules; 0 or -1 */

@@ -51,7 +51,7 @@ enum uh_owner {
   UH_OWNER_FOREST,       /* of another forest that uses the tenant */
   UH_OWNER_CROSS_TENANT, /* mailbox moves between tenants */
   UH_OWNER_TENANT,       /* of the tenant itself, or Microsoft's */
-  UH_OWNER_SERVER,       /* goes with the server when it is uninstalled */
+  UH_OWNER_SERVER,       /* goes with the server when it is uninstalled; the steps of the uninstall act on it */
   UH_OWNER_UNKNOWN,      /* cannot be told: the step stops here, the reason says why */
 };
 
@@ -66,6 +66,8 @@ struct uh_subject {
   const char *name;             /* for people; addresses nothing */
   /* Properties that are as told: {"Thumbprint", .text = ..}, {"Server", ..}. NULL where there is a guid. */
   const struct uh_argument *UH_NULLABLE match;
+  /* Of an entry of the directory that cmdlets change: where it was, for that tells which domain to ask. */
+  const char *UH_NULLABLE dn;
 };
 
 /* What is true once an action is done. All are read again from the facts, by another path than the action took where
@@ -172,7 +174,7 @@ int uh_step_action(struct uh_step_run *run, const struct uh_action *action, stru
  * Walks the rows of a statement that classifies: side, kind, guid, name, owner ("hybrid", "shared", "partner",
  * "other-forest", "cross-tenant", "tenant", "server"; NULL: cannot be told), reason, in this order, then columns of
  * its own from UH_ROW_OWN on. Says of each whose it is, and calls act (NULL: nobody) for those that are HYBRID or
- * SHARED. <unhybrid/step_sql.h> has such statements.
+ * SHARED; in the steps of the uninstall also for those of SERVER. <unhybrid/step_sql.h> has such statements.
  */
 struct uh_step_row {
   struct uh_subject subject;

@@ -87,6 +87,7 @@ int main(int argc, char **argv) {
     }
   }
   options.only = n ? only : NULL;
+  if (n && strncmp(only[0], "setup.", 6) == 0) options.purpose = UH_GATE; /* as a step of the uninstall names it */
   options.statements[UH_ATTESTATION] = statements.n ? &statements : NULL;
   if (rc == 0) rc = uh_judge(argv[1], &options, &user.results, &err);
   if (rc == 0) rc = uh_results_checks(user.results, each_check, &user, &err);

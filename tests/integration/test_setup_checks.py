@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the steps of the uninstall ask: which objects stand in Setup's way, what is not known, and what a person states for a day."""
+import json
+import os
+
+import pytest
+import yaml
+
+from conftest import TOP
+from test_checks import DB, MISSING, RECIPIENT, WAYS, a_set, ad, fill, judge, obj
+
+CONNECTORS = [a_set(f"on-premises:{kind}") for kind in ("SendConnector", "ForeignConnector", "DeliveryAgentConnector")]
+SERVERS = a_set("on-premises:ExchangeServer")
+ARCHIVE = DB.replace("DB01", "DB02")
+
+
+def objects(result):
+    return sorted(finding["object"] for finding in result.line["findings"])
+
+
+def test_every_reference_to_a_database_counts_but_monitoring_mailboxes(tmp_path):
+    rows = [a_set(RECIPIENT), ad("arbitration@contoso.com", recipient_type_details=1 << 23, home_mdb=DB),
+            ad("audit@contoso.com", recipient_type_details=1 << 42, home_mdb=DB), ad("aux@contoso.com", recipient_type_details=1 << 46, home_mdb=DB),
+            ad("pf@contoso.com", recipient_type_details=1 << 36, home_mdb=DB), ad("search@contoso.com", recipient_type_details=536870912, home_mdb=DB),
+            ad("hidden@contoso.com", recipient_type_details=2147483648, home_mdb="", archive_database=ARCHIVE),
+            ad("health@contoso.com", recipient_type_details=1 << 39, home_mdb=DB), ad("remote@contoso.com", recipient_type_details=2147483648)]
+    found = judge(tmp_path, "setup.mailbox", rows)
+    assert found.status == "fail"
+    assert objects(found) == [f"{name}@contoso.com" for name in ("arbitration", "audit", "aux", "hidden", "pf", "search")]
+    assert judge(tmp_path, "setup.mailbox", rows[:1] + rows[-2:]).status == "pass"
+    assert judge(tmp_path, "setup.mailbox", [a_set(RECIPIENT, "partial"), rows[-1]]).status == "unknown"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_database_that_was_not_told_is_no_pass(tmp_path, way):
+    rows = fill([a_set(RECIPIENT), ad("x@contoso.com", recipient_type_details=1 << 23, home_mdb=MISSING)], way)
+    assert judge(tmp_path, "setup.mailbox", rows).status == "unknown"
+
+
+def test_connectors_with_a_source(tmp_path):
+    rows = CONNECTORS + [obj("SendConnector", "To others", {"SourceTransportServers": ["EX01"]}), obj("ForeignConnector", "Fax", {"SourceTransportServers": ["EX01"]}),
+                         obj("DeliveryAgentConnector", "Text", {"SourceTransportServers": ["EX01"]}), obj("SendConnector", "Orphan", {"SourceTransportServers": []})]
+    found = judge(tmp_path, "setup.connector", rows)
+    assert objects(found) == ["Fax", "Text", "To others"]
+    assert judge(tmp_path, "setup.connector", CONNECTORS + rows[-1:]).status == "pass"
+    assert judge(tmp_path, "setup.connector", CONNECTORS + [obj("SendConnector", "Untold", {})]).status == "unknown"
+    assert judge(tmp_path, "setup.connector", CONNECTORS[1:]).status == "unknown"
+
+
+@pytest.mark.parametrize("version, status", [
+    ("Version 15.2 (Build 1544.4)", "pass"), ("Version 15.2 (Build 2562.17)", "pass"), ("Version 15.2 (Build 1258.16)", "pass"),
+    ("Version 15.2 (Build 1258.12)", "unknown"), ("Version 15.2 (Build 1118.30)", "pass"), ("Version 15.2 (Build 1118.7)", "unknown"),
+    ("Version 15.2 (Build 986.42)", "unknown"), ("Version 15.1 (Build 2507.27)", "pass"), ("Version 15.1 (Build 2507.6)", "unknown"),
+    ("Version 15.0 (Build 1497.48)", "unknown"), ("", "unknown"), ("no version", "unknown")])
+def test_the_defect_of_january_2023(tmp_path, version, status):
+    """What an update hides is never a pass by itself; somebody who looked may say so."""
+    rows = [SERVERS, obj("ExchangeServer", "EX01", {"AdminDisplayVersion": version})]
+    assert judge(tmp_path, "setup.build", rows).status == status
+    assert judge(tmp_path, "setup.build", rows, stated={"setup.build": "yes"}).status == "pass"
+    assert judge(tmp_path, "setup.build", [obj("ExchangeServer", "EX01", {"AdminDisplayVersion": "Version 15.2 (Build 1544.4)"})]).status == "unknown"
+
+
+STATED = ("expansion", "queue", "rights", "interrupted", "processes", "reboot", "monitoring")
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_what_only_the_server_shows_is_stated(tmp_path, name):
+    rows = [SERVERS, obj("ExchangeServer", "EX01", {})]
+    check = f"setup.{name}"
+    assert judge(tmp_path, check, rows).status == "unknown"
+    assert judge(tmp_path, check, rows, stated={check: "yes"}).status == "pass"
+
+
+def test_fabrikams_people_are_asked_for_each(unhybrid):
+    listed = json.loads(unhybrid.run("checks", "list", "--format", "json").stdout)["checks"]
+    asked = {fact["fact"] for check in listed if check["purposes"] == ["uninstall"] for fact in check["attests"]}
+    with open(os.path.join(TOP, "fixtures", "orgs", "fabrikam", "attestations.yaml"), encoding="utf-8") as text:
+        stated = {row["fact"] for row in yaml.safe_load(text) if row.get("asked") == "uninstall"}
+    assert asked - stated == {"setup.build"} and not stated - asked    # its build tells by itself

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The uninstall: after the cleanup, with approvals, in the documented order, past the checks that Setup would make; Setup itself is
+played by `dev lab uninstall`, and believed only when Active Directory shows no server any more."""
+import glob
+import json
+import os
+import sqlite3
+import subprocess
+
+import pytest
+
+from fixtures.lab import snapshot, uninstall, written
+from fixtures.lab.lab import Lab
+from test_cleanup import Place, finish
+from test_lab_uninstall import COMPUTER
+
+STEPS = ["monitoring-mailbox", "arbitration-mailbox", "mailbox-database", "setup"]
+ALL = ["--approve", "monitoring-mailbox,audit-log-mailbox,arbitration-mailbox,mailbox-database,setup"]
+OTHERS = "To our cloud and Tailspin"
+ARBITRATION = ("SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}", "Migration.8f3e7716-2011-43e4-96b1-aba62d229136")
+
+
+@pytest.fixture(scope="module")
+def cleaned(tmp_path_factory, unhybrid):
+    """A lab after its cleanup; the uninstall's tests go on from there, in order."""
+    lab = Lab("fabrikam", str(tmp_path_factory.mktemp("uninstall") / "fabrikam"))
+    lab.up(exchange="basic")
+    place = Place(lab, unhybrid, tmp_path_factory.mktemp("case") / "fabrikam.case")
+    place.attest()
+    place.plan_before = place.plan()
+    done = finish(place, place.run("cleanup", "--yes=irreversible"))
+    assert done.returncode == 0, done.stderr
+    yield place
+    lab.down()
+
+
+def system_mailboxes(lab):
+    return [dn for dn, values in snapshot.directory(lab).items() if "homeMDB" in values]
+
+
+def steps(plan):
+    return {step["id"]: step for step in plan["steps"]}
+
+
+def test_nothing_is_planned_before_the_cleanup_is_done(cleaned):
+    found = steps(cleaned.plan_before)
+    assert not [action for action in cleaned.plan_before["actions"] if action["phase"] == "uninstall"]
+    for name in STEPS:
+        assert found[name]["state"] == "skipped" and "waits for the cleanup" in found[name]["why"], found[name]
+
+
+def test_unattended_without_approval_nothing_is_done(cleaned):
+    before = snapshot.directory(cleaned.lab)
+    done = cleaned.run("cleanup", "--yes=irreversible")
+    assert done.returncode == 0, done.stderr
+    assert "what a person has to approve" in done.stdout and "arbitration-mailbox/" in done.stdout
+    assert snapshot.directory(cleaned.lab) == before
+    plan = cleaned.plan()
+    kinds = [(action["step"], action["executor"]) for action in plan["actions"] if action["phase"] == "uninstall"]
+    assert [step for step, _ in dict.fromkeys(kinds)] == ["monitoring-mailbox", "audit-log-mailbox", "arbitration-mailbox", "mailbox-database",
+                                                         "setup"]
+    assert all(action["approval"] for action in plan["actions"])
+    assert [executor for step, executor in kinds if step == "setup"] == ["operator"]
+
+
+def test_what_setup_would_refuse_is_named_before_anything_goes(cleaned):
+    """The connector that is shared with others stays in the cleanup, and stands in Setup's way."""
+    before = snapshot.directory(cleaned.lab)
+    done = cleaned.run("cleanup", "--yes=irreversible", *ALL)
+    assert done.returncode == 1, done.stderr
+    assert OTHERS in done.stderr + done.stdout and "setup.connector" in done.stderr + done.stdout
+    assert snapshot.directory(cleaned.lab) == before
+
+
+def test_a_database_is_not_removed_while_it_has_mailboxes(cleaned):
+    remove_connector(cleaned.lab)
+    done = cleaned.run("cleanup", "--yes=irreversible", "--replan", "--approve", "mailbox-database")
+    assert done.returncode == 1, done.stderr
+    assert "setup.mailbox" in done.stderr + done.stdout
+    assert len(system_mailboxes(cleaned.lab)) == 9
+
+
+def remove_connector(lab):
+    """A person does it, in the Exchange Management Shell."""
+    done = subprocess.run(["/usr/bin/python3", os.path.join(os.path.dirname(uninstall.__file__), "lab.py"), "operator", "fabrikam", "--stdin",
+                           "--where", "in Exchange Management Shell on FABEX01"], input=f"Remove-SendConnector -Identity '{OTHERS}' -Confirm:$false\n",
+                          capture_output=True, text=True, check=False, env={**os.environ, "UNHYBRID_LAB": os.path.dirname(lab.directory)})
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_uninstall(cleaned):
+    lab = cleaned.lab
+    written_before = len(written.of(lab))
+    done = cleaned.run("cleanup", "--yes=irreversible", "--replan", *ALL)
+    assert done.returncode == 3, done.stderr + done.stdout    # Setup waits for a person
+    assert system_mailboxes(lab) == []
+    people = snapshot.directory(lab)
+    assert all(any(dn.lower().startswith(f"cn={name}".lower()) for dn in people) for name in ARBITRATION), "disabled, the accounts stay"
+    assert not any("healthmailbox" in dn.lower() for dn in people)
+    rows = written.of(lab)[written_before:]
+    assert written.deleted_twice(rows) == []
+    waiting = cleaned.status()["waiting"]
+    assert len(waiting) == 1 and waiting[0]["action"].startswith("setup/remove/")
+    assert "Setup.exe /mode:Uninstall /IAcceptExchangeServerLicenseTerms_DiagnosticDataOFF" in waiting[0]["commands"]
+    assert "/Roles" not in waiting[0]["commands"] and "unhybrid setup-log" in waiting[0]["commands"]
+
+
+def facts_files(place):
+    return sorted(glob.glob(os.path.join(place.case, "facts-*.db")))
+
+
+def test_right_before_setup_everything_is_in_a_snapshot(cleaned):
+    newest = sqlite3.connect(f"file:{facts_files(cleaned)[-1]}?mode=ro", uri=True)
+    try:
+        areas = dict(newest.execute("SELECT area, count(*) FROM t_directory_entry GROUP BY area"))
+        assert areas["recipients"] >= 10 and areas["configuration"] > 50
+        # It is the state after the databases went, and before the server did.
+        kinds = dict(newest.execute("SELECT kind, count(*) FROM t_object WHERE side = 'on-premises' AND source = 'directory' GROUP BY kind"))
+        assert kinds["ExchangeServer"] == 1 and "MailboxDatabase" not in kinds
+    finally:
+        newest.close()
+
+
+def test_setup_is_not_believed_but_seen(cleaned):
+    waits = cleaned.run("resume", "--yes=irreversible", *ALL)
+    assert waits.returncode == 3, waits.stderr
+    before = facts_files(cleaned)[-1]
+    gone = uninstall.play(cleaned.lab, "server-only")
+    assert any("cn=fabex01,cn=servers" in uninstall.normal(dn) for dn in gone)
+    done = cleaned.run("resume", "--yes=irreversible", *ALL)
+    assert done.returncode == 0, done.stderr + done.stdout
+    said = cleaned.status()
+    assert said["waiting"] == [] and said["cleanup"]["plan"]["state"] == "finished", said
+    cleaned.run("audit", "--snapshot")
+    difference = cleaned.run("diff", os.path.basename(before), os.path.basename(facts_files(cleaned)[-1]), "--format", "json")
+    assert "FABEX01" in difference.stdout, difference.stderr
+    assert snapshot.directory(cleaned.lab).keys() & {COMPUTER, COMPUTER.replace("CN=", "cn=").replace("DC=", "dc=")}
+
+
+def test_what_was_disabled_comes_back_by_a_person(cleaned):
+    ids = [row["action"] for row in cleaned.journal() if row.get("action", "").startswith("arbitration-mailbox/")]
+    done = cleaned.run("undo", ids[0], "--yes")
+    assert "Enable-Mailbox" in done.stderr + done.stdout and "-Arbitration" in done.stderr + done.stdout
+
+
+def test_databases_cannot_be_put_back(cleaned):
+    ids = [row["action"] for row in cleaned.journal() if row.get("action", "").startswith("mailbox-database/")]
+    done = cleaned.run("undo", ids[0], "--yes")
+    assert done.returncode != 0 and json.dumps(done.stderr).find("files") > 0
