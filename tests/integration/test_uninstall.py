@@ -138,12 +138,12 @@ def test_setup_is_not_believed_but_seen(cleaned):
 
 
 def test_what_was_disabled_comes_back_by_a_person(cleaned):
-    ids = [row["action"] for row in cleaned.journal() if row.get("action", "").startswith("arbitration-mailbox/")]
+    ids = [row["action"] for row in cleaned.journal() if (row.get("action") or "").startswith("arbitration-mailbox/")]
     done = cleaned.run("undo", ids[0], "--yes")
     assert "Enable-Mailbox" in done.stderr + done.stdout and "-Arbitration" in done.stderr + done.stdout
 
 
 def test_databases_cannot_be_put_back(cleaned):
-    ids = [row["action"] for row in cleaned.journal() if row.get("action", "").startswith("mailbox-database/")]
+    ids = [row["action"] for row in cleaned.journal() if (row.get("action") or "").startswith("mailbox-database/")]
     done = cleaned.run("undo", ids[0], "--yes")
     assert done.returncode != 0 and json.dumps(done.stderr).find("files") > 0
