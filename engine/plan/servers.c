@@ -32,7 +32,8 @@ int uh_servers_left(const char *facts, char *why, size_t size, struct uh_err *er
           &servers, err) < 0 ||
       ask(db,
           "SELECT count(*) FROM (SELECT 1 FROM \"set\" WHERE side = 'on-premises' AND name = 'ExchangeServer'"
-          " GROUP BY source HAVING min(state = 'complete'))",
+          /* An export says what was, not what is. */
+          " AND source IN ('directory', 'exchange-server') GROUP BY source HAVING min(state = 'complete'))",
           &sets, err) < 0)
     return -1;
   int64_t n = sqlite3_column_int64(servers, 0);

@@ -339,16 +339,20 @@ static int make(struct putting_back *p, bool asked_before) {
   return uh_run_stop(run, 3, "%s: the service said that it made it, and it is not there", p->a->id);
 }
 
-/* Brought back with its GUID; made anew only where nothing is left to bring back. What an earlier undo brought back is
- * there, and stays. */
+/* Brought back with its GUID, where something of it is left. What an earlier undo brought back is there, and stays. */
 static int send_directory(struct putting_back *p, const struct uh_undo_op *op, struct uh_sent *sent) {
   if (uh_send_directory(p->run, op->directory, sent) < 0) return -1;
-  if (sent->outcome != UH_CHANGE_NOT_SENT || !op->instead) return 0;
-  if (!sent->not_found) {
-    sent->outcome = p->e->undo_sent ? UH_CHANGE_APPLIED : sent->outcome;
-    return 0;
+  if (sent->outcome != UH_CHANGE_NOT_SENT) return 0;
+  if (sent->not_found) {
+    uh_str_reset(&sent->why);
+    uh_str_addf(&sent->why,
+                "the directory keeps nothing of %s any more to bring it back from; the case's exports hold it as LDIF, "
+                "from which a person can make a new object, with another GUID",
+                op->directory->dn);
+  } else if (p->e->undo_sent) {
+    sent->outcome = UH_CHANGE_APPLIED;
   }
-  return uh_send_directory(p->run, op->instead, sent);
+  return 0;
 }
 
 /* The rest of the changes; those on the new object now have its GUID. */

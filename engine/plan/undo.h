@@ -9,8 +9,7 @@
 struct uh_undo_op {
   struct uh_change change;             /* cmdlet NULL: it is Graph's */
   const struct uh_graph_change *graph; /* points into the undo */
-  /* Brought back; where no tombstone is left, made anew by `instead`. */
-  const struct uh_directory_change *directory, *instead;
+  const struct uh_directory_change *directory;
   bool on_new;
 };
 /* Another object that named this one, and what makes it do so again. */

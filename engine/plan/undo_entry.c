@@ -78,41 +78,35 @@ static int edit_of(struct uh_undo *u, const char *name, const json_t *values, en
   return 0;
 }
 
-/* All attributes that may be written; for a new object its classes and its name too. */
-static int edits_of(struct uh_undo *u, const json_t *attributes, bool anew, struct uh_directory_change *ret,
-                    struct uh_err *err) {
+/* All attributes that may be written. */
+static int edits_of(struct uh_undo *u, const json_t *attributes, struct uh_directory_change *ret, struct uh_err *err) {
   size_t n = json_object_size(attributes);
   struct uh_directory_edit *edits = uh_undo_keep(u, n, sizeof *edits);
   const char *name;
   json_t *values;
   if (!edits) return uh_fail_nomem(err);
   json_object_foreach((json_t *)(uintptr_t)attributes, name, values) {
-    bool named = strcasecmp(name, "objectClass") == 0 || strcasecmp(name, "cn") == 0 || strcasecmp(name, "ou") == 0;
-    if (is_own(name) && !(anew && named)) continue;
-    if (anew && strcasecmp(name, "nTSecurityDescriptor") == 0) continue; /* an add takes no control for it */
+    if (is_own(name)) continue;
     if (ret->n_edits == UH_DIRECTORY_EDITS_MAX) return uh_fail(err, UH_ERR_DATA, "%s had too many attributes", ret->dn);
-    if (edit_of(u, name, values, anew ? UH_DIRECTORY_GIVE_VALUES : UH_DIRECTORY_REPLACE_VALUES, &edits[ret->n_edits],
-                err) < 0)
-      return -1;
+    if (edit_of(u, name, values, UH_DIRECTORY_REPLACE_VALUES, &edits[ret->n_edits], err) < 0) return -1;
     ret->n_edits++;
   }
   ret->edits = edits;
   return 0;
 }
 
-/* One object: brought back, or, where there is no tombstone, made anew. */
+/* One object, brought back from its tombstone. */
 static int add_entry(struct uh_undo *u, const char *dn, const char *guid, const char *object_class,
                      const json_t *attributes, struct uh_err *err) {
-  struct uh_directory_change *back = uh_undo_keep(u, 1, sizeof *back), *anew = uh_undo_keep(u, 1, sizeof *anew);
+  struct uh_directory_change *back = uh_undo_keep(u, 1, sizeof *back);
   uint8_t *bytes = uh_undo_keep(u, 1, UH_GUID_SIZE);
-  if (!back || !anew || !bytes) return uh_fail_nomem(err);
+  if (!back || !bytes) return uh_fail_nomem(err);
   if (!dn || !guid || !uh_guid_parse(guid, bytes) || !object_class)
     return uh_fail(err, UH_ERR_DATA, "the before-image of %s does not tell an object's name, GUID or class", u->a->id);
   *back = (struct uh_directory_change){
       .action = UH_DIRECTORY_REANIMATE, .guid = bytes, .dn = dn, .object_class = object_class};
-  *anew = (struct uh_directory_change){.action = UH_DIRECTORY_ADD, .dn = dn, .object_class = object_class};
-  if (edits_of(u, attributes, false, back, err) < 0 || edits_of(u, attributes, true, anew, err) < 0) return -1;
-  const struct uh_undo_op op = {.directory = back, .instead = anew};
+  if (edits_of(u, attributes, back, err) < 0) return -1;
+  const struct uh_undo_op op = {.directory = back};
   return uh_undo_add(u, &op, err);
 }
 
