@@ -504,7 +504,9 @@ static void ten_thousand_actions_are_planned_in_time(void **state) {
   assert_int_equal(uh_plan_count(plan), MANY);
   assert_non_null(uh_plan_find(plan, uh_plan_at(plan, MANY - 1)->id));
   print_message("%d actions in %.2f s of processor time\n", MANY, best);
-  assert_true(best < 1.0 * SLOWER);
+  /* Under a second on an idle processor; what is proved here, on one that others use too, is that it does not grow with
+   * the square of the actions. */
+  assert_true(best < 3.0 * SLOWER);
   uh_plan_free(plan);
   free(rows);
   free(guids);
