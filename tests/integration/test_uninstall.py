@@ -106,7 +106,7 @@ def test_the_uninstall(cleaned):
 
 
 def facts_files(place):
-    return sorted(glob.glob(os.path.join(place.case, "facts-*.db")))
+    return sorted(glob.glob(os.path.join(place.case, "facts-*.db")), key=os.path.getmtime)   # names of one second sort otherwise
 
 
 def test_right_before_setup_everything_is_in_a_snapshot(cleaned):
