@@ -244,7 +244,9 @@ int uh_step_action(struct uh_step_run *run, const struct uh_action *a, struct uh
   if (run->no_server && a->executor == UH_BY_EXCHANGE_SERVER) return say_no_server(run, &a->subject, err);
   uh_str_reset(key);
   uh_str_reset(id);
-  if (!uh_subject_key(&a->subject, key) || !uh_action_id(run->step, a, id))
+  if (!uh_subject_key(&a->subject, key)) /* a service that leaves an id out is no fault of the step's */
+    return uh_step_owner(run, &a->subject, UH_OWNER_UNKNOWN, err, "its id was not obtained");
+  if (!uh_action_id(run->step, a, id))
     return fault(run, &a->subject, "an action names its object by GUID or by what tells it from the others", err);
   if (!uh_str_text(key) || !uh_str_text(id)) return uh_fail_nomem(err);
   const json_t *object = owner_of(run, uh_str_text(key));

@@ -261,11 +261,9 @@ const char *uh_step_nearest(const char *id) {
 
 int steps_many;
 
-static int write_facts(const char *path, struct uh_err *err) {
-  struct uh_facts *facts = NULL;
+static int write_rows(struct uh_facts *facts, struct uh_err *err) {
   struct uh_rows *rows = NULL;
-  (void)unlink(path);
-  if (uh_facts_create(path, &facts, err) < 0 || uh_rows_open(facts, UH_T_object, &rows, err) < 0) return -1;
+  if (uh_rows_open(facts, UH_T_object, &rows, err) < 0) return -1;
   for (int i = 0; i < OBJECTS; i++) {
     bool cloud = strcmp(objects[i].side, "cloud") == 0;
     uh_rows_begin(rows);
@@ -294,6 +292,15 @@ static int write_facts(const char *path, struct uh_err *err) {
     if (uh_rows_end(rows, err) < 0) return -1;
   }
   return uh_rows_close(rows, err) < 0 || uh_facts_finish(facts, err) < 0 ? -1 : 0;
+}
+
+static int write_facts(const char *path, struct uh_err *err) {
+  struct uh_facts *facts = NULL;
+  (void)unlink(path);
+  if (uh_facts_create(path, &facts, err) < 0) return -1;
+  int rc = write_rows(facts, err);
+  uh_facts_free(facts);
+  return rc;
 }
 
 static const char anchors[] =

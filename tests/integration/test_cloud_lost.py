@@ -45,7 +45,7 @@ class Audit:
         return json.loads(self.out)
 
     def rows(self, sql):
-        with contextlib.closing(sqlite3.connect(sorted(glob.glob(os.path.join(self.case, "**", "facts-*.db"), recursive=True))[-1])) as db:
+        with contextlib.closing(sqlite3.connect(max(glob.glob(os.path.join(self.case, "**", "facts-*.db"), recursive=True), key=os.path.getmtime))) as db:
             return db.execute(sql).fetchall()
 
     def states(self):

@@ -42,7 +42,8 @@ Get-MailboxDatabase Get-OnPremisesOrganization Get-OrganizationConfig Get-PSSnap
 Remove-EdgeSubscription Remove-UMAutoAttendant Remove-UMIPGateway Set-PartnerApplication Set-TransportConfig Get-ClientAccessService Get-Credential
 Get-DkimSigningConfig Get-Mailbox Get-MessageTrackingLog Get-MoveRequest Get-OutboundConnector Get-ReceiveConnector Get-SiteMailbox New-DynamicDistributionGroup
 New-MigrationBatch New-RemoteMailbox Remove-Mailbox Remove-SyncMailPublicFolder Set-ADServerSettings Set-AcceptedDomain Set-MailboxSearch
-Set-RemoteMailbox Sync-MailPublicFolders""".split())
+Set-RemoteMailbox Sync-MailPublicFolders Get-Command Get-DistributionGroup Get-DynamicDistributionGroup Get-Message Get-Process Get-Queue
+Remove-MailboxDatabase Set-DistributionGroup Test-Path""".split())
 VERBS = "Complete|Disable|Enable|Export|Get|Invoke|New|Remove|Set|Start|Stop|Sync|Test|Update"
 # Nothing that takes content away may stand ready to be pasted.
 DESTROYING = re.compile(r"^(Disable|Remove)-(?!MoveRequest$|DatabaseAvailabilityGroupServer$)")

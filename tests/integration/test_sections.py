@@ -101,6 +101,7 @@ def audit_with(scene, unhybrid, sections):
     for section in set(SECTIONS) - set(sections):
         for key in SECTIONS[section]:
             configuration.pop(key)
+    configuration.pop("operator", None)     # for a cleanup, and it completes what the other sections say
     path = lab.path("sections.yaml")
     certificates.write_private(path, yaml.safe_dump(configuration))
     return unhybrid.audit(path)

@@ -32,7 +32,7 @@ def test_nothing_is_swept_up_while_a_server_is_left(running, unhybrid, tmp_path)
 def sets(place, *names):
     """What an observation says of sets of the directory: {name: (state, objects)}."""
     place.run("audit", "--purpose", "after")
-    facts = sorted(glob.glob(os.path.join(place.case, "facts-*.db")))[-1]
+    facts = max(glob.glob(os.path.join(place.case, "facts-*.db")), key=os.path.getmtime)
     with sqlite3.connect(facts) as db:
         return {name: db.execute('SELECT state, objects FROM "set" WHERE source = \'directory\' AND name = ?', (name,)).fetchone() for name in names}
 

@@ -50,7 +50,7 @@ class Swept:
     def snapshot(self):
         done = self.run("audit", "--purpose", "after", "--snapshot")
         assert done.returncode in (0, 2), done.stdout[-2000:] + done.stderr[-500:]
-        return sorted(glob.glob(os.path.join(self.case, "facts-*.db")))[-1]
+        return max(glob.glob(os.path.join(self.case, "facts-*.db")), key=os.path.getmtime)
 
     def differences(self, before, after):
         """Of the directory's entries."""

@@ -34,7 +34,7 @@ class Fabrikam:
         return json.loads(done.stdout)
 
     def facts(self):
-        return sorted(glob.glob(os.path.join(self.case, "facts-*.db")))[-1]
+        return max(glob.glob(os.path.join(self.case, "facts-*.db")), key=os.path.getmtime)
 
     def guid(self, kind, side="on-premises", source=None):
         with sqlite3.connect(self.facts()) as db:

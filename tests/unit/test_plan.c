@@ -123,6 +123,12 @@ static int discover_absent(struct uh_step_run *run, struct uh_err *err) {
   if (uh_step_owner(run, &other, UH_OWNER_HYBRID, err, "because") < 0) return -1;
   return ask(run, &other, UH_VERB_DISABLE, err);
 }
+/* What Graph left out of its answer. */
+static int discover_nameless(struct uh_step_run *run, struct uh_err *err) {
+  const struct uh_subject told = {"on-premises", "SendConnector", NULL, "Outbound", NULL};
+  if (uh_step_owner(run, &told, UH_OWNER_HYBRID, err, "because") < 0) return -1;
+  return ask(run, &told, UH_VERB_DISABLE, err);
+}
 static char seen_source[64];
 static int64_t seen_rows;
 static int discover_views(struct uh_step_run *run, struct uh_err *err) {
@@ -160,6 +166,7 @@ static const struct uh_step unsaid = STEP("unsaid", UH_PHASE_BEFORE_UNINSTALL, N
 static const struct uh_step remove_shared = STEP("freeze", UH_PHASE_BEFORE_UNINSTALL, NULL, discover_remove_shared);
 static const struct uh_step blocked = STEP("freeze", UH_PHASE_BEFORE_UNINSTALL, NULL, discover_blocked);
 static const struct uh_step absent = STEP("absent", UH_PHASE_BEFORE_UNINSTALL, NULL, discover_absent);
+static const struct uh_step nameless = STEP("freeze", UH_PHASE_BEFORE_UNINSTALL, NULL, discover_nameless);
 static const struct uh_step views = STEP("views", UH_PHASE_BEFORE_UNINSTALL, NULL, discover_views);
 
 /* The registry of this test. */
@@ -263,6 +270,11 @@ static void a_blocked_step_does_nothing(void **state) {
   assert_int_equal(uh_plan_count(plan), 0);
   assert_int_equal(uh_plan_step_at(plan, 0)->state, UH_STEP_BLOCKED);
   assert_string_equal(uh_plan_step_at(plan, 0)->why, "12 addresses have no recipient");
+  uh_plan_free(plan);
+  plan = make(OPTIONS(STEPS(&nameless))); /* nothing tells it from another: no action, and no fault of the step's */
+  assert_int_equal(uh_plan_count(plan), 0);
+  assert_int_equal(uh_plan_step_at(plan, 0)->state, UH_STEP_UNKNOWN);
+  assert_non_null(strstr(uh_plan_step_at(plan, 0)->why, "its id was not obtained"));
   uh_plan_free(plan);
 }
 

@@ -87,7 +87,8 @@ int main(int argc, char **argv) {
     }
   }
   options.only = n ? only : NULL;
-  if (n && strncmp(only[0], "setup.", 6) == 0) options.purpose = UH_GATE; /* as a step of the uninstall names it */
+  for (size_t i = 0; i < n; i++) /* as a step that names it would */
+    if (strncmp(only[i], "setup.", 6) == 0 || strncmp(only[i], "cleanup.", 8) == 0) options.purpose = UH_GATE;
   options.statements[UH_ATTESTATION] = statements.n ? &statements : NULL;
   if (rc == 0) rc = uh_judge(argv[1], &options, &user.results, &err);
   if (rc == 0) rc = uh_results_checks(user.results, each_check, &user, &err);
