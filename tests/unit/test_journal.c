@@ -164,6 +164,25 @@ static void test_tampering(void **state) {
   }
 }
 
+/* One bit in the schema makes a leaf of the table its root: the first records alone, and a chain that holds. */
+static void test_other_root(void **state) {
+  struct uh_journal *journal = NULL;
+  struct uh_err err = UH_ERR_INIT;
+  char body[2000];
+  (void)state;
+  (void)snprintf(body, sizeof body, "\"%01500d\"", 0);
+  assert_int_equal(open_as(true, false, &journal, &err), 0);
+  for (int i = 0; i < 10; i++) append(journal, UH_RECORD_OPENED, "", body, NULL, 0);
+  uh_journal_free(journal);
+  assert_int_equal(
+      tamper(
+          "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 3 WHERE name = 'record' AND rootpage = 2"),
+      SQLITE_OK);
+  assert_int_equal(open_as(false, true, &journal, &err), -1);
+  assert_int_equal(err.cls, UH_ERR_DATA);
+  assert_non_null(strstr(err.what, "table"));
+}
+
 /* A cut tail leaves a chain that holds: only the head tells, which is why it is printed. */
 static void test_cut_tail(void **state) {
   struct uh_journal *journal = NULL;
@@ -248,7 +267,8 @@ static void test_reader_in_the_way(void **state) {
 int main(void) {
 #define ON_DISK(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
   const struct CMUnitTest tests[] = {
-      ON_DISK(test_reads_back), ON_DISK(test_none),    ON_DISK(test_triggers),  ON_DISK(test_tampering),
-      ON_DISK(test_cut_tail),   ON_DISK(test_no_file), ON_DISK(test_too_large), ON_DISK(test_reader_in_the_way)};
+      ON_DISK(test_reads_back), ON_DISK(test_none),       ON_DISK(test_triggers),
+      ON_DISK(test_tampering),  ON_DISK(test_other_root), ON_DISK(test_cut_tail),
+      ON_DISK(test_no_file),    ON_DISK(test_too_large),  ON_DISK(test_reader_in_the_way)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
