@@ -23,7 +23,7 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
       .expect = expect,
       .why = row->reason,
       .effect = "The audit log of the server cannot be searched any more.",
-      .undo = "Enable-Mailbox -AuxAuditLog on the account; the log is not there.",
+      .undo = "No cmdlet is documented that makes this mailbox again; its account stays.",
       .approval = UH_POINT_OF_NO_RETURN "Is the audit log of the server exported, or not needed?"};
   action.subject.dn = uh_query_text(row->query, DN);
   return uh_step_action(run, &action, err);
@@ -36,7 +36,8 @@ static int discover(struct uh_step_run *run, struct uh_err *err) {
 static int undo(struct uh_undo *undo, struct uh_err *err) {
   struct uh_str commands UH_CLEANUP(uh_str_clear) = {0};
   const struct uh_subject *subject = uh_undo_subject(undo);
-  uh_str_addf(&commands, "Enable-Mailbox -Identity %s -AuxAuditLog\n", subject->guid ? subject->guid : "");
+  uh_str_addf(&commands, "# No cmdlet is documented that makes an aux audit log mailbox again. Its account stays: %s\n",
+              subject->guid ? subject->guid : "");
   if (!uh_str_text(&commands)) return uh_fail(err, UH_ERR_INTERNAL, "out of memory");
   return uh_undo_commands(undo, uh_str_text(&commands), "in Exchange Management Shell", err);
 }

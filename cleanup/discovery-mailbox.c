@@ -23,7 +23,7 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
       .expect = expect,
       .why = row->reason,
       .effect = "Results of eDiscovery searches that were copied there are gone with it.",
-      .undo = "Enable-Mailbox on the account, then Set-Mailbox -Type Discovery; what stood in it is not there.",
+      .undo = "Enable-Mailbox -Discovery on the account; what stood in it is not there.",
       .approval = UH_POINT_OF_NO_RETURN "Are the search results in this discovery mailbox exported, or not needed?"};
   action.subject.dn = uh_query_text(row->query, DN);
   return uh_step_action(run, &action, err);

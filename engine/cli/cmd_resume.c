@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* resume: goes on with a cleanup that was interrupted, or that waits. */
+#include <stdio.h>
+#include <string.h>
+#include <unhybrid/text.h>
+
 #include "cli/carry.h"
 
 static const struct option options[] = {UH_CARRY_OPTIONS, {0}};
@@ -15,12 +19,32 @@ static int take_options(struct uh_carry *c, int argc, char **argv) {
   return code ? code : uh_carry_options_done(c);
 }
 
+/* A plan whose actions are all done is finished; what it could not tell, or had to leave, is not done with it. */
+static size_t add_left(const struct uh_plan *last, struct uh_str *out) {
+  size_t left = 0;
+  for (size_t i = 0; last && i < uh_plan_step_count(last); i++) {
+    const struct uh_plan_step *step = uh_plan_step_at(last, i);
+    if (step->state != UH_STEP_UNKNOWN && step->state != UH_STEP_BLOCKED) continue;
+    uh_str_addf(out, "  %s: ", step->step->id);
+    uh_terminal_text(out, step->why, strlen(step->why));
+    uh_str_addc(out, '\n');
+    left++;
+  }
+  return left;
+}
+
 static int nothing_to_resume(const struct uh_carry *c) {
   struct uh_err err = UH_ERR_INIT;
-  if (!c->cli->quiet)
+  struct uh_str steps UH_CLEANUP(uh_str_clear) = {0};
+  size_t left = add_left(c->history ? uh_history_last_plan(c->history) : NULL, &steps);
+  if (!c->cli->quiet && left)
+    (void)printf("Nothing to resume, but the last plan left steps open; `unhybrid cleanup` plans them anew:\n%s",
+                 uh_str_or(&steps, ""));
+  else if (!c->cli->quiet)
     (void)printf("Nothing to resume: %s.\n",
                  c->journal ? "the last plan was carried out in full" : "no cleanup was begun in this case");
-  return uh_cli_flush(&err) < 0 ? uh_cli_fail(c->cli, &err) : 0;
+  if (uh_cli_flush(&err) < 0) return uh_cli_fail(c->cli, &err);
+  return left ? 3 : 0;
 }
 
 static int run(struct uh_cli *cli, int argc, char **argv) {

@@ -128,8 +128,10 @@ class Bench:
             if code == WORK_LEFT:
                 person.serve(self.program, self.configuration, True)
                 self.wait_for_pause()
-            # Killed before there was a plan, there is nothing to resume.
+            # Killed before there was a plan, there is nothing to resume; what a plan could not tell, a new one has to.
             begun = os.path.exists(os.path.join(self.case, "journal.db")) and self.planned()
+            if begun and code == WORK_LEFT and self.status()["cleanup"]["plan"]["state"] == "finished":
+                begun = False
             code = self.call(*(("resume", "--yes=irreversible") if begun else ("cleanup", "--yes=irreversible")))
             expect(code in (DONE, WORK_LEFT), f"{'resume' if begun else 'cleanup'} ends with {code}: {self.said()}")
         raise Wrong(f"not done after {RESUMES} times: exit {code}: {self.said()}")
