@@ -67,20 +67,11 @@ static int set(struct uh_step_run *run, const struct uh_step_row *row, const cha
 }
 
 static int remove_it(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
-  const struct uh_change changes[] = {{.cmdlet = "Remove-AuthServer"}, {0}};
-  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
-  const struct uh_action action = {
-      .subject = row->subject,
-      .verb = UH_VERB_REMOVE,
-      .executor = UH_BY_EXCHANGE_SERVER,
-      .reversible = UH_REVERSIBLE_NEW,
-      .changes = changes,
-      .expect = expect,
-      .why = row->reason,
+  const struct uh_action words = {
       .effect =
           "The servers trust no token of the tenant any more: neither Exchange Online's calls nor its users' "
           "tokens (Hybrid Modern Authentication)."};
-  return uh_step_action(run, &action, err);
+  return uh_step_remove(run, row, "Remove-AuthServer", &words, err);
 }
 
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {

@@ -6,17 +6,8 @@
 #include <unhybrid/step_sql.h>
 
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
-  const struct uh_change changes[] = {{.cmdlet = "Remove-AvailabilityAddressSpace"}, {0}};
-  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
-  const struct uh_action action = {.subject = row->subject,
-                                   .verb = UH_VERB_REMOVE,
-                                   .executor = UH_BY_SIDE(row->subject.side),
-                                   .reversible = UH_REVERSIBLE_NEW,
-                                   .changes = changes,
-                                   .expect = expect,
-                                   .why = row->reason,
-                                   .effect = "Free/busy of that domain is not looked up on the other side any more."};
-  return uh_step_action(run, &action, err);
+  const struct uh_action words = {.effect = "Free/busy of that domain is not looked up on the other side any more."};
+  return uh_step_remove(run, row, "Remove-AvailabilityAddressSpace", &words, err);
 }
 
 static int discover(struct uh_step_run *run, struct uh_err *err) {

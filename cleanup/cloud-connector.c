@@ -11,16 +11,7 @@ static bool inbound(const struct uh_subject *subject) {
 
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
   bool in = inbound(&row->subject);
-  const struct uh_change changes[] = {{.cmdlet = in ? "Remove-InboundConnector" : "Remove-OutboundConnector"}, {0}};
-  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
-  const struct uh_action action = {
-      .subject = row->subject,
-      .verb = UH_VERB_REMOVE,
-      .executor = UH_BY_EXCHANGE_ONLINE,
-      .reversible = UH_REVERSIBLE_NEW,
-      .changes = changes,
-      .expect = expect,
-      .why = row->reason,
+  const struct uh_action words = {
       .effect =
           in ? "Mail from the server is a stranger's to Exchange Online: what relays through it is refused with "
                "550 5.7.64 TenantAttribution, and internal senders look external."
@@ -29,7 +20,7 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
       .after = "soft-disable"};
   if (row->owner == UH_OWNER_SHARED)
     return uh_step_note(run, err, "The connector %s stays: %s.", row->subject.name, row->reason);
-  return uh_step_action(run, &action, err);
+  return uh_step_remove(run, row, in ? "Remove-InboundConnector" : "Remove-OutboundConnector", &words, err);
 }
 
 static int discover(struct uh_step_run *run, struct uh_err *err) {

@@ -39,19 +39,11 @@ static int tell_connectors(struct uh_step_run *run, struct uh_err *err) {
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
   enum { EDGE = UH_ROW_OWN };
   struct uh_step_list edge UH_CLEANUP(uh_step_list_clear) = {0};
-  const struct uh_change changes[] = {{.cmdlet = "Remove-HybridConfiguration"}, {0}};
-  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
-  const struct uh_action action = {
-      .subject = row->subject,
-      .verb = UH_VERB_REMOVE,
-      .executor = UH_BY_EXCHANGE_SERVER,
-      .reversible = UH_REVERSIBLE_NEW,
-      .changes = changes,
-      .expect = expect,
+  const struct uh_action words = {
       .why = "While it is there a run of the Hybrid Configuration Wizard makes again what is removed after it",
       .effect =
           "The wizard knows nothing of this deployment any more; nothing else changes, mail and free/busy go on."};
-  if (uh_step_action(run, &action, err) < 0) return -1;
+  if (uh_step_remove(run, row, "Remove-HybridConfiguration", &words, err) < 0) return -1;
   if (uh_query_text(row->query, EDGE) && uh_step_list_read(row->query, EDGE, &edge, err) < 0) return -1;
   for (size_t i = 0; i < edge.n; i++)
     if (uh_step_note(run, err,

@@ -6,40 +6,10 @@
 #include <unhybrid/step_sql.h>
 
 static int remove_it(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
-  const struct uh_change changes[] = {{.cmdlet = "Remove-IntraOrganizationConnector"}, {0}};
-  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
-  const struct uh_action action = {
-      .subject = row->subject,
-      .verb = UH_VERB_REMOVE,
-      .executor = UH_BY_SIDE(row->subject.side),
-      .reversible = UH_REVERSIBLE_NEW,
-      .changes = changes,
-      .expect = expect,
-      .why = row->reason,
+  const struct uh_action words = {
       .effect = "This side no longer asks the other for free/busy, MailTips and photos with OAuth.",
       .after = "soft-disable"};
-  return uh_step_action(run, &action, err);
-}
-
-/* Takes the hybrid domains out and leaves the others, which somebody else put there. */
-static int reduce(struct uh_step_run *run, const struct uh_step_row *row, const struct uh_step_list *gone,
-                  const struct uh_step_list *rest, struct uh_err *err) {
-  const struct uh_argument arguments[] = {
-      {.name = "TargetAddressDomains", .type = UH_VALUE_TEXTS, .texts = {rest->v, rest->n}}, {0}};
-  const struct uh_change changes[] = {{.cmdlet = "Set-IntraOrganizationConnector", .arguments = arguments}, {0}};
-  struct uh_expect expect[UH_STEP_LIST_MAX + 1];
-  uh_step_expect_lacks("TargetAddressDomains", gone, expect);
-  const struct uh_action action = {.subject = row->subject,
-                                   .verb = UH_VERB_REDUCE,
-                                   .executor = UH_BY_SIDE(row->subject.side),
-                                   .reversible = UH_REVERSIBLE,
-                                   .changes = changes,
-                                   .expect = expect,
-                                   .why = row->reason,
-                                   .effect =
-                                       "This side no longer asks the other for free/busy of these domains with "
-                                       "OAuth; what it asks of the connector's other domains stays."};
-  return uh_step_action(run, &action, err);
+  return uh_step_remove(run, row, "Remove-IntraOrganizationConnector", &words, err);
 }
 
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
@@ -48,7 +18,11 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   if (row->owner == UH_OWNER_HYBRID) return remove_it(run, row, err);
   if (uh_step_list_read(row->query, GONE, &gone, err) < 0 || uh_step_list_read(row->query, REST, &rest, err) < 0)
     return -1;
-  return reduce(run, row, &gone, &rest, err);
+  /* Takes the hybrid domains out and leaves the others, which somebody else put there. */
+  return uh_step_reduce(run, row, "Set-IntraOrganizationConnector", "TargetAddressDomains", &gone, &rest,
+                        "This side no longer asks the other for free/busy of these domains with "
+                        "OAuth; what it asks of the connector's other domains stays.",
+                        err);
 }
 
 static int discover(struct uh_step_run *run, struct uh_err *err) {

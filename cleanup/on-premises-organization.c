@@ -4,20 +4,11 @@
 #include <unhybrid/step_sql.h>
 
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
-  const struct uh_change changes[] = {{.cmdlet = "Remove-OnPremisesOrganization"}, {0}};
-  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
-  const struct uh_action action = {
-      .subject = row->subject,
-      .verb = UH_VERB_REMOVE,
-      .executor = UH_BY_EXCHANGE_ONLINE,
-      .reversible = UH_REVERSIBLE_NEW,
-      .changes = changes,
-      .expect = expect,
-      .why = row->reason,
+  const struct uh_action words = {
       .effect =
           "Exchange Online knows of no hybrid deployment with this organisation any more; that is what Microsoft's "
           "reference warns of, and what is wanted here."};
-  return uh_step_action(run, &action, err);
+  return uh_step_remove(run, row, "Remove-OnPremisesOrganization", &words, err);
 }
 
 static int discover(struct uh_step_run *run, struct uh_err *err) {

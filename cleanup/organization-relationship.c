@@ -6,39 +6,10 @@
 #include <unhybrid/step_sql.h>
 
 static int remove_it(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
-  const struct uh_change changes[] = {{.cmdlet = "Remove-OrganizationRelationship"}, {0}};
-  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
-  const struct uh_action action = {
-      .subject = row->subject,
-      .verb = UH_VERB_REMOVE,
-      .executor = UH_BY_SIDE(row->subject.side),
-      .reversible = UH_REVERSIBLE_NEW,
-      .changes = changes,
-      .expect = expect,
-      .why = row->reason,
+  const struct uh_action words = {
       .effect = "Free/busy, MailTips and the redirection of Outlook on the web to the other side stop.",
       .after = "soft-disable"};
-  return uh_step_action(run, &action, err);
-}
-
-/* Takes the hybrid domains out and leaves the partner's. */
-static int reduce(struct uh_step_run *run, const struct uh_step_row *row, const struct uh_step_list *gone,
-                  const struct uh_step_list *rest, struct uh_err *err) {
-  const struct uh_argument arguments[] = {{.name = "DomainNames", .type = UH_VALUE_TEXTS, .texts = {rest->v, rest->n}},
-                                          {0}};
-  const struct uh_change changes[] = {{.cmdlet = "Set-OrganizationRelationship", .arguments = arguments}, {0}};
-  struct uh_expect expect[UH_STEP_LIST_MAX + 1];
-  uh_step_expect_lacks("DomainNames", gone, expect);
-  const struct uh_action action = {
-      .subject = row->subject,
-      .verb = UH_VERB_REDUCE,
-      .executor = UH_BY_SIDE(row->subject.side),
-      .reversible = UH_REVERSIBLE,
-      .changes = changes,
-      .expect = expect,
-      .why = row->reason,
-      .effect = "Nothing is shared about these domains any more; with the other domains it is as before."};
-  return uh_step_action(run, &action, err);
+  return uh_step_remove(run, row, "Remove-OrganizationRelationship", &words, err);
 }
 
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
@@ -50,7 +21,9 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   /* Two organisations name it, and all its domains are of both: nothing can be taken out for one alone. */
   if (gone.n == 0 || rest.n == 0)
     return uh_step_note(run, err, "The organization relationship %s stays: %s.", row->subject.name, row->reason);
-  return reduce(run, row, &gone, &rest, err);
+  /* Takes the hybrid domains out and leaves the partner's. */
+  return uh_step_reduce(run, row, "Set-OrganizationRelationship", "DomainNames", &gone, &rest,
+                        "Nothing is shared about these domains any more; with the other domains it is as before.", err);
 }
 
 static int discover(struct uh_step_run *run, struct uh_err *err) {

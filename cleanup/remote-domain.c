@@ -5,21 +5,12 @@
 #include <string.h>
 
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
-  const struct uh_change changes[] = {{.cmdlet = "Remove-RemoteDomain"}, {0}};
-  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
-  const struct uh_action action = {
-      .subject = row->subject,
-      .verb = UH_VERB_REMOVE,
-      .executor = UH_BY_SIDE(row->subject.side),
-      .reversible = UH_REVERSIBLE_NEW,
-      .changes = changes,
-      .expect = expect,
-      .why = row->reason,
+  const struct uh_action words = {
       .effect = strcmp(row->subject.side, "cloud") == 0
                     ? "Mail from that domain through the server is not treated as internal any more."
                     : "Enable-RemoteMailbox finds no routing address by itself any more, and mail from the tenant is "
                       "not treated as internal."};
-  return uh_step_action(run, &action, err);
+  return uh_step_remove(run, row, "Remove-RemoteDomain", &words, err);
 }
 
 static int discover(struct uh_step_run *run, struct uh_err *err) {

@@ -4,41 +4,12 @@
 #include <unhybrid/step_sql.h>
 
 static int remove_it(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
-  const struct uh_change changes[] = {{.cmdlet = "Remove-SendConnector"}, {0}};
-  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
-  const struct uh_action action = {
-      .subject = row->subject,
-      .verb = UH_VERB_REMOVE,
-      .executor = UH_BY_EXCHANGE_SERVER,
-      .reversible = UH_REVERSIBLE_NEW,
-      .changes = changes,
-      .expect = expect,
-      .why = row->reason,
+  const struct uh_action words = {
       .effect =
           "The server does not reach the tenant by this way any more: applications that hand it mail for people "
           "in the cloud get it back.",
       .after = "soft-disable"};
-  return uh_step_action(run, &action, err);
-}
-
-/* Takes the tenant's address spaces out. The certificate stays: what the connector goes on to carry may be told by it.
- */
-static int reduce(struct uh_step_run *run, const struct uh_step_row *row, const struct uh_step_list *gone,
-                  const struct uh_step_list *rest, struct uh_err *err) {
-  const struct uh_argument arguments[] = {
-      {.name = "AddressSpaces", .type = UH_VALUE_TEXTS, .texts = {rest->v, rest->n}}, {0}};
-  const struct uh_change changes[] = {{.cmdlet = "Set-SendConnector", .arguments = arguments}, {0}};
-  struct uh_expect expect[UH_STEP_LIST_MAX + 1];
-  uh_step_expect_lacks("AddressSpaces", gone, expect);
-  const struct uh_action action = {.subject = row->subject,
-                                   .verb = UH_VERB_REDUCE,
-                                   .executor = UH_BY_EXCHANGE_SERVER,
-                                   .reversible = UH_REVERSIBLE,
-                                   .changes = changes,
-                                   .expect = expect,
-                                   .why = row->reason,
-                                   .effect = "Mail for the tenant does not take this connector any more."};
-  return uh_step_action(run, &action, err);
+  return uh_step_remove(run, row, "Remove-SendConnector", &words, err);
 }
 
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
@@ -47,7 +18,9 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   if (row->owner == UH_OWNER_HYBRID) return remove_it(run, row, err);
   if (uh_step_list_read(row->query, GONE, &gone, err) < 0 || uh_step_list_read(row->query, REST, &rest, err) < 0)
     return -1;
-  return reduce(run, row, &gone, &rest, err);
+  /* The certificate stays: what the connector goes on to carry may be told by it. */
+  return uh_step_reduce(run, row, "Set-SendConnector", "AddressSpaces", &gone, &rest,
+                        "Mail for the tenant does not take this connector any more.", err);
 }
 
 static int discover(struct uh_step_run *run, struct uh_err *err) {

@@ -24,20 +24,11 @@ static const char overrides_sql[] =
 /* clang-format on */
 
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
-  const struct uh_change changes[] = {{.cmdlet = "Remove-SettingOverride"}, {0}};
-  const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
-  const struct uh_action action = {
-      .subject = row->subject,
-      .verb = UH_VERB_REMOVE,
-      .executor = UH_BY_EXCHANGE_SERVER,
-      .reversible = UH_REVERSIBLE_NEW,
-      .changes = changes,
-      .expect = expect,
-      .why = row->reason,
+  const struct uh_action words = {
       .effect =
           "The servers no longer call Exchange Online as the dedicated application; it can take an hour until they "
           "notice, unless the services are restarted."};
-  return uh_step_action(run, &action, err);
+  return uh_step_remove(run, row, "Remove-SettingOverride", &words, err);
 }
 
 static int discover(struct uh_step_run *run, struct uh_err *err) {

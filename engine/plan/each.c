@@ -112,3 +112,36 @@ void uh_step_expect_lacks(const char *property, const struct uh_step_list *list,
                                        .value = {.name = property, .type = UH_VALUE_TEXT, .text = list->v[i]}};
   ret_expect[i] = (struct uh_expect){.what = UH_EXPECT_END};
 }
+
+int uh_step_remove(struct uh_step_run *run, const struct uh_step_row *row, const char *cmdlet,
+                   const struct uh_action *words, struct uh_err *err) {
+  const struct uh_change changes[] = {{.cmdlet = cmdlet}, {0}};
+  static const struct uh_expect absent[] = {{.what = UH_EXPECT_ABSENT}, {0}};
+  struct uh_action action = *words;
+  action.subject = row->subject;
+  action.verb = UH_VERB_REMOVE;
+  action.executor = UH_BY_SIDE(row->subject.side);
+  action.reversible = UH_REVERSIBLE_NEW;
+  action.changes = changes;
+  action.expect = absent;
+  if (!action.why) action.why = row->reason;
+  return uh_step_action(run, &action, err);
+}
+
+int uh_step_reduce(struct uh_step_run *run, const struct uh_step_row *row, const char *cmdlet, const char *property,
+                   const struct uh_step_list *gone, const struct uh_step_list *rest, const char *effect,
+                   struct uh_err *err) {
+  const struct uh_argument arguments[] = {{.name = property, .type = UH_VALUE_TEXTS, .texts = {rest->v, rest->n}}, {0}};
+  const struct uh_change changes[] = {{.cmdlet = cmdlet, .arguments = arguments}, {0}};
+  struct uh_expect expect[UH_STEP_LIST_MAX + 1];
+  uh_step_expect_lacks(property, gone, expect);
+  const struct uh_action action = {.subject = row->subject,
+                                   .verb = UH_VERB_REDUCE,
+                                   .executor = UH_BY_SIDE(row->subject.side),
+                                   .reversible = UH_REVERSIBLE,
+                                   .changes = changes,
+                                   .expect = expect,
+                                   .why = row->reason,
+                                   .effect = effect};
+  return uh_step_action(run, &action, err);
+}

@@ -200,6 +200,14 @@ int uh_step_list_read(struct uh_query *query, int column, struct uh_step_list *r
 void uh_step_list_clear(struct uh_step_list *list);
 /* One UH_EXPECT_LACKS for each, then the end; expect has room for UH_STEP_LIST_MAX + 1. */
 void uh_step_expect_lacks(const char *property, const struct uh_step_list *list, struct uh_expect *ret_expect);
+/* The row's object goes by this cmdlet, run on its own side, and can be made anew. words: effect, and what else there
+ * is to say (after; why, else it is the row's reason). */
+int uh_step_remove(struct uh_step_run *run, const struct uh_step_row *row, const char *cmdlet,
+                   const struct uh_action *words, struct uh_err *err);
+/* Of a list that the row's object shares with others `gone` goes: the cmdlet sets it to `rest`. */
+int uh_step_reduce(struct uh_step_run *run, const struct uh_step_row *row, const char *cmdlet, const char *property,
+                   const struct uh_step_list *gone, const struct uh_step_list *rest, const char *effect,
+                   struct uh_err *err);
 /*
  * Entries of the directory, once no cmdlet can exist any more: the rows are as above, of the kind UH_DIRECTORY_ENTRY,
  * with the entry's DN and its class as columns UH_ROW_OWN and UH_ROW_OWN + 1 (<unhybrid/step_sql_directory.h>).
