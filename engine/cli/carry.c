@@ -312,8 +312,9 @@ static void end_json(struct uh_str *out, const struct uh_carry *c, const struct 
   uh_cli_json_or_null(out, "organization", c->held->organization);
   uh_cli_json_or_null(out, "tenant", c->cli->tenant);
   uh_cli_json_or_null(out, "command", c->cli->command->name);
-  uh_str_addf(out, ", \"done\": %zu, \"skipped\": %zu, \"failed\": %zu, \"in_doubt\": %zu, \"left\": %zu", r->done,
-              r->skipped, r->failed, r->doubt, r->left);
+  uh_str_addf(out,
+              ", \"done\": %zu, \"skipped\": %zu, \"failed\": %zu, \"in_doubt\": %zu, \"left\": %zu, \"paused\": %zu",
+              r->done, r->skipped, r->failed, r->doubt, r->left, r->paused);
   uh_cli_json_or_null(out, "why", r->stopped);
   uh_cli_json_or_null(out, "until", r->paused_until ? uh_time_text(r->paused_until, at) : NULL);
   uh_cli_json_or_null(out, "head", c->dry ? NULL : r->head);
@@ -324,8 +325,12 @@ static void add_counts(struct uh_str *out, const struct uh_execute_result *r) {
   const struct {
     const char *name;
     size_t n;
-  } counts[] = {{"skipped", r->skipped}, {"failed", r->failed}, {"in doubt", r->doubt}, {"left", r->left}};
-  uh_str_addf(out, "%zu done", r->done);
+  } counts[] = {{"done and in a pause", r->paused},
+                {"skipped", r->skipped},
+                {"failed", r->failed},
+                {"in doubt", r->doubt},
+                {"left", r->left - r->paused}};
+  uh_str_addf(out, "%zu done", r->done); /* and seen to be so to the end */
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
     if (counts[i].n) uh_str_addf(out, ", %zu %s", counts[i].n, counts[i].name);
   uh_str_add(out, ".\n");
@@ -445,6 +450,7 @@ int uh_carry_out(struct uh_carry *c, const struct uh_plan *plan, const char *und
   int code = plan ? uh_carry_approve(c, plan) : 0;
   if (code) return code;
   if (uh_talk_open(&c->talk, c->cli, plan, c->guided, c->dry, &err) < 0) return uh_cli_fail(c->cli, &err);
+  c->talk.pauses = uh_pause_observe(c->config) > 0;
   struct uh_guide guide = uh_talk_guide(&c->talk);
   who(person, sizeof person);
   uh_cancel_catch(true);

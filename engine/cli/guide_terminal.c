@@ -231,7 +231,7 @@ static void add_action(struct uh_str *out, const struct uh_talk *talk, const str
   add_row(out, "Breaks", a->effect);
   add_row(out, "Undo", undo_words(a));
   add_row(out, "", a->undo);
-  if (a->observe) add_row(out, "Then", "an observation pause: what depends on it waits");
+  if (a->observe && talk->pauses) add_row(out, "Then", "an observation pause: what depends on it waits");
   add_commands(out, e);
   if (e->image) add_image_brief(out, a, e->image);
 }

@@ -140,6 +140,25 @@ static void waiting_json(struct uh_str *out, const struct uh_cleanup_status *s) 
   }
 }
 
+/* Of the last plan alone: a later plan looks at all that an earlier one left out. */
+static const struct uh_history_action *skipped_at(const struct uh_cleanup_status *s, size_t i) {
+  const struct uh_history_action *a = uh_history_action(s->history, uh_plan_at(s->plan, i)->id);
+  return a && a->state == UH_ACTION_SKIPPED ? a : NULL;
+}
+
+static void skipped_json(struct uh_str *out, const struct uh_cleanup_status *s) {
+  bool first = true;
+  for (size_t i = 0; s->plan && i < uh_plan_count(s->plan); i++) {
+    const struct uh_history_action *a = skipped_at(s, i);
+    if (!a) continue;
+    uh_str_addf(out, "%s\n  {\"number\": \"%s\"", first ? "" : ",", number_of(s, a->id));
+    uh_cli_json_or_null(out, "action", a->id);
+    uh_cli_json_or_null(out, "why", a->why);
+    uh_str_addc(out, '}');
+    first = false;
+  }
+}
+
 static void object_json(struct uh_str *out, const struct uh_plan_object *o) {
   uh_str_addf(out, "{\"owner\": \"%s\"", uh_owner_name(o->owner));
   uh_cli_json_or_null(out, "side", o->side);
@@ -190,6 +209,8 @@ void uh_cleanup_status_json(struct uh_str *out, const struct uh_cleanup_status *
   doubts_json(out, s);
   uh_str_add(out, "],\n \"waiting\": [");
   waiting_json(out, s);
+  uh_str_add(out, "],\n \"skipped\": [");
+  skipped_json(out, s);
   uh_str_add(out, "],\n \"after_uninstall\": [");
   sweep_json(out, s);
   uh_str_addc(out, ']');
@@ -297,6 +318,21 @@ static void waiting_text(struct uh_str *out, const struct uh_cleanup_status *s) 
   }
 }
 
+static void skipped_text(struct uh_str *out, const struct uh_cleanup_status *s, bool verbose) {
+  const char *title = "Skipped";
+  size_t n = 0;
+  for (size_t i = 0; i < uh_plan_count(s->plan); i++) {
+    const struct uh_history_action *a = skipped_at(s, i);
+    if (!a || (n++ >= OBJECTS_TOLD && !verbose)) continue;
+    name_action(out, s, a, title);
+    add_why(out, a->why);
+    title = "";
+  }
+  if (n <= OBJECTS_TOLD || verbose) return;
+  begin_row(out, "");
+  uh_str_addf(out, "and %zu more (-v shows all)\n", n - OBJECTS_TOLD);
+}
+
 static void sweep_text(struct uh_str *out, const struct uh_cleanup_status *s, bool verbose) {
   const char *title = "After";
   for (size_t i = 0; i < uh_plan_step_count(s->plan); i++) {
@@ -330,6 +366,7 @@ void uh_cleanup_status_text(struct uh_str *out, const struct uh_cleanup_status *
   if (s->plan) plan_text(out, s);
   doubts_text(out, s);
   waiting_text(out, s);
+  if (s->plan) skipped_text(out, s, verbose);
   if (s->plan) sweep_text(out, s, verbose);
   begin_row(out, "Journal");
   int64_t seq = uh_journal_head(s->journal, hash);

@@ -13,7 +13,7 @@
 struct uh_talk {
   const struct uh_cli *cli;
   const struct uh_plan *UH_NULLABLE plan;
-  bool guided, dry;
+  bool guided, dry, pauses;       /* pauses: an observation pause takes any time */
   char (*labels)[UH_PLAN_NUMBER]; /* "C-03.2", by the action's place in the plan */
   /* So that waiting is said once, and drawn as one line: */
   const struct uh_planned *UH_NULLABLE waits;

@@ -147,10 +147,14 @@ static int doubt(struct uh_run *run, const struct uh_planned *a, const char *why
   return uh_hold_add(run, a, UH_HOLD_LEFT, true, true);
 }
 
+static int hold_skipped(struct uh_run *run, const struct uh_planned *a, enum uh_skip by) {
+  return uh_hold_add(run, a, by == UH_SKIP_APPROVAL ? UH_HOLD_UNAPPROVED : UH_HOLD_SKIP, by == UH_SKIP_PERSON, false);
+}
+
 static int skipped(struct uh_run *run, const struct uh_planned *a, const char *why, enum uh_skip by) {
   if (uh_run_record_skipped(run, a->id, why, by) < 0) return -1;
   uh_run_result(run, a, UH_ACTION_SKIPPED, why);
-  return uh_hold_add(run, a, UH_HOLD_SKIP, by == UH_SKIP_PERSON, false);
+  return hold_skipped(run, a, by);
 }
 
 static int interrupted(struct uh_run *run, const struct uh_planned *a) {
@@ -219,33 +223,78 @@ static bool is_touched_before(const struct uh_run *run, const struct uh_planned 
   return false;
 }
 
+/* Thinks of actions of the plan on the same object as done: of those before `a` that are in the state, or of those
+ * behind it. *ret: a new image, NULL where there is none. */
+static int think(const struct uh_run *run, const struct uh_planned *a, bool before, enum uh_action_state state,
+                 const char *image, char **ret, struct uh_err *err) {
+  char *now = NULL;
+  size_t at = (size_t)(a->number - 1), from = before ? 0 : at + 1, to = before ? at : uh_plan_count(run->plan);
+  for (size_t i = from; i < to; i++) {
+    const struct uh_planned *other = uh_plan_at(run->plan, i);
+    if (!uh_subject_same(&other->action.subject, &a->action.subject)) continue;
+    const struct uh_history_entry *e = entry_of(run, other);
+    UH_CLEANUP(uh_freep) char *last = NULL;
+    if (!e || e->is.state != state) continue;
+    last = now;
+    if (uh_planned_apply(other, last ? last : image, &now, err) < 0) return -1;
+  }
+  *ret = now;
+  return 0;
+}
+
+/* A plan was fingerprinted as if all goes in its order. What was skipped before this action is thought of as done to
+ * the object as it is, and what was done already of that which comes behind it, as done to the object as it was planned
+ * on: so only what somebody else did shows. 1 the same, 0 drift, and what it is. */
+static int same_as_planned(const struct uh_run *run, const struct life *l, struct uh_str *drift, struct uh_err *err) {
+  UH_CLEANUP(uh_freep) char *thought = NULL;
+  UH_CLEANUP(uh_freep) char *expected = NULL;
+  char hash[65], wanted[65];
+  const char *planned = uh_plan_image(run->plan, (size_t)(l->a->number - 1));
+  if (think(run, l->a, true, UH_ACTION_SKIPPED, l->before.image, &thought, err) < 0 ||
+      (planned && think(run, l->a, false, UH_ACTION_VERIFIED, planned, &expected, err) < 0))
+    return -1;
+  const char *image = thought ? thought : l->before.image;
+  if (uh_planned_fingerprint(l->a, image, hash, err) < 0 ||
+      (expected && uh_planned_fingerprint(l->a, expected, wanted, err) < 0))
+    return -1;
+  if (strcmp(hash, expected ? wanted : l->a->fingerprint) == 0) return 1;
+  if (expected) planned = expected;
+  if (!planned || uh_planned_drift(l->a, planned, image, drift, err) < 0) uh_str_reset(drift);
+  return 0;
+}
+
+/* It was begun in an earlier run: what it changed itself is no drift. */
+static int examine_again(struct uh_run *run, const struct life *l, const char *begun_on) {
+  struct uh_str out UH_CLEANUP(uh_str_clear) = {0};
+  struct uh_err err = UH_ERR_INIT;
+  int same = uh_image_same(l->a, begun_on, l->before.image, &err);
+  if (same == 1) return 1;
+  if (same < 0) return uh_run_stop_err(run, &err, l->a->id);
+  if (uh_planned_drift(l->a, begun_on, l->before.image, &out, &err) < 0) uh_str_reset(&out);
+  return uh_run_stop(run, 3, "%s: somebody else has changed it since it was begun: %s", l->a->id, uh_str_or(&out, ""));
+}
+
+/* 1 it is as it was planned on. */
+static int examine_first(struct uh_run *run, const struct life *l) {
+  struct uh_str drift UH_CLEANUP(uh_str_clear) = {0};
+  struct uh_err err = UH_ERR_INIT;
+  int same = same_as_planned(run, l, &drift, &err);
+  if (same == 1) return 1;
+  if (same < 0) return uh_run_stop(run, 3, "%s: it cannot be told whether it has changed: %s", l->a->id, err.what);
+  return uh_run_stop(run, 3, "%s: somebody else has changed it since it was planned: %s", l->a->id,
+                     uh_str_or(&drift, ""));
+}
+
 /* The object is there. 1 it is as it was planned on, 0 what is wanted is so already. */
 static int examine(struct uh_run *run, const struct life *l) {
   const struct uh_history_entry *e = entry_of(run, l->a);
   struct uh_str out UH_CLEANUP(uh_str_clear) = {0};
   struct uh_err err = UH_ERR_INIT;
-  char hash[65];
   if (l->a->action.verb != UH_VERB_REMOVE &&
       uh_planned_satisfied(l->a, UH_EXPECT_END, true, l->before.image, &out, &err) == 1)
     return verified(run, l->a, "it was so already");
   if (l->accepted || !*l->a->fingerprint || (run->o->dry && is_touched_before(run, l->a))) return 1;
-  err = UH_ERR_INIT;
-  uh_str_reset(&out);
-  if (e && e->begun && e->is.image) {
-    int same = uh_image_same(l->a, e->is.image, l->before.image, &err);
-    if (same == 1) return 1;
-    if (same < 0) return uh_run_stop_err(run, &err, l->a->id);
-    if (uh_planned_drift(l->a, e->is.image, l->before.image, &out, &err) < 0) uh_str_reset(&out);
-    return uh_run_stop(run, 3, "%s: somebody else has changed it since it was begun: %s", l->a->id,
-                       uh_str_or(&out, ""));
-  }
-  if (uh_planned_fingerprint(l->a, l->before.image, hash, &err) < 0)
-    return uh_run_stop(run, 3, "%s: it cannot be told whether it has changed: %s", l->a->id, err.what);
-  if (strcmp(hash, l->a->fingerprint) == 0) return 1;
-  const char *planned = uh_plan_image(run->plan, (size_t)(l->a->number - 1));
-  if (!planned || uh_planned_drift(l->a, planned, l->before.image, &out, &err) < 0) uh_str_reset(&out);
-  return uh_run_stop(run, 3, "%s: somebody else has changed it since it was planned: %s", l->a->id,
-                     uh_str_or(&out, ""));
+  return e && e->begun && e->is.image ? examine_again(run, l, e->is.image) : examine_first(run, l);
 }
 
 /* 1 go on, 0 the action has come to its end. */
@@ -301,6 +350,7 @@ static int begin(struct uh_run *run, const struct life *l) {
   uh_json_member(&body, "verb", uh_verb_name(l->a->action.verb));
   uh_json_member(&body, "name", l->a->action.subject.name);
   uh_json_member(&body, "person", run->o->person);
+  if (l->a->action.approval) uh_json_member(&body, "approved", l->a->action.approval);
   uh_str_addc(&body, '}');
   if (uh_run_record(run, UH_RECORD_BEGUN, l->a->id, &body, image, image ? strlen(image) : 0) < 0) return -1;
   e = entry_of(run, l->a); /* the history has taken the image in, and let go of the one it had */
@@ -452,20 +502,55 @@ static int pause_over(struct uh_run *run, const struct uh_planned *a, const stru
       a->id, uh_str_or(&why, ""), a->id);
 }
 
-static bool may_be_approved_now(const struct uh_run *run, const struct uh_planned *a,
-                                const struct uh_history_entry *e) {
+/* What was skipped in an earlier run for a reason that may be no more: nobody was there to approve it, or what it
+ * follows was skipped, which somebody has approved by now. */
+static bool may_go_now(const struct uh_run *run, const struct uh_planned *a, const struct uh_history_entry *e) {
+  const char *because;
+  if (e->skip == UH_SKIP_FOLLOWS) return uh_hold_of(run, a, &because) == UH_HOLD_NONE;
   if (e->skip != UH_SKIP_APPROVAL) return false;
+  if (!a->action.approval) return true; /* it was another's that was missing: is_wanted() looks */
   return is_approved(run, a) || (run->o->guide && run->o->guide->ask && !run->o->dry);
 }
 
 static int held_back(struct uh_run *run, const struct uh_planned *a, bool *ret_held) {
   const char *because = "";
-  char why[600];
+  char why[1000];
   enum uh_hold hold = uh_hold_of(run, a, &because);
   *ret_held = hold != UH_HOLD_NONE;
-  if (hold != UH_HOLD_SKIP) return 0;
-  (void)snprintf(why, sizeof why, "it follows %.500s, which was skipped", because);
+  if (hold == UH_HOLD_UNAPPROVED)
+    (void)snprintf(why, sizeof why, "nobody has approved %.450s, and this would take the same away (--approve %.450s)",
+                   because, because);
+  else if (hold == UH_HOLD_SKIP)
+    (void)snprintf(why, sizeof why, "it follows %.500s, which was skipped", because);
+  else
+    return 0;
   return skipped(run, a, why, UH_SKIP_FOLLOWS);
+}
+
+/* What a person prepares - the export of a certificate with its key - is for one action on the same object. Nobody is
+ * sent to do it where that one is not to be done. NULL: it prepares nothing. */
+static const struct uh_planned *prepared_for(const struct uh_run *run, const struct uh_planned *a) {
+  if (a->action.verb != UH_VERB_DO) return NULL;
+  for (size_t i = (size_t)a->number; i < uh_plan_count(run->plan); i++) {
+    const struct uh_planned *next = uh_plan_at(run->plan, i);
+    if (strcmp(next->step, a->step) == 0 && uh_subject_same(&next->action.subject, &a->action.subject)) return next;
+  }
+  return NULL;
+}
+
+/* 1 it may be asked for, 0 it is left out. At a terminal a person says for each. */
+static int is_wanted(struct uh_run *run, const struct uh_planned *a) {
+  const struct uh_planned *next = prepared_for(run, a);
+  char why[600];
+  if (!next || run->o->dry || (run->o->guide && run->o->guide->ask)) return 1;
+  if (next->action.approval && !is_approved(run, next)) {
+    (void)snprintf(why, sizeof why, "it prepares %.400s, which a person has to approve", next->id);
+    return skipped(run, a, why, UH_SKIP_APPROVAL);
+  }
+  if (next->action.reversible == UH_IRREVERSIBLE && !run->o->irreversible)
+    return uh_run_stop(run, 3, "%s cannot be undone, and nobody has agreed to that (--yes=irreversible): %s waits",
+                       next->id, a->id);
+  return 1;
 }
 
 int uh_run_action(struct uh_run *run, const struct uh_planned *a) {
@@ -476,11 +561,11 @@ int uh_run_action(struct uh_run *run, const struct uh_planned *a) {
   if (state == UH_ACTION_VERIFIED) return pause_after(run, a);
   if (state == UH_ACTION_UNDONE) return uh_hold_add(run, a, UH_HOLD_SKIP, true, false);
   if (state == UH_ACTION_UNDO_BEGUN) return uh_hold_add(run, a, UH_HOLD_LEFT, true, true);
-  if (state == UH_ACTION_SKIPPED && !may_be_approved_now(run, a, e))
-    return uh_hold_add(run, a, UH_HOLD_SKIP, e->skip == UH_SKIP_PERSON, false);
+  if (state == UH_ACTION_SKIPPED && !may_go_now(run, a, e)) return hold_skipped(run, a, e->skip);
   if (state == UH_ACTION_WAITS && e->is.until) return pause_over(run, a, e);
   if (held_back(run, a, &held) < 0 || held) return run->stopped ? -1 : 0;
-  return live(run, &l);
+  int wanted = e && e->begun ? 1 : is_wanted(run, a);
+  return wanted == 1 ? live(run, &l) : wanted;
 }
 
 int uh_run_settle_action(struct uh_run *run, const struct uh_planned *a) {

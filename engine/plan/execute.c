@@ -107,6 +107,7 @@ static void count(const struct uh_run *run, struct uh_execute_result *r) {
     enum uh_action_state state = e ? e->is.state : UH_ACTION_PLANNED;
     bool pause = state == UH_ACTION_WAITS && e->is.until;
     if (pause && (!r->paused_until || e->is.until < r->paused_until)) r->paused_until = e->is.until;
+    r->paused += pause;
     r->done += state == UH_ACTION_VERIFIED;
     r->skipped += state == UH_ACTION_SKIPPED || state == UH_ACTION_UNDONE;
     r->failed += state == UH_ACTION_FAILED;

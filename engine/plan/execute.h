@@ -103,8 +103,9 @@ struct uh_execute_options {
 struct uh_execute_result {
   int exit_code; /* design section 4.2: 0 all done, 1 2 the gate, 3 work left, 130 interrupted, ... */
   size_t done, skipped, failed, doubt, left;
+  size_t paused;        /* of those that are left: they are done, and watched until a pause is over */
   int64_t paused_until; /* 0: not */
-  char stopped[1024];    /* why there is work left */
+  char stopped[1024];   /* why there is work left */
   char head[UH_JOURNAL_HASH_TEXT];
 };
 /* A new plan, or the rest of one: what the journal says is done is not done again, what is in doubt is looked at

@@ -171,6 +171,17 @@ int uh_planned_fingerprint(const struct uh_planned *action, const char *image, c
   return rc;
 }
 
+int uh_planned_apply(const struct uh_planned *action, const char *image, char **ret_image, struct uh_err *err) {
+  json_t *parsed = NULL;
+  if (parse(image, &parsed, err) < 0) return -1;
+  (void)uh_image_apply(parsed, &action->action);
+  char *text = json_dumps(parsed, JSON_COMPACT);
+  json_decref(parsed);
+  if (!text) return uh_fail_nomem(err);
+  *ret_image = text;
+  return 0;
+}
+
 static void add_value(struct uh_str *out, const json_t *value) {
   enum { SHOWN = 200 };
   if (!value || json_is_null(value)) {

@@ -65,10 +65,23 @@ bool uh_subject_same(const struct uh_subject *a, const struct uh_subject *b) {
   return !(x && x->name) && !(y && y->name) && (a->match || text_same(a->name, b->name));
 }
 
+/* What a person has not approved stays. A removal would take it along; a change of another part, or by another step,
+ * would not. */
+static bool undermines(const struct uh_planned *later, const struct uh_planned *earlier) {
+  const char *a = later->action.part, *b = earlier->action.part;
+  if (later->action.verb == UH_VERB_REMOVE) return true;
+  return strcmp(later->step, earlier->step) == 0 && !(a && b && strcmp(a, b) != 0);
+}
+
+static bool holds(const struct uh_subject_hold *s, const struct uh_planned *action) {
+  return uh_subject_same(&s->action->action.subject, &action->action.subject) &&
+         (s->hold != UH_HOLD_UNAPPROVED || undermines(action, s->action));
+}
+
 enum uh_hold uh_hold_of(const struct uh_run *run, const struct uh_planned *action, const char **ret_because) {
   size_t i = index_of(run, action->step);
   for (size_t k = 0; k < run->n_subjects; k++)
-    if (uh_subject_same(&run->subjects[k].action->action.subject, &action->action.subject)) {
+    if (holds(&run->subjects[k], action)) {
       *ret_because = run->subjects[k].action->id;
       return run->subjects[k].hold;
     }

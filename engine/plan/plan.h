@@ -59,6 +59,8 @@ struct uh_planned {
 };
 /* The fingerprint of a look's image by the same rules. UH_ERR_UNAVAILABLE where it has no row of that source. */
 int uh_planned_fingerprint(const struct uh_planned *action, const char *image, char ret_hex[65], struct uh_err *err);
+/* A look's image as it would be with the action done. The caller frees. */
+int uh_planned_apply(const struct uh_planned *action, const char *image, char **ret_image, struct uh_err *err);
 /* What changed, for people: "Enabled: true -> false; ..". Compares the image that was planned on with the present. */
 int uh_planned_drift(const struct uh_planned *action, const char *planned_image, const char *image, struct uh_str *out,
                      struct uh_err *err);

@@ -9,8 +9,9 @@
 
 enum uh_hold {
   UH_HOLD_NONE,
-  UH_HOLD_SKIP, /* what follows is skipped as well */
-  UH_HOLD_LEFT, /* what follows waits */
+  UH_HOLD_SKIP,       /* what follows is skipped as well */
+  UH_HOLD_UNAPPROVED, /* nobody approved it: what would take its object, or its part of it, all the same is skipped */
+  UH_HOLD_LEFT,       /* what follows waits */
 };
 struct uh_run {
   const struct uh_execute_options *o;

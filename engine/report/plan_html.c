@@ -102,8 +102,8 @@ static int head(struct writer *w) {
       "<th>By a person</th><th>Pauses</th><th>Steps unknown</th><th>Steps blocked</th><th>Steps skipped</th></tr>\n"
       "<tr><td>%zu</td><td>%zu</td><td>%zu</td><td>%zu</td><td>%zu</td><td>%zu</td><td>%zu</td><td>%zu</td>"
       "<td>%zu</td></tr>\n</table>\n",
-      sums.actions, sums.steps, sums.irreversible, sums.approvals, sums.by_operator, sums.pauses, sums.unknown,
-      sums.blocked, sums.skipped);
+      sums.actions, sums.steps, sums.irreversible, sums.approvals, sums.by_operator,
+      w->options->pause_observe > 0 ? sums.pauses : 0, sums.unknown, sums.blocked, sums.skipped);
   return 0;
 }
 
@@ -197,7 +197,8 @@ static int each_action(struct writer *w, const struct uh_planned *p) {
     sentence(w, "owner", p->owner == UH_OWNER_SHARED ? "Shared: " : "Whose it is: ", p->owner_reason);
   sentence(w, "effect", "Afterwards: ", a->effect);
   sentence(w, "ask", "Needs approval: ", a->approval);
-  if (a->observe) raw(w, "<div class=\"ask\">What depends on it waits for an observation pause.</div>");
+  if (a->observe && w->options->pause_observe > 0)
+    raw(w, "<div class=\"ask\">What depends on it waits for an observation pause.</div>");
   sentence(w, "id", "", p->id);
   if (commands(w, p) < 0) return -1;
   raw(w, "</td></tr>\n");

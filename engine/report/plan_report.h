@@ -14,7 +14,7 @@ struct uh_plan_report_options {
   unsigned width;        /* table: columns; 0 = 80 */
   bool verbose;          /* table: commands, the reasons of the order, every object that stays */
   bool quiet;            /* table: what it comes to, in one line */
-  int64_t pause_observe; /* seconds that an observation pause takes; 0: it is not said how long */
+  int64_t pause_observe; /* seconds that an observation pause takes; 0: there is none */
 };
 struct uh_plan_format {
   const char *name;      /* "table", "dot", "json", "html" */

@@ -118,7 +118,7 @@ static void head(struct screen *s, const struct uh_plan_sums *sums) {
   count(&line, sums->irreversible, "cannot be undone", "cannot be undone");
   count(&line, sums->approvals, "needs approval", "need approval");
   count(&line, sums->by_operator, "is carried out by a person", "are carried out by a person");
-  count(&line, sums->pauses, "is followed by a pause", "are followed by a pause");
+  if (s->options->pause_observe > 0) count(&line, sums->pauses, "is followed by a pause", "are followed by a pause");
   if (line.len) uh_str_addc(&line, '.');
   put(s, 0, 2, &line);
   count(&line, sums->unknown, "step is unknown", "steps are unknown");
@@ -202,12 +202,9 @@ static void asks(struct screen *s, const struct uh_planned *p) {
     uh_str_addc(&line, ')');
     put_colored(s, YELLOW, DETAIL_INDENT, 2, &line);
   }
-  if (!p->action.observe) return;
-  uh_str_add(&line, "What depends on it waits for an observation pause");
-  if (s->options->pause_observe > 0) {
-    uh_str_add(&line, " of ");
-    add_duration(&line, s->options->pause_observe);
-  }
+  if (!p->action.observe || s->options->pause_observe <= 0) return;
+  uh_str_add(&line, "What depends on it waits for an observation pause of ");
+  add_duration(&line, s->options->pause_observe);
   put(s, DETAIL_INDENT, 2, &line);
 }
 

@@ -12,6 +12,7 @@ import yaml
 
 from conftest import TOP
 from fixtures.lab import certificates, snapshot, written
+from fixtures.lab.change import Organisation
 from fixtures.lab.large import LargeLab
 from fixtures.lab.person import Person
 from test_cleanup import LONG, Place, finish, place, running  # noqa: F401
@@ -44,6 +45,7 @@ def test_a_soft_disabled_connector_is_deleted_unless_a_third_hand_changed_it(pla
     with_pause(place)
     done = place.run("cleanup", "--yes", "--until", "send-connector")
     assert done.returncode == 3 and "an observation pause until" in done.stderr, done.stderr
+    assert "waits for an observation pause of 3 seconds" in done.stdout and "8 done and in a pause, " in done.stderr, done
     assert deleted(place) == set() and [row["until"] for row in place.status()["waiting"]]
     if third_hand:
         snapshot.exchange(place.lab, "run", {"cmdlet": "Set-SendConnector", "parameters": {"Identity": SEND, "Comment": "mine now"}})
@@ -139,3 +141,72 @@ def test_a_large_organisation_is_read_three_times_at_most(unhybrid, tmp_path):
         assert drains["on-premises Get-RemoteMailbox {}"] >= 1 and max(drains.values()) <= DRAINS, drains
     finally:
         lab.down()
+
+
+PRINCIPAL = "Office 365 Exchange Online"
+UNKNOWN, OTHER = "7b000000-1b2c-4d3e-8f40-0f00000000aa", "7b000000-1b2c-4d3e-8f40-0f00000000bb"
+CREDENTIALS = "soft-disable,hybrid-configuration,intra-organization-connector,service-principal-credential"
+
+
+def principal(place):  # noqa: F811
+    return next(one for one in snapshot.take(place.lab)["cloud"]["graph"]["servicePrincipals"] if one["displayName"] == PRINCIPAL)
+
+
+def keys(place):  # noqa: F811
+    return {one["keyId"] for one in principal(place)["keyCredentials"]}
+
+
+def another_credential(place):  # noqa: F811
+    """In force, and nobody's, like the one that fabrikam has."""
+    known = next(one for one in principal(place)["keyCredentials"] if one["keyId"] == UNKNOWN)
+    with open(place.lab.path("ca.pem"), encoding="ascii") as pem:
+        key = "".join(line.strip() for line in pem if "-----" not in line)
+    added = {**known, "keyId": OTHER, "displayName": "CN=somebody", "customKeyIdentifier": None, "key": key}
+    return {"cloud": {f"graph/servicePrincipals/{PRINCIPAL}/keyCredentials+": [added]}}
+
+
+def test_what_a_person_has_to_approve(place):  # noqa: F811
+    """Two credentials that are nobody's: without approval both stay, and it is said why; with it that very one goes, though the one
+    before it stays; who approved which, and when, stands in the journal."""
+    with Organisation(place.lab).changed(another_credential(place)):
+        place.attest()
+        asked = {action["part"]: action["id"] for action in place.plan("--only", CREDENTIALS)["actions"] if action.get("approval")}
+        assert set(asked) == {UNKNOWN, OTHER}
+        done = place.run("cleanup", "--yes=irreversible", "--only", CREDENTIALS)
+        assert done.returncode == 0 and "a person has to approve it" in done.stderr, done.stderr
+        assert keys(place) == {UNKNOWN, OTHER}, "this organisation's own are gone"
+        said = place.status()["skipped"]
+        assert {row["action"] for row in said} == set(asked.values()) and all(f"--approve {row['action']}" in row["why"] for row in said)
+        assert f"--approve {asked[OTHER]}" in place.run("status").stdout
+        done = place.run("cleanup", "--yes", "--only", CREDENTIALS, "--approve", asked[OTHER])
+        assert done.returncode == 0 and keys(place) == {UNKNOWN}, done.stderr
+        records = place.journal()
+        begun = next(record for record in records if record["record"] == "begun" and record["action"] == asked[OTHER])
+        opened = [record for record in records if record["record"] == "opened"][-1]
+        assert begun["body"]["person"] and "in force" in begun["body"]["approved"] and begun["at"] >= opened["at"]
+        assert opened["body"]["person"] == begun["body"]["person"] and opened["body"]["options"]["approved"] == [asked[OTHER]]
+        assert not [record for record in records if record["record"] == "begun" and record["action"] == asked[UNKNOWN]]
+
+
+# A domain of the tenant that is neither this organisation's nor the other forest's.
+WHOSE = {"cloud": {"exchange_online/AvailabilityAddressSpace+": [{"Name": "whose.example", "ForestName": "fabrikam.onmicrosoft.com", "AccessMethod": "InternalProxy"}]}}
+
+
+def test_a_finished_plan_that_left_a_step(place):  # noqa: F811
+    """All that could be planned is done, and of one step it cannot be told whose an object is: resume names it, and does not say that
+    all is done; once it can be told, a new plan takes the step up."""
+    steps = "soft-disable,hybrid-configuration,intra-organization-connector,organization-relationship,availability-address-space"
+    with Organisation(place.lab).changed(WHOSE):
+        place.attest()
+        done = place.run("cleanup", "--yes", "--only", steps)
+        assert done.returncode == 3 and "availability-address-space" in done.stderr, done.stderr
+        assert place.status()["cleanup"]["plan"]["state"] == "finished"
+        before = written.of(place.lab)
+        done = place.run("resume", "--yes")
+        assert done.returncode == 3 and "plans them anew" in done.stdout and "whose.example" in done.stdout, done
+        assert "availability-address-space: " in done.stdout and "carried out in full" not in done.stdout, done.stdout
+        assert written.of(place.lab) == before
+    done = place.run("cleanup", "--yes", "--only", steps)
+    assert done.returncode == 0, done.stderr
+    done = place.run("resume", "--yes")
+    assert done.returncode == 0 and "carried out in full" in done.stdout, done

@@ -318,6 +318,57 @@ static void test_consent(void **state) {
   assert_null(world_truth(world_find(&script, GUID_APPROVED)));
 }
 
+static struct uh_plan *plan_of(const char *const *only) {
+  char facts[] = "/tmp/unhybrid-execute-XXXXXX";
+  int fd = mkstemp(facts);
+  assert_true(fd >= 0);
+  close(fd);
+  return steps_plan(facts, only);
+}
+
+/* An approval is for one part: the other part of the same object does not wait for it. What would take all of the
+ * object does, says so, and goes once both are approved. */
+static void test_parts(void **state) {
+  const char *const only[] = {"parts", "whole", "person", NULL};
+  struct uh_plan *own = plan_of(only);
+  const char *enabled = uh_plan_at(own, 1)->id, *archive = uh_plan_at(own, 2)->id, *whole = uh_plan_at(own, 3)->id;
+  const char *one[] = {archive, NULL}, *both[] = {enabled, archive, NULL};
+  struct uh_execute_options yes = {.yes = true, .plan = own, .approved = one};
+  char why[400];
+  (void)state;
+  assert_string_equal(uh_plan_at(own, 3)->step, "whole");
+  assert_int_equal(run(yes, NULL), 3); /* the person's part */
+  assert_int_equal(state_of(enabled, why), UH_ACTION_SKIPPED);
+  assert_int_equal(state_of(archive, NULL), UH_ACTION_VERIFIED);
+  assert_int_equal(state_of(whole, why), UH_ACTION_SKIPPED);
+  assert_non_null(strstr(why, "nobody has approved parts/"));
+  assert_int_equal(requests(GUID_APPROVED), 1);
+  assert_int_equal(run(yes, NULL), 3);
+  assert_int_equal(requests(GUID_APPROVED), 1);
+  yes.approved = both;
+  assert_int_equal(run(yes, NULL), 3);
+  assert_int_equal(requests(GUID_APPROVED), 3);
+  assert_null(world_truth(world_find(&script, GUID_APPROVED)));
+  assert_int_equal(state_of(whole, NULL), UH_ACTION_VERIFIED);
+  uh_plan_free(own);
+}
+
+/* Nobody is sent to export what is not going to be removed. */
+static void test_for_nothing(void **state) {
+  const char *const only[] = {"export", NULL};
+  struct uh_plan *own = plan_of(only);
+  struct uh_execute_options yes = {.yes = true, .plan = own};
+  const char *export = uh_plan_at(own, 0)->id;
+  (void)state;
+  assert_int_equal(run(yes, NULL), 3);
+  assert_non_null(strstr(result.stopped, "--yes=irreversible"));
+  assert_int_equal(state_of(export, NULL), UH_ACTION_PLANNED);
+  yes.irreversible = true;
+  assert_int_equal(run(yes, NULL), 3);
+  assert_int_equal(state_of(export, NULL), UH_ACTION_WAITS);
+  uh_plan_free(own);
+}
+
 static void test_person(void **state) {
   (void)state;
   assert_int_equal(run(all, NULL), 3);
@@ -372,7 +423,6 @@ static void test_cancelled(void **state) {
   const struct uh_guide guide = {.tell = cancel};
   struct uh_execute_options options = all;
   const char *const only[] = {"reduce", NULL};
-  char facts[] = "/tmp/unhybrid-execute-XXXXXX";
   (void)state;
   options.guide = &guide;
   script.mood = WORLD_LAGS;
@@ -381,10 +431,7 @@ static void test_cancelled(void **state) {
   assert_int_equal(state_of(action_of("disable")->id, NULL), UH_ACTION_DOUBT);
   assert_int_equal(requests(GUID_SEND), 1);
   script.cancelled = false;
-  int fd = mkstemp(facts);
-  assert_true(fd >= 0);
-  close(fd);
-  struct uh_plan *other = steps_plan(facts, only);
+  struct uh_plan *other = plan_of(only);
   options.plan = other;
   assert_int_equal(run(options, NULL), -1); /* another plan has to wait until that is known */
   assert_int_equal(err.cls, UH_ERR_USAGE);
@@ -449,16 +496,12 @@ static void test_undo_name_taken(void **state) {
 /* ---- many ---- */
 
 static void test_many(void **state) {
-  char facts[] = "/tmp/unhybrid-execute-XXXXXX";
   const char *const only[] = {"many", NULL};
   struct uh_execute_options options = all;
   struct timespec from, to;
   (void)state;
-  int fd = mkstemp(facts);
-  assert_true(fd >= 0);
-  close(fd);
   steps_many = 10000;
-  struct uh_plan *big = steps_plan(facts, only);
+  struct uh_plan *big = plan_of(only);
   steps_many = 0;
   assert_int_equal(uh_plan_count(big), 10000);
   options.plan = big;
@@ -485,6 +528,8 @@ int main(void) {
       CASE(test_absent),
       CASE(test_skip),
       CASE(test_consent),
+      CASE(test_parts),
+      CASE(test_for_nothing),
       CASE(test_person),
       CASE(test_cancelled),
       CASE(test_undo_refused),

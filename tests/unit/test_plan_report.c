@@ -59,6 +59,18 @@ static void harmless(const char *text, bool color) {
   assert_true(uh_utf8_valid(text, strlen(text)));
 }
 
+/* Where there is no pause, none is told of. */
+static void no_pause(void **state) {
+  const struct uh_plan_format *const formats[] = {&uh_plan_table, &uh_plan_html};
+  (void)state;
+  for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+    char *text = render(formats[i], &example, &(struct uh_plan_report_options){.width = 200});
+    lacks(text, "observation pause");
+    lacks(text, "followed by a pause");
+    free(text);
+  }
+}
+
 static void table(void **state) {
   char *text =
       render(&uh_plan_table, &example, &(struct uh_plan_report_options){.width = 200, .pause_observe = 604800});
@@ -274,9 +286,10 @@ static void html(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(table),       cmocka_unit_test(table_verbose),
-                                     cmocka_unit_test(table_quiet), cmocka_unit_test(dot),
-                                     cmocka_unit_test(document),    cmocka_unit_test(html)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(no_pause),      cmocka_unit_test(table),
+                                     cmocka_unit_test(table_verbose), cmocka_unit_test(table_quiet),
+                                     cmocka_unit_test(dot),           cmocka_unit_test(document),
+                                     cmocka_unit_test(html)};
   (void)setlocale(LC_CTYPE, "C.UTF-8");
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
