@@ -11,13 +11,11 @@
  * here, there: what Active Directory, and what an export or Exchange Online, show under such an address: 1 a mailbox on
  * premises, 0 anything else that is certain, NULL a group or a folder, or what synchronised mail users stand for.
  * An address in none of the accepted domains is another organisation's; one in an accepted domain that nobody has leads
- * somewhere that nobody sees. Most addresses are told apart by their text; the key, which is dear, decides.
+ * somewhere that nobody sees.
  */
 #define ADDRESS(name) "trim(prop(json, '" name "'), '<>')"
 #define LOCAL_MAILBOX "(home_mdb <> '' OR (recipient_type_details & 161628209283135) <> 0)"
-#define SAME_ADDRESS                                                                        \
-  "(r.addresses LIKE '%' || wanted.key || '%' OR r.addresses GLOB '*[^ -~]*')"              \
-  " AND EXISTS (SELECT 1 FROM json_each(r.addresses) a WHERE address_key(a.value) = wanted.key)"
+#define SAME_ADDRESS "has_address(r.addresses, wanted.key)"
 #define TARGETS                                                                                                   \
   "WITH target AS ("                                                                                              \
   "  SELECT side, kind, name, guid, json, " ADDRESS("JournalEmailAddress") " AS address,"                         \

@@ -183,6 +183,55 @@ static void fn_address_key(sqlite3_context *ctx, int argc, sqlite3_value **argv)
   if (text) sqlite3_result_text(ctx, "", 0, SQLITE_STATIC);
 }
 
+static bool same_ascii(const char *text, const char *lower, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    char c = text[i];
+    if (c >= 'A' && c <= 'Z') c = (char)(c | 0x20);
+    if (c != lower[i]) return false;
+  }
+  return true;
+}
+
+/* False: none of the addresses in this JSON has the key, as their characters say. What is escaped, or is no ASCII, may
+ * have it in another form. */
+static bool may_have_address(const char *json, size_t n, const char *key) {
+  unsigned odd = 0;
+  for (size_t i = 0; i < n; i++) odd |= ((unsigned char)json[i] & 0x80U) | (json[i] == '\\');
+  if (odd) return true;
+  const char *key_at = strrchr(key, '@');
+  if (!key_at) return false;
+  size_t local = (size_t)(key_at - key), rest = strlen(key_at);
+  for (const char *at = json; (at = memchr(at, '@', n - (size_t)(at - json))); at++) {
+    bool room = (size_t)(at - json) >= local && n - (size_t)(at - json) >= rest;
+    if (room && same_ascii(at - local, key, local + rest)) return true;
+  }
+  return false;
+}
+
+static bool has_address(json_t *list, const char *key) {
+  struct uh_str own = {0};
+  bool found = false;
+  size_t i;
+  json_t *item;
+  json_array_foreach(list, i, item) {
+    if (found || !json_is_string(item)) continue;
+    found =
+        uh_address_key(json_string_value(item), json_string_length(item), &own) && strcmp(uh_str_text(&own), key) == 0;
+  }
+  uh_str_clear(&own);
+  return found;
+}
+
+/* Asked of every recipient of an organisation, so the list is taken apart only where that may matter. */
+static void fn_has_address(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  (void)argc;
+  const char *text = (const char *)sqlite3_value_text(argv[0]);
+  const char *key = (const char *)sqlite3_value_text(argv[1]);
+  if (!text || !key) return;
+  bool may = may_have_address(text, (size_t)sqlite3_value_bytes(argv[0]), key);
+  sqlite3_result_int(ctx, may && has_address(parse_cached(sqlite3_user_data(ctx), argv[0]), key));
+}
+
 static void fn_domain_key(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   (void)argc;
   const char *text = (const char *)sqlite3_value_text(argv[0]);
@@ -386,6 +435,7 @@ int uh_facts_functions(struct sqlite3 *db, struct uh_err *err) {
       {"bool_json", 1, fn_bool_json},
       {"has_word", 2, fn_has_word},
       {"address_key", 1, fn_address_key},
+      {"has_address", 2, fn_has_address},
       {"domain_key", 1, fn_domain_key},
       {"domain_of", 1, fn_domain_of},
       {"guid_text", 1, fn_guid_text},
