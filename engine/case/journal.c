@@ -126,8 +126,14 @@ static int hash_of(const uint8_t previous[UH_JOURNAL_HASH], const struct uh_reco
   return 0;
 }
 
+/* For every record that is read: printf would take longer than the hash itself. */
 static void hash_text(const uint8_t hash[UH_JOURNAL_HASH], char ret[UH_JOURNAL_HASH_TEXT]) {
-  for (size_t i = 0; i < UH_JOURNAL_HASH; i++) (void)snprintf(ret + 2 * i, 3, "%02x", hash[i]);
+  static const char digits[] = "0123456789abcdef";
+  for (size_t i = 0; i < UH_JOURNAL_HASH; i++) {
+    ret[2 * i] = digits[hash[i] >> 4];
+    ret[2 * i + 1] = digits[hash[i] & 15];
+  }
+  ret[UH_JOURNAL_HASH_TEXT - 1] = '\0';
 }
 
 /* ---- reading ---- */
@@ -267,6 +273,31 @@ static int look_at_version(struct uh_journal *j, struct uh_err *err) {
   return -1;
 }
 
+/* A text that tells of a page that could not be read says nothing of what stands on it. */
+static bool is_unread(const char *text) {
+  static const char mark[] = "error code=";
+  const char *code = strstr(text, mark);
+  return code && (strtol(code + sizeof mark - 1, NULL, 10) & 0xff) != SQLITE_CORRUPT;
+}
+
+/*
+ * Every page is used, and all of it: a page that counts one cell less than it holds would be a shorter journal, whose
+ * chain holds. Asked after the records were read, for those are named when something is wrong with them.
+ */
+static int look_at_pages(struct uh_journal *j, struct uh_err *err) {
+  sqlite3_stmt *st = NULL;
+  char why[300] = "";
+  int rc = sqlite3_prepare_v2(j->db, "PRAGMA quick_check(1)", -1, &st, NULL);
+  if (rc == SQLITE_OK) rc = sqlite3_step(st);
+  const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(st, 0) : NULL;
+  bool good = text && strcmp(text, "ok") == 0, unread = text && is_unread(text);
+  (void)snprintf(why, sizeof why, "the journal's pages are not as they were written: %.200s", text ? text : "");
+  sqlite3_finalize(st);
+  if (!text) return fail_read(j, err);
+  if (good) return 0;
+  return unread ? fail_at(j, UH_ERR_CANNOT_WRITE, err, "the journal cannot be read") : fail_damaged(j, err, why);
+}
+
 static int prepare(struct uh_journal *j, struct uh_err *err) {
   if (sqlite3_prepare_v2(j->db, "INSERT INTO record VALUES(?,?,?,?,?,?,?,?)", -1, &j->insert, NULL) != SQLITE_OK ||
       sqlite3_prepare_v2(j->db, "SELECT seq, at, type, action, body, image, previous, hash FROM record ORDER BY seq",
@@ -330,7 +361,7 @@ int uh_journal_open(const struct uh_journal_options *o, struct uh_journal **ret_
   if (open_db(j, o, err) < 0) return -1;
   if (!o->damaged && open_schema(j, o, err) < 0) return -1;
   if (prepare(j, err) < 0) return -1;
-  if (!o->damaged && walk(j, 0, NULL, NULL, &j->seq, j->hash, err) < 0) return -1;
+  if (!o->damaged && (walk(j, 0, NULL, NULL, &j->seq, j->hash, err) < 0 || look_at_pages(j, err) < 0)) return -1;
   hold_reserve(j);
   *ret_journal = UH_TAKE(j);
   return 0;

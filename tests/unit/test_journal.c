@@ -183,6 +183,27 @@ static void test_other_root(void **state) {
   assert_non_null(strstr(err.what, "table"));
 }
 
+/* One bit in a leaf, and it counts one record less than it holds: a shorter journal, whose chain holds. */
+static void test_fewer_cells(void **state) {
+  enum { PAGE = 4096, COUNT = 4 };
+  struct uh_journal *journal = NULL;
+  struct uh_err err = UH_ERR_INIT;
+  char path[128];
+  (void)state;
+  fill();
+  snprintf(path, sizeof path, "%s/journal.db", dir);
+  FILE *file = fopen(path, "r+");
+  assert_non_null(file);
+  assert_int_equal(fseek(file, PAGE + COUNT, SEEK_SET), 0); /* of the table's first page, the low byte */
+  assert_int_equal(fgetc(file), 3);
+  assert_int_equal(fseek(file, PAGE + COUNT, SEEK_SET), 0);
+  assert_int_equal(fputc(2, file), 2);
+  assert_int_equal(fclose(file), 0);
+  assert_int_equal(open_as(false, true, &journal, &err), -1);
+  assert_int_equal(err.cls, UH_ERR_DATA);
+  assert_non_null(strstr(err.what, "pages"));
+}
+
 /* A cut tail leaves a chain that holds: only the head tells, which is why it is printed. */
 static void test_cut_tail(void **state) {
   struct uh_journal *journal = NULL;
@@ -266,9 +287,10 @@ static void test_reader_in_the_way(void **state) {
 
 int main(void) {
 #define ON_DISK(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
-  const struct CMUnitTest tests[] = {
-      ON_DISK(test_reads_back), ON_DISK(test_none),       ON_DISK(test_triggers),
-      ON_DISK(test_tampering),  ON_DISK(test_other_root), ON_DISK(test_cut_tail),
-      ON_DISK(test_no_file),    ON_DISK(test_too_large),  ON_DISK(test_reader_in_the_way)};
+  const struct CMUnitTest tests[] = {ON_DISK(test_reads_back), ON_DISK(test_none),
+                                     ON_DISK(test_triggers),   ON_DISK(test_tampering),
+                                     ON_DISK(test_other_root), ON_DISK(test_fewer_cells),
+                                     ON_DISK(test_cut_tail),   ON_DISK(test_no_file),
+                                     ON_DISK(test_too_large),  ON_DISK(test_reader_in_the_way)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
