@@ -208,7 +208,7 @@ static void add_difference(struct uh_str *out, const char *name, const json_t *w
   add_value(out, is);
 }
 
-static int tell_differences(const json_t *was, const json_t *is, struct uh_str *out, struct uh_err *err) {
+int uh_row_differences(const json_t *was, const json_t *is, struct uh_str *out, struct uh_err *err) {
   json_t *a = canonical_row(was), *b = canonical_row(is), *value;
   const char *name;
   int rc = a && b ? 0 : uh_fail_nomem(err);
@@ -231,7 +231,7 @@ int uh_planned_drift(const struct uh_planned *action, const char *planned_image,
   const json_t *b = rc == 0 ? row_of(is, action->fingerprint_source) : NULL;
   if (rc == 0 && (!a || !b))
     rc = uh_fail(err, UH_ERR_UNAVAILABLE, "%s does not show the object", action->fingerprint_source);
-  if (rc == 0) rc = tell_differences(a, b, out, err);
+  if (rc == 0) rc = uh_row_differences(a, b, out, err);
   json_decref(was);
   json_decref(is);
   return rc;

@@ -222,6 +222,21 @@ static int find_references(struct putting_back *p, struct uh_str *why) {
   return FOUND_BACK;
 }
 
+/* Enum found, of an entry of the directory that is there. An undo that died half way may have brought back the top of
+ * a tree alone. */
+static int find_entry(struct putting_back *p, const char *image, struct uh_str *why) {
+  struct uh_err err = UH_ERR_INIT;
+  char now[65], text[1200];
+  if (uh_planned_fingerprint(p->a, image, now, &err) == 0 && strcmp(now, p->a->fingerprint) == 0) {
+    int back = p->a->action.verb == UH_VERB_REMOVE ? uh_undo_entry_below(&p->u, image, why, &err) : 1;
+    if (back < 0) uh_str_add(why, uh_err_text(&err, text, sizeof text));
+    return back == 1 ? FOUND_BACK : back == 0 ? FOUND_OTHER : FOUND_UNSEEN;
+  }
+  if (uh_planned_drift(p->a, p->e->is.image, image, why, &err) < 0 || !why->len)
+    uh_str_add(why, "an attribute of it is not what it was");
+  return FOUND_OTHER;
+}
+
 /* Enum found; why: what is not so. */
 static int find(struct putting_back *p, struct uh_str *why) {
   struct uh_look seen UH_CLEANUP(uh_look_clear) = {.why = UH_ERR_INIT};
@@ -233,14 +248,7 @@ static int find(struct putting_back *p, struct uh_str *why) {
   if (seen.seen != UH_SEEN_THERE) return seen.seen == UH_SEEN_ABSENT ? FOUND_ABSENT : FOUND_UNSEEN;
   if (!seen.image) return uh_run_stop(p->run, 70, "%s: the object was seen, and not told", p->a->id);
   if (p->a->action.subject.guid && *p->a->action.subject.guid && take_guid(p, seen.image) < 0) return -1;
-  if (p->a->action.directory) {
-    char now[65];
-    if (uh_planned_fingerprint(p->a, seen.image, now, &err) == 0 && strcmp(now, p->a->fingerprint) == 0)
-      return FOUND_BACK;
-    if (uh_planned_drift(p->a, p->e->is.image, seen.image, why, &err) < 0 || !why->len)
-      uh_str_add(why, "an attribute of it is not what it was");
-    return FOUND_OTHER;
-  }
+  if (p->a->action.directory) return find_entry(p, seen.image, why);
   if (!p->u.n_expect) { /* only a person knows what it was; that it is there, or is as it was, can be seen */
     if (p->a->action.verb == UH_VERB_REMOVE) return FOUND_BACK;
     int done = uh_planned_satisfied(p->a, UH_EXPECT_END, true, seen.image, why, &err);
@@ -394,13 +402,10 @@ static int compare(struct putting_back *p, int64_t since) {
   struct uh_str why UH_CLEANUP(uh_str_clear) = {0};
   int found = find_until(p, false, uh_run_settled_at(p->run, p->a, since), &why);
   if (found < 0) return -1;
-  /* Of a tree only the top is compared: what stood below it is back where every one of its changes was applied. */
-  if (found == FOUND_BACK && !(p->a->action.directory && p->said.len)) return undone(p);
+  if (found == FOUND_BACK) return undone(p);
   return uh_run_stop(p->run, 3, "%s is not as it was: %s%s%s", p->a->id,
-                     found == FOUND_BACK     ? "the object is, and not all that stood below it"
-                     : found == FOUND_ABSENT ? "it is not there"
-                                             : uh_str_or(&why, ""),
-                     p->said.len ? "; " : "", uh_str_or(&p->said, ""));
+                     found == FOUND_ABSENT ? "it is not there" : uh_str_or(&why, ""), p->said.len ? "; " : "",
+                     uh_str_or(&p->said, ""));
 }
 
 /* An object that is still there: only what is as the action left it gets its former values. */

@@ -45,6 +45,9 @@ void uh_undo_clear(struct uh_undo *undo);
 int uh_undo_generic(struct uh_undo *undo, struct uh_err *err);
 /* An entry of the directory, and what stood below it, comes back from its tombstone, with what that did not keep. */
 int uh_undo_entry(struct uh_undo *undo, struct uh_err *err);
+/* Whether all that stood below the entry stands there as it was: 1; 0: why says what of it does not; -1. image: of the
+ * entry as it is now. */
+int uh_undo_entry_below(const struct uh_undo *undo, const char *image, struct uh_str *why, struct uh_err *err);
 void *uh_undo_keep(struct uh_undo *undo, size_t n,
                    size_t size); /* zeroed, lives as long as the undo; NULL: no memory */
 int uh_undo_add(struct uh_undo *undo, const struct uh_undo_op *op, struct uh_err *err);

@@ -142,3 +142,47 @@ int uh_undo_entry(struct uh_undo *u, struct uh_err *err) {
   }
   return 0;
 }
+
+/* ---- is it back? ---- */
+
+static void json_freep(json_t **json) {
+  json_decref(*json);
+}
+
+static const json_t *below_of(const json_t *image) {
+  return json_object_get(json_array_get(json_object_get(image, "rows"), 0), "below");
+}
+
+/* {guid: the object}, of what is below the entry now. */
+static json_t *by_guid(const json_t *below) {
+  json_t *out = json_object(), *one;
+  size_t i;
+  json_array_foreach(below, i, one) {
+    const char *guid = json_string_value(json_object_get(one, "guid"));
+    if (guid && out && json_object_set(out, guid, one) < 0) {
+      json_decref(out);
+      out = NULL;
+    }
+  }
+  return out;
+}
+
+int uh_undo_entry_below(const struct uh_undo *u, const char *image, struct uh_str *why, struct uh_err *err) {
+  UH_CLEANUP(json_freep) json_t *now = json_loads(image, JSON_ALLOW_NUL, NULL);
+  UH_CLEANUP(json_freep) json_t *there = by_guid(below_of(now));
+  const json_t *one;
+  size_t i;
+  if (!now || !there) return uh_fail_nomem(err);
+  json_array_foreach(below_of(u->image), i, one) {
+    struct uh_str what UH_CLEANUP(uh_str_clear) = {0};
+    const char *guid = json_string_value(json_object_get(one, "guid"));
+    const char *dn = json_string_value(json_object_get(one, "dn"));
+    const json_t *is = guid ? json_object_get(there, guid) : NULL;
+    if (is && uh_row_differences(one, is, &what, err) < 0) return -1;
+    if (is && !what.len) continue;
+    uh_terminal_text(why, dn ? dn : "?", dn ? strlen(dn) : 1);
+    uh_str_addf(why, ", which stood below it, %s%s", is ? "is not as it was: " : "is not there", uh_str_or(&what, ""));
+    return 0;
+  }
+  return 1;
+}

@@ -29,9 +29,9 @@ static struct world_script script;
 
 /* The whole plan, and parts of it that are quicker to play. */
 static const char *const part_a[] = {"disable", "delete", NULL}, *const part_b[] = {"reduce", "set", "person", NULL},
-                         *const part_c[] = {"graph", "approve", NULL};
-enum { PLANS = 4, WHOLE = 0 };
-static const char *const *const parts[PLANS] = {NULL, part_a, part_b, part_c};
+                         *const part_c[] = {"graph", "approve", NULL}, *const part_d[] = {"entry", NULL};
+enum { PLANS = 5, WHOLE = 0 };
+static const char *const *const parts[PLANS] = {NULL, part_a, part_b, part_c, part_d};
 static struct uh_plan *plans[PLANS];
 static char *wanted[PLANS];   /* the world as an uninterrupted run leaves it */
 static char *put_back[PLANS]; /* and after what can be put back is put back */
@@ -234,28 +234,119 @@ static int run_to_the_end(struct trouble first, const char *undo) {
   return exit_code;
 }
 
-/* Puts back all that the plan did, the last first. Trouble meets the action whose number is the seed's. */
-static int undo_all(void) {
-  size_t n = uh_plan_count(plans[scene.plan]);
-  int exit_code = 0;
-  bool reached = false;
-  script.mood = scene.mood;
-  for (size_t i = n; i-- > 0;) {
-    const struct uh_planned *a = uh_plan_at(plans[scene.plan], i);
-    if (a->action.reversible == UH_IRREVERSIBLE || a->action.approval) continue;
-    bool here = i == scene.seed % n && scene.first.kind != AT_NOWHERE;
-    asked_person = false;
-    script.trouble = 3;
-    exit_code = run_to_the_end(here ? scene.first : (struct trouble){0}, a->id);
-    if (exit_code == -2) return -2;
-    reached = reached || here;
-    if (exit_code != 0) return exit_code;
+/* ---- putting back ---- */
+
+/*
+ * All that the plan did is put back, the last first; trouble meets the action whose number is the seed's. Until then
+ * scenes of one seed and mood are the same: they are played once, and gone on with from there.
+ */
+enum { SEEDS = 28 };
+struct moment {
+  struct storage_state *storage; /* NULL: none is kept */
+  struct world_script world;
+  int64_t acknowledged;
+};
+static struct moment moments[SEEDS + 1]; /* by seed */
+static int moments_plan;
+static enum world_mood moments_mood;
+
+static void forget_moments(void) {
+  for (int i = 0; i <= SEEDS; i++) {
+    if (!moments[i].storage) continue;
+    storage_state_free(moments[i].storage);
+    world_end(&moments[i].world);
+    moments[i].storage = NULL;
   }
-  return reached || scene.first.kind == AT_NOWHERE ? exit_code : -2;
+}
+
+static struct moment *moment_of_scene(void) {
+  if (scene.plan != moments_plan || scene.mood != moments_mood) forget_moments();
+  moments_plan = scene.plan;
+  moments_mood = scene.mood;
+  return scene.seed <= SEEDS ? &moments[scene.seed] : NULL;
+}
+
+static void keep_moment(struct moment *m) {
+  m->storage = storage_save();
+  world_copy(&script, &m->world);
+  m->acknowledged = acknowledged;
+}
+
+static void go_to_moment(const struct moment *m) {
+  storage_load(m->storage);
+  world_end(&script);
+  world_copy(&m->world, &script);
+  acknowledged = m->acknowledged;
+}
+
+static bool can_be_put_back(size_t i) {
+  const struct uh_planned *a = uh_plan_at(plans[scene.plan], i);
+  return a->action.reversible != UH_IRREVERSIBLE && !a->action.approval;
+}
+
+static int put_back_one(size_t i, struct trouble trouble) {
+  if (!can_be_put_back(i)) return 0;
+  asked_person = false;
+  script.mood = scene.mood;
+  script.trouble = 3;
+  return run_to_the_end(trouble, uh_plan_at(plans[scene.plan], i)->id);
+}
+
+/* In peace, the actions before `from` down to `to`. */
+static int put_back_down_to(size_t from, size_t to) {
+  int exit_code = 0;
+  for (size_t i = from; exit_code == 0 && i-- > to;) exit_code = put_back_one(i, (struct trouble){0});
+  return exit_code;
+}
+
+static int carry_out_and_put_back(size_t to) {
+  scene.undo = false; /* what a person does then */
+  int exit_code = run_to_the_end((struct trouble){0}, NULL);
+  scene.undo = true;
+  return exit_code == 0 ? put_back_down_to(uh_plan_count(plans[scene.plan]), to) : exit_code;
+}
+
+static int undo_all(void) {
+  size_t n = uh_plan_count(plans[scene.plan]), troubled = scene.seed % n;
+  if (scene.first.kind == AT_NOWHERE) return carry_out_and_put_back(0);
+  if (!can_be_put_back(troubled)) return -2;
+  struct moment *m = moment_of_scene();
+  int exit_code = 0;
+  if (m && m->storage) {
+    go_to_moment(m);
+  } else {
+    exit_code = carry_out_and_put_back(troubled + 1);
+    if (m && exit_code == 0) keep_moment(m);
+  }
+  if (exit_code == 0) exit_code = put_back_one(troubled, scene.first);
+  return exit_code == 0 ? put_back_down_to(troubled, 0) : exit_code;
+}
+
+/* ---- scenes ---- */
+
+/* Of each kind of trouble. */
+enum counted { KILLED, KILLED_AGAIN, POWER, POWER_AGAIN, CALL, COUNTED = CALL + 6 };
+static const char *const counted_names[COUNTED] = {
+    [KILLED] = "killed at a failpoint",
+    [KILLED_AGAIN] = "killed at a failpoint, and disturbed again while it recovers",
+    [POWER] = "the power goes at a failpoint",
+    [POWER_AGAIN] = "the power goes at a failpoint, and it is disturbed again while it recovers",
+    [CALL] = "the power goes at a storage call",
+    [CALL + 1] = "the power goes at a storage call, and it is disturbed again while it recovers",
+    [CALL + 2] = "a storage call fails (EIO)",
+    [CALL + 3] = "a write finds the disk full",
+    [CALL + 4] = "a write is cut short",
+    [CALL + 5] = "a sync fails",
+};
+static long counted[COUNTED][2]; /* of the plan, and of its undo */
+
+static void count(enum counted kind) {
+  counted[kind][scene.undo]++;
+  states++;
 }
 
 /* Plays a scene to its end. False: its first trouble was not reached. */
-static bool play(struct scene s) {
+static bool play(struct scene s, enum counted kind) {
   scene = s;
   storage_reset();
   world_begin(&script, s.undo ? WORLD_CALM : s.mood, s.seed);
@@ -263,17 +354,9 @@ static bool play(struct scene s) {
   steps_objects(&script);
   acknowledged = 0;
   asked_person = false;
-  int exit_code;
-  if (s.undo) {
-    scene.undo = false;
-    (void)run_to_the_end((struct trouble){0}, NULL);
-    scene.undo = true;
-    exit_code = undo_all();
-  } else {
-    exit_code = run_to_the_end(s.first, NULL);
-  }
+  int exit_code = s.undo ? undo_all() : run_to_the_end(s.first, NULL);
   if (exit_code != -2) {
-    states++;
+    count(kind);
     look_at_end(exit_code);
   }
   world_end(&script);
@@ -285,7 +368,6 @@ static long share_of(long n, long share) {
 }
 
 static void failpoints(long share) {
-  enum { SEEDS = 28 };
   long stride = SEEDS * share >= 100 ? 1 : (100 + SEEDS * share / 2) / (SEEDS * share);
   static const enum trouble_kind kinds[] = {AT_FAILPOINT, AT_FAILPOINT_POWER};
   for (int p = 0; p < PLANS * 2; p++)
@@ -297,7 +379,8 @@ static void failpoints(long share) {
                                                                   .mood = (enum world_mood)mood,
                                                                   .seed = (uint64_t)seed,
                                                                   .first = {kinds[k % 2], STORAGE_FINE, place},
-                                                                  .nested = k / 2 * DEPTH});)
+                                                                  .nested = k / 2 * DEPTH},
+                                                          (enum counted)(k % 2 * 2 + k / 2));)
             place += stride;
 }
 
@@ -313,7 +396,8 @@ static void storage_calls_fail(long share) {
                                                                 .mood = (enum world_mood)mood,
                                                                 .seed = (uint64_t)(1 + place % 24),
                                                                 .first = {AT_STORAGE, faults[f], place},
-                                                                .nested = f == 1 ? DEPTH : 0});)
+                                                                .nested = f == 1 ? DEPTH : 0},
+                                                        (enum counted)(CALL + f));)
           place += stride;
 }
 
@@ -337,9 +421,16 @@ static int replay(char **argv) {
                                      .mood = (enum world_mood)n[2],
                                      .seed = (uint64_t)n[3],
                                      .first = {(enum trouble_kind)n[4], (enum storage_fault)n[5], n[6]},
-                                     .nested = (int)n[7]});
+                                     .nested = (int)n[7]},
+                      (enum counted)0);
   printf("%s, %ld failures\n", reached ? "played" : "not reached", failures);
   return failures ? 1 : 0;
+}
+
+static void say(long share) {
+  for (int k = 0; k < COUNTED; k++)
+    printf("engine, %s: %ld states, and %ld of an undo\n", counted_names[k], counted[k][0], counted[k][1]);
+  printf("engine: %ld states, seeds 1 to %ld, %ld failures\n", states, share_of(SEEDS, share), failures);
 }
 
 int main(int argc, char **argv) {
@@ -350,22 +441,24 @@ int main(int argc, char **argv) {
   if (fd < 0) return 73;
   close(fd);
   storage_register();
+  steps_entries = true;
   expect_put_back();
   for (int i = 0; i < PLANS; i++) {
     plans[i] = steps_plan(facts, parts[i]);
-    for (int undo = 0; undo < 2; undo++) (void)play((struct scene){.plan = i, .undo = undo == 1, .seed = 1});
+    for (int undo = 0; undo < 2; undo++) (void)play((struct scene){.plan = i, .undo = undo == 1, .seed = 1}, KILLED);
   }
+  memset(counted, 0, sizeof counted);
+  states = 0;
   if (argc == 9) return replay(argv + 1);
-  printf("after the whole plan:\n%sput back:\n%s", wanted[WHOLE], put_back[WHOLE]);
   failpoints(share);
-  printf("failpoints: %ld states\n", states);
   storage_calls_fail(share);
+  forget_moments();
   for (int i = 0; i < PLANS; i++) {
     uh_plan_free(plans[i]);
     free(wanted[i]);
     free(put_back[i]);
   }
   storage_reset();
-  printf("%ld states, %ld failures\n", states, failures);
+  say(share);
   return failures ? 1 : 0;
 }

@@ -138,6 +138,6 @@ int main(int argc, char **argv) {
   (void)unlink(path);
   expect(rmdir(dir) == 0, "something is left", 0, 0, 0);
   uh_plan_free(plan);
-  printf("%d states, %d failures\n", states, failures);
+  printf("files: %d states, %d failures\n", states, failures);
   return failures || states < 50 ? 1 : 0;
 }

@@ -15,7 +15,26 @@
 
 enum { RECORDS = 30, SEEDS = 40, NESTED = 3, IMAGE = 9000 };
 
-static long states, failures;
+/* What was tried, each counted for itself. */
+enum kind {
+  POWER,
+  AGAIN,
+  /* one for each level of NESTED */ EIO_ = AGAIN + NESTED,
+  FULL,
+  SHORT,
+  SYNC,
+  FLIPPED,
+  CUT,
+  KINDS
+};
+static const char *const kind_names[KINDS] = {
+    [POWER] = "the power goes at a call", [AGAIN] = "and again while it is opened",
+    [AGAIN + 1] = "and a third time",     [AGAIN + 2] = "and a fourth time",
+    [EIO_] = "a call fails (EIO)",        [FULL] = "a write finds the disk full",
+    [SHORT] = "a write is cut short",     [SYNC] = "a sync fails",
+    [FLIPPED] = "a bit is another",       [CUT] = "the file's end is gone",
+};
+static long states[KINDS], failures;
 static unsigned char image[IMAGE];
 static char bodies[RECORDS][600];
 
@@ -76,12 +95,12 @@ static int64_t fill(struct uh_journal *journal, int64_t end) {
 }
 
 /* What came back after the cut holds what was acknowledged, at most one record more, and the journal goes on. */
-static void look_again(int64_t acknowledged, long call, long seed) {
+static void look_again(enum kind kind, int64_t acknowledged, long call, long seed) {
   struct uh_err err = UH_ERR_INIT;
   struct uh_journal *journal = open_journal(&err);
   struct reading reading = {.same = true};
   char head[UH_JOURNAL_HASH_TEXT];
-  states++;
+  states[kind]++;
   if (!journal) {
     expect(false, err.what, call, seed);
     return;
@@ -108,7 +127,7 @@ static void nested(int64_t acknowledged, uint64_t seed, int depth) {
     if (!cut) break;
     storage_restart(seed + (uint64_t)m);
     if (depth > 1 && m % 9 == (long)(seed % 9)) nested(acknowledged, seed * 31 + (uint64_t)m, depth - 1);
-    look_again(acknowledged, m, (long)seed);
+    look_again((enum kind)(AGAIN + NESTED - depth), acknowledged, m, (long)seed);
   }
   storage_load(before);
   storage_state_free(before);
@@ -134,8 +153,12 @@ static bool run_with(enum storage_fault fault, long call, int64_t *ret_acknowled
   return reached;
 }
 
+static long seeds_of(long share) {
+  return SEEDS * share / 100 > 0 ? SEEDS * share / 100 : 1;
+}
+
 static void power(long share) {
-  long seeds = SEEDS * share / 100 > 0 ? SEEDS * share / 100 : 1;
+  long seeds = seeds_of(share);
   for (long call = 1;; call++) {
     int64_t acknowledged;
     if (!run_with(STORAGE_POWER, call, &acknowledged)) break;
@@ -143,7 +166,7 @@ static void power(long share) {
       (void)run_with(STORAGE_POWER, call, &acknowledged);
       storage_restart((uint64_t)(call * 1000 + seed));
       if (seed == 1 && call * share % 100 < share) nested(acknowledged, (uint64_t)call, NESTED);
-      look_again(acknowledged, call, seed);
+      look_again(POWER, acknowledged, call, seed);
     }
   }
 }
@@ -156,36 +179,58 @@ static void faults(long share) {
       if (!run_with(kinds[k], call, &acknowledged)) break;
       if (share < 100 && call % 3) continue;
       storage_restart((uint64_t)call);
-      look_again(acknowledged, call, (long)kinds[k]);
+      look_again((enum kind)(EIO_ + k), acknowledged, call, (long)kinds[k]);
     }
 }
 
-/* One bit changed anywhere in the file: refused, or nothing of any record has changed. A file cut short: the same. */
+#define JOURNAL "case/journal.db"
+
+/* A damaged file is refused, or nothing of any record has changed; nobody writes to it. */
+static void look_at_damaged(enum kind kind, int64_t records, long at, int bit) {
+  struct uh_err err = UH_ERR_INIT;
+  struct storage_state *before = storage_save();
+  struct uh_journal *journal = open_journal(&err);
+  struct reading reading = {.same = true};
+  states[kind]++;
+  if (!journal)
+    expect(err.cls == UH_ERR_DATA || err.cls == UH_ERR_CANNOT_WRITE, "a damaged journal has another error", at, bit);
+  else
+    expect(uh_journal_read(journal, 1, compare, &reading, &err) < 0 || (reading.n == records && reading.same),
+           "what is damaged is taken for records", at, bit);
+  uh_journal_free(journal);
+  expect(records == 0 || storage_is(before), "a damaged journal is written to", at, bit);
+  storage_state_free(before);
+}
+
+/* One bit is another, anywhere in the file; or its end is gone, at any length. Of an empty file, as a creation that was
+ * cut off leaves it, a new journal is made. */
 static void damage(long share) {
   int64_t acknowledged;
   size_t size = 0, stride = share == 100 ? 1 : 331 / (size_t)share + 1;
   (void)run_with(STORAGE_FINE, 0, &acknowledged);
   struct storage_state *whole = storage_save();
-  if (!storage_bytes("case/journal.db", &size)) exit(1);
-  for (size_t at = 0; at < size; at++)
-    for (int bit = 0; bit < 8; bit++) {
-      if ((at * 8 + (size_t)bit) % stride) continue;
-      storage_load(whole);
-      storage_bytes("case/journal.db", &size)[at] ^= (unsigned char)(1 << bit);
-      struct uh_err err = UH_ERR_INIT;
-      struct uh_journal *journal = open_journal(&err);
-      struct reading reading = {.same = true};
-      states++;
-      if (!journal) {
-        expect(err.cls == UH_ERR_DATA || err.cls == UH_ERR_CANNOT_WRITE, "a damaged journal has another error",
-               (long)at, bit);
-        continue;
-      }
-      expect(uh_journal_read(journal, 1, compare, &reading, &err) < 0 || (reading.n == RECORDS && reading.same),
-             "a changed bit is taken for a record", (long)at, bit);
-      uh_journal_free(journal);
-    }
+  if (!storage_bytes(JOURNAL, &size)) exit(1);
+  for (size_t at = 0; at < size * 8; at += stride) {
+    size_t now;
+    storage_load(whole);
+    storage_bytes(JOURNAL, &now)[at / 8] ^= (unsigned char)(1 << at % 8);
+    look_at_damaged(FLIPPED, RECORDS, (long)(at / 8), (int)(at % 8));
+  }
+  for (size_t left = 0; left < size; left += stride) {
+    storage_load(whole);
+    storage_cut(JOURNAL, left);
+    look_at_damaged(CUT, left ? RECORDS : 0, (long)left, 0);
+  }
   storage_state_free(whole);
+}
+
+static void say(long seeds) {
+  long all = 0;
+  for (int k = 0; k < KINDS; k++) {
+    printf("journal, %s: %ld states\n", kind_names[k], states[k]);
+    all += states[k];
+  }
+  printf("journal: %ld states, seeds 1 to %ld, %ld failures\n", all, seeds, failures);
 }
 
 int main(int argc, char **argv) {
@@ -200,11 +245,9 @@ int main(int argc, char **argv) {
   }
   storage_register();
   power(share);
-  printf("power: %ld states\n", states);
   faults(share);
-  printf("and faults: %ld states\n", states);
   damage(share);
   storage_reset();
-  printf("%ld states, %ld failures\n", states, failures);
+  say(seeds_of(share));
   return failures ? 1 : 0;
 }

@@ -101,6 +101,6 @@ int main(void) {
     (void)remove(path);
   }
   (void)rmdir(dir);
-  printf("%d rounds, won %d and %d, %d failures\n", ROUNDS, won[0], won[1], failures);
+  printf("lock: %d rounds, won %d and %d, %d failures\n", ROUNDS, won[0], won[1], failures);
   return failures ? 1 : 0;
 }

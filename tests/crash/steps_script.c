@@ -33,9 +33,41 @@ static const struct {
 };
 enum { OBJECTS = sizeof objects / sizeof *objects };
 
+#define SERVICES "CN=Services,CN=Configuration,DC=contoso,DC=com"
+#define ORGANIZATION "CN=Contoso,CN=Microsoft Exchange," SERVICES
+#define CONNECTIONS "CN=Connections,CN=Routing Group," ORGANIZATION
+#define LINKS "otherWellKnownObjects"
+#define LINK_GONE "B:32:1A9E39D35ABE5747B979FFC0C6E5EA26:CN=Deleted Group,CN=Deleted Objects,DC=contoso,DC=com"
+#define LINK_KEPT "B:32:8DBC06C41AE9D34FAA6D0A98FD7F5E34:CN=Somebody,DC=contoso,DC=com"
+/* Those above come before those below. */
+static const struct {
+  const char *guid, *dn, *class, *json;
+} entries[] = {
+    {GUID_TREE, CONNECTIONS, "msExchConnectors",
+     "{\"cn\":[\"Connections\"],\"objectClass\":[\"top\",\"msExchConnectors\"],\"description\":[\"all of them\"]}"},
+    {GUID_TREE_INNER, "CN=Inner," CONNECTIONS, "msExchContainer",
+     "{\"cn\":[\"Inner\"],\"objectClass\":[\"top\",\"msExchContainer\"],\"description\":[\"within\"]}"},
+    {GUID_TREE_LEAF, "CN=Hybrid," CONNECTIONS, "msExchRoutingSMTPConnector",
+     "{\"cn\":[\"Hybrid\"],\"objectClass\":[\"top\",\"msExchRoutingSMTPConnector\"],"
+     "\"msExchSmtpSmartHost\":[\"x.mail.protection.outlook.com\"]}"},
+    {GUID_TREE_DEEP, "CN=Deep,CN=Inner," CONNECTIONS, "msExchRoutingSMTPConnector",
+     "{\"cn\":[\"Deep\"],\"objectClass\":[\"top\",\"msExchRoutingSMTPConnector\"],\"routingList\":[\"SMTP:*;1\"]}"},
+    {GUID_POINT, "CN=EX01,CN=Autodiscover,CN=Protocols,CN=EX01,CN=Servers," ORGANIZATION, "serviceConnectionPoint",
+     "{\"cn\":[\"EX01\"],\"objectClass\":[\"top\",\"serviceConnectionPoint\"],"
+     "\"serviceBindingInformation\":[\"https://ex01.contoso.com/autodiscover/autodiscover.xml\"]}"},
+    {GUID_LINKS, "CN=Microsoft Exchange," SERVICES, "msExchConfigurationContainer",
+     "{\"cn\":[\"Microsoft Exchange\"],\"objectClass\":[\"top\",\"msExchConfigurationContainer\"],"
+     "\"" LINKS "\":[\"" LINK_GONE "\",\"" LINK_KEPT "\"]}"},
+};
+enum { TREE = 0, BELOW = 3, POINT = 1 + BELOW, LINKED, ENTRIES = sizeof entries / sizeof *entries };
+
+bool steps_entries;
+
 void steps_objects(struct world_script *s) {
   for (int i = 0; i < OBJECTS; i++)
     world_add(s, objects[i].side, objects[i].kind, objects[i].guid, objects[i].name, objects[i].json);
+  for (int i = 0; steps_entries && i < ENTRIES; i++)
+    world_entry(s, entries[i].guid, entries[i].dn, entries[i].class, entries[i].json);
 }
 
 /* ---- steps ---- */
@@ -242,6 +274,47 @@ static int export(struct uh_step_run *run, struct uh_err *err) {
              err);
 }
 
+static int act_on_entry(struct uh_step_run *run, int entry, struct uh_directory_change change,
+                        const struct uh_expect *expect, struct uh_err *err) {
+  uint8_t guid[UH_GUID_SIZE];
+  const struct uh_subject subject = {"on-premises", UH_DIRECTORY_ENTRY, entries[entry].guid, entries[entry].dn, NULL,
+                                     NULL};
+  if (!uh_guid_parse(entries[entry].guid, guid)) return -1;
+  change.guid = guid;
+  change.dn = entries[entry].dn;
+  change.object_class = entries[entry].class;
+  const struct uh_action action = {.subject = subject,
+                                   .verb = change.action == UH_DIRECTORY_DELETE ? UH_VERB_REMOVE : UH_VERB_REDUCE,
+                                   .executor = UH_BY_DIRECTORY,
+                                   .reversible = UH_REVERSIBLE,
+                                   .directory = &change,
+                                   .expect = expect,
+                                   .why = "it belongs to the script",
+                                   .effect = "nothing that anybody would miss"};
+  return uh_step_owner(run, &subject, UH_OWNER_HYBRID, err, "the script says so") < 0
+             ? -1
+             : uh_step_action(run, &action, err);
+}
+
+/* A tree, a single entry, and some values of one that stays. */
+static int entry(struct uh_step_run *run, struct uh_err *err) {
+  static const struct uh_bytes gone = {LINK_GONE, sizeof LINK_GONE - 1};
+  static const struct uh_directory_edit edit = {UH_DIRECTORY_TAKE_VALUES, LINKS, &gone, 1};
+  static const struct uh_expect is_taken[] = {
+      {UH_EXPECT_LACKS, {.name = LINKS, .type = UH_VALUE_TEXT, .text = LINK_GONE}, NULL}, {0}};
+  uint8_t tree[BELOW][UH_GUID_SIZE];
+  for (int i = 0; i < BELOW; i++)
+    if (!uh_guid_parse(entries[TREE + 1 + i].guid, tree[i])) return -1;
+  if (!steps_entries) return 0;
+  const struct uh_directory_change one = {.action = UH_DIRECTORY_DELETE},
+                                   all = {.action = UH_DIRECTORY_DELETE,
+                                          .tree = (const uint8_t(*)[UH_GUID_SIZE])tree,
+                                          .n_tree = BELOW},
+                                   some = {.action = UH_DIRECTORY_MODIFY, .edits = &edit, .n_edits = 1};
+  if (act_on_entry(run, POINT, one, is_absent, err) < 0 || act_on_entry(run, TREE, all, is_absent, err) < 0) return -1;
+  return act_on_entry(run, LINKED, some, is_taken, err);
+}
+
 /* As many as the facts hold, for plans of any length. */
 static int many(struct uh_step_run *run, struct uh_err *err) {
   static const struct uh_change changes[] = {{"Remove-RemoteDomain", NULL, NULL, NULL}, {0}};
@@ -271,7 +344,7 @@ static int many(struct uh_step_run *run, struct uh_err *err) {
 
 static const struct uh_follows after_disable[] = {{"disable", "it is disabled first"}, {0}};
 static const struct uh_follows after_all[] = {
-    {"delete", "it is last"}, {"person", "it is last"}, {"graph", "it is last"}, {0}};
+    {"delete", "it is last"}, {"person", "it is last"}, {"graph", "it is last"}, {"entry", "it is last"}, {0}};
 
 #define STEP(name, ...)                                                                                         \
   &(const struct uh_step) {                                                                                     \
@@ -286,6 +359,7 @@ const struct uh_step *const script_steps[] = {
     STEP(delete, .follows = after_disable, .undo = undo_delete),
     STEP(person),
     STEP(graph),
+    STEP(entry, .undo = uh_undo_by_engine),
     STEP(approve),
     STEP(irreversible, .follows = after_all),
     STEP(many),
@@ -317,7 +391,25 @@ const char *uh_step_nearest(const char *id) {
 
 int steps_many;
 
-static int write_rows(struct uh_facts *facts, struct uh_err *err) {
+static int write_entries(struct uh_facts *facts, struct uh_err *err) {
+  struct uh_rows *rows = NULL;
+  uint8_t guid[UH_GUID_SIZE];
+  if (uh_rows_open(facts, UH_T_directory_entry, &rows, err) < 0) return -1;
+  for (int i = 0; i < ENTRIES; i++) {
+    if (!uh_guid_parse(entries[i].guid, guid)) return -1;
+    uh_rows_begin(rows);
+    uh_rows_str(rows, UH_COL_directory_entry_area, "configuration");
+    uh_rows_str(rows, UH_COL_directory_entry_context, "CN=Configuration,DC=contoso,DC=com");
+    uh_rows_blob(rows, UH_COL_directory_entry_guid, guid, sizeof guid);
+    uh_rows_str(rows, UH_COL_directory_entry_dn, entries[i].dn);
+    uh_rows_str(rows, UH_COL_directory_entry_class, entries[i].class);
+    uh_rows_str(rows, UH_COL_directory_entry_json, entries[i].json);
+    if (uh_rows_end(rows, err) < 0) return -1;
+  }
+  return uh_rows_close(rows, err);
+}
+
+static int write_objects(struct uh_facts *facts, struct uh_err *err) {
   struct uh_rows *rows = NULL;
   if (uh_rows_open(facts, UH_T_object, &rows, err) < 0) return -1;
   for (int i = 0; i < OBJECTS; i++) {
@@ -347,7 +439,12 @@ static int write_rows(struct uh_facts *facts, struct uh_err *err) {
     uh_rows_str(rows, UH_COL_object_json, json);
     if (uh_rows_end(rows, err) < 0) return -1;
   }
-  return uh_rows_close(rows, err) < 0 || uh_facts_finish(facts, err) < 0 ? -1 : 0;
+  return uh_rows_close(rows, err);
+}
+
+static int write_rows(struct uh_facts *facts, struct uh_err *err) {
+  if (write_objects(facts, err) < 0 || (steps_entries && write_entries(facts, err) < 0)) return -1;
+  return uh_facts_finish(facts, err);
 }
 
 static int write_facts(const char *path, struct uh_err *err) {

@@ -15,10 +15,17 @@
 #define GUID_CONNECTOR "11111111-0000-4000-8000-000000000007"
 #define GUID_APPROVED "11111111-0000-4000-8000-000000000008"
 #define GUID_PRINCIPAL "11111111-0000-4000-8000-000000000009"
+#define GUID_TREE "11111111-0000-4000-8000-000000000010" /* an entry of the directory, with others below it */
+#define GUID_TREE_INNER "11111111-0000-4000-8000-000000000011"
+#define GUID_TREE_LEAF "11111111-0000-4000-8000-000000000012"
+#define GUID_TREE_DEEP "11111111-0000-4000-8000-000000000013"
+#define GUID_POINT "11111111-0000-4000-8000-000000000014"
+#define GUID_LINKS "11111111-0000-4000-8000-000000000015"
 #define SCRIPT_ORGANIZATION "22222222-0000-4000-8000-000000000000"
 
 extern const struct uh_step *const script_steps[]; /* NULL-terminated */
-extern int steps_many; /* further objects in the facts, each of which the step `many` removes */
+extern int steps_many;     /* further objects in the facts, each of which the step `many` removes */
+extern bool steps_entries; /* also entries of the directory, and the step `entry` that deletes and edits some */
 void steps_objects(struct world_script *script);
 /* A facts file of these objects, and the plan that is made from it. only: ids of steps, NULL-terminated; NULL: all. */
 struct uh_plan *steps_plan(const char *facts_path, const char *const *only);

@@ -208,13 +208,24 @@ struct storage_state *storage_save(void) {
   return s;
 }
 void storage_load(const struct storage_state *s) {
-  storage_reset();
+  storage_arm(STORAGE_FINE, 0);
   for (int i = 0; i < FILES; i++) {
+    drop_ops(&files[i]);
     memcpy(files[i].name, s->files[i].name, NAME);
     files[i].named = files[i].named_on_disk = s->files[i].named;
     copy(&files[i].seen, &s->files[i].seen);
     copy(&files[i].disk, &s->files[i].disk);
   }
+}
+bool storage_is(const struct storage_state *s) {
+  for (int i = 0; i < FILES; i++) {
+    const struct file *now = &files[i], *then = &s->files[i];
+    if (now->named != then->named) return false;
+    if (!now->named) continue;
+    if (strcmp(now->name, then->name) != 0 || now->seen.size != then->seen.size) return false;
+    if (now->seen.size && memcmp(now->seen.data, then->seen.data, now->seen.size) != 0) return false;
+  }
+  return true;
 }
 void storage_state_free(struct storage_state *s) {
   for (int i = 0; s && i < FILES; i++) clear(&s->files[i]);
@@ -226,6 +237,14 @@ unsigned char *storage_bytes(const char *name, size_t *ret_size) {
   if (!f || !f->named) return NULL;
   *ret_size = f->seen.size;
   return f->seen.data;
+}
+
+void storage_cut(const char *name, size_t size) {
+  struct file *f = find(name, false);
+  if (!f || !f->named || size > f->seen.size) die("nothing to cut");
+  drop_ops(f);
+  set_size(&f->seen, size);
+  copy(&f->disk, &f->seen);
 }
 
 /* ---- SQLite's methods ---- */
@@ -410,5 +429,9 @@ void storage_register(void) {
       .xCurrentTime = x_time,
       .xGetLastError = x_last_error,
   };
+  /* Locks and statistics are for threads and people, of which there are none here. */
+  if (sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) != SQLITE_OK ||
+      sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK)
+    die("SQLite has begun already");
   sqlite3_vfs_register(&vfs, 0);
 }

@@ -14,8 +14,8 @@
 enum storage_fault { STORAGE_FINE, STORAGE_POWER, STORAGE_EIO, STORAGE_FULL, STORAGE_SHORT, STORAGE_SYNC };
 
 #define STORAGE_NAME "crash"
-void storage_register(void);
-void storage_reset(void); /* no files, no faults */
+void storage_register(void); /* before anything else uses SQLite, which serves one thread from then on */
+void storage_reset(void);    /* no files, no faults */
 void storage_arm(enum storage_fault fault,
                  long call); /* fault at the call-th call from now, from 1; once, but POWER stays */
 long storage_calls(void);    /* since the last arm */
@@ -31,7 +31,9 @@ struct storage_state;
 struct storage_state *storage_save(void);
 void storage_load(const struct storage_state *state);
 void storage_state_free(struct storage_state *state);
+bool storage_is(const struct storage_state *state); /* the program sees every file as it was then */
 /* The bytes of a file that the program sees; NULL: there is none. */
 unsigned char *storage_bytes(const char *name, size_t *ret_size);
+void storage_cut(const char *name, size_t size); /* its end is gone, in what the program sees and on the disk */
 uint64_t storage_random(uint64_t *state);
 #endif

@@ -63,18 +63,23 @@ static void do_late(struct world_script *s) {
   s->late_at = 0;
 }
 
-static const char *seen_now(struct world_script *s, const struct world_object *o, enum uh_look_path path) {
+const char *world_seen(struct world_script *s, const struct world_object *o, enum uh_look_path path) {
   const char *json = NULL;
   for (int i = 0; i < o->n; i++) /* the other way of looking is a little behind */
     if (o->v[i].from <= s->now_ms - (path == UH_LOOK_AFTER && s->mood == WORLD_LAGS ? 1500 : 0)) json = o->v[i].json;
   return json;
 }
 
-char *world_image(const struct world_object *o, const char *json) {
+static const char *source_of(const struct world_object *o) {
+  if (*o->dn) return "directory";
+  return strcmp(o->side, "cloud") == 0 ? "exchange-online" : "exchange-server";
+}
+
+char *world_image(struct world_script *s, const struct world_object *o, const char *json, enum uh_look_path path) {
   json_t *row =
-      json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "source",
-                strcmp(o->side, "cloud") == 0 ? "exchange-online" : "exchange-server", "side", o->side, "kind", o->kind,
-                "identity", o->guid, "name", o->name, "guid", o->guid, "json", json_loads(json, 0, NULL));
+      json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "source", source_of(o), "side", o->side, "kind", o->kind, "identity",
+                *o->dn ? o->dn : o->guid, "name", o->name, "guid", o->guid, "json", json_loads(json, 0, NULL));
+  if (*o->dn) json_object_set_new(row, "below", world_below(s, o, path));
   json_t *image = json_pack("{s:s,s:[o]}", "observed_at", "2027-01-15T08:00:00Z", "rows", row);
   char *text = json_dumps(image, JSON_COMPACT);
   json_decref(image);
@@ -146,9 +151,9 @@ static bool unseen(struct world_script *s, struct uh_look *look) {
 }
 
 static void show(struct world_script *s, const struct world_object *o, enum uh_look_path path, struct uh_look *look) {
-  const char *json = o ? seen_now(s, o, path) : NULL;
+  const char *json = o ? world_seen(s, o, path) : NULL;
   look->seen = json ? UH_SEEN_THERE : UH_SEEN_ABSENT;
-  if (json) look->image = world_image(o, json);
+  if (json) look->image = world_image(s, o, json, path);
 }
 
 static int w_look(void *user, const struct uh_planned *action, enum uh_look_path path, struct uh_look *ret_look,
@@ -173,7 +178,7 @@ static int w_find(void *user, const char *side, const char *kind, const char *pr
   for (int i = 0; i < s->n_objects; i++) {
     struct world_object *o = &s->objects[i];
     if (strcmp(o->side, side) != 0 || strcmp(o->kind, kind) != 0 || strcmp(property, "Name") != 0) continue;
-    if (strcmp(o->name, value) != 0 || !seen_now(s, o, UH_LOOK_BEFORE)) continue;
+    if (strcmp(o->name, value) != 0 || !world_seen(s, o, UH_LOOK_BEFORE)) continue;
     show(s, o, UH_LOOK_BEFORE, ret_look);
     return 0;
   }
@@ -237,7 +242,7 @@ static void note(struct world_script *s, const char *cmdlet, const char *guid, b
   snprintf(l->guid, sizeof l->guid, "%s", guid);
 }
 
-static int answer(struct uh_change_result *r, enum uh_change_outcome outcome, struct uh_err *err, const char *why) {
+int world_answer(struct uh_change_result *r, enum uh_change_outcome outcome, struct uh_err *err, const char *why) {
   r->outcome = outcome;
   if (outcome == UH_CHANGE_APPLIED) return 0;
   snprintf(r->message, sizeof r->message, "%s", why);
@@ -255,32 +260,31 @@ static void keep_for_later(struct world_script *s, struct world_object *o, const
   s->late_at = s->now_ms + 1 + (int64_t)dice(s, (WORLD_SETTLES - 3) * 1000);
 }
 
-/* The object becomes json (NULL: goes), in the way that the mood has it. */
-static int become(struct world_script *s, const char *what, struct world_object *o, const char *json,
-                  struct uh_change_result *r, struct uh_err *err) {
+int world_become(struct world_script *s, const char *what, struct world_object *o, const char *json,
+                 struct uh_change_result *r, struct uh_err *err) {
   bool trouble = s->trouble > 0 && s->mood != WORLD_CALM && s->mood != WORLD_LAGS;
   uint64_t way = trouble ? dice(s, 4) : 3;
   s->now_ms += 50;
   do_late(s);
   if (trouble) s->trouble--;
   if (trouble && s->mood == WORLD_FAILS && way == 0)
-    return answer(r, UH_CHANGE_NOT_SENT, err, "the service is not reached");
+    return world_answer(r, UH_CHANGE_NOT_SENT, err, "the service is not reached");
   note(s, what, o->guid, !json, world_truth(o) != NULL);
   struct world_log *entry = &s->log[s->n_log - 1];
   if (!world_truth(o) && !json) {
     r->not_found = true;
-    return answer(r, UH_CHANGE_FAILED, err, "the object is not there");
+    return world_answer(r, UH_CHANGE_FAILED, err, "the object is not there");
   }
   entry->took = way == 3 || way == 1 || (way == 2 && s->mood == WORLD_LOSES);
   if (way == 3) {
     set_from(o, json, seen_later(s));
-    return answer(r, UH_CHANGE_APPLIED, err, "");
+    return world_answer(r, UH_CHANGE_APPLIED, err, "");
   }
   bool done = way == 1;
   if (done) set_from(o, json, s->now_ms);
-  if (s->mood == WORLD_FAILS) return answer(r, UH_CHANGE_FAILED, err, "the service failed");
+  if (s->mood == WORLD_FAILS) return world_answer(r, UH_CHANGE_FAILED, err, "the service failed");
   if (way == 2) keep_for_later(s, o, json);
-  return answer(r, UH_CHANGE_UNKNOWN, err, "the answer was lost");
+  return world_answer(r, UH_CHANGE_UNKNOWN, err, "the answer was lost");
 }
 
 static const char *argument_text(const struct uh_change *c, const char *name) {
@@ -299,12 +303,12 @@ static int make_new(struct world_script *s, enum uh_executor executor, const str
     if (strcmp(s->objects[i].name, name) == 0 && strcmp(s->objects[i].kind, c->cmdlet + 4) == 0 &&
         strcmp(s->objects[i].side, side) == 0 && world_truth(&s->objects[i])) {
       note(s, c->cmdlet, s->objects[i].guid, false, true);
-      return answer(r, UH_CHANGE_FAILED, err, "there is one of that name");
+      return world_answer(r, UH_CHANGE_FAILED, err, "there is one of that name");
     }
   snprintf(guid, sizeof guid, "99999999-0000-4000-8000-%012d", s->n_objects);
   struct world_object *o = world_add(s, side, c->cmdlet + 4, guid, name, NULL);
   char *json = with_arguments("{}", c->arguments);
-  int result = become(s, c->cmdlet, o, json, r, err);
+  int result = world_become(s, c->cmdlet, o, json, r, err);
   free(json);
   return result;
 }
@@ -314,20 +318,20 @@ static int w_change(void *user, enum uh_executor executor, const struct uh_chang
   struct world_script *s = user;
   char guid[UH_GUID_TEXT] = "";
   *r = (struct uh_change_result){0};
-  if (s->dead) return answer(r, UH_CHANGE_NOT_SENT, err, "the process is gone");
+  if (s->dead) return world_answer(r, UH_CHANGE_NOT_SENT, err, "the process is gone");
   if (strncmp(c->cmdlet, "New-", 4) == 0) return make_new(s, executor, c, r, err);
   if (!c->guid) die("a change of no object");
   struct world_object *o = world_find(s, uh_guid_text(c->guid, guid));
   if (!o) die("a change of an unknown object");
-  if (strncmp(c->cmdlet, "Remove-", 7) == 0) return become(s, c->cmdlet, o, NULL, r, err);
+  if (strncmp(c->cmdlet, "Remove-", 7) == 0) return world_become(s, c->cmdlet, o, NULL, r, err);
   const char *before = world_truth(o);
   if (!before) {
     note(s, c->cmdlet, guid, false, false);
     r->not_found = true;
-    return answer(r, UH_CHANGE_FAILED, err, "the object is not there");
+    return world_answer(r, UH_CHANGE_FAILED, err, "the object is not there");
   }
   char *json = with_arguments(before, c->arguments);
-  int result = become(s, c->cmdlet, o, json, r, err);
+  int result = world_become(s, c->cmdlet, o, json, r, err);
   free(json);
   return result;
 }
@@ -336,15 +340,15 @@ static int w_graph(void *user, const struct uh_graph_change *c, struct uh_change
   struct world_script *s = user;
   char guid[UH_GUID_TEXT];
   *r = (struct uh_change_result){0};
-  if (s->dead) return answer(r, UH_CHANGE_NOT_SENT, err, "the process is gone");
+  if (s->dead) return world_answer(r, UH_CHANGE_NOT_SENT, err, "the process is gone");
   struct world_object *o = world_find(s, uh_guid_text(c->id, guid));
   if (!o) die("a change of an unknown object");
-  if (c->action == UH_GRAPH_DELETE) return become(s, "delete", o, NULL, r, err);
-  if (c->action == UH_GRAPH_RESTORE) return become(s, "restore", o, o->v[0].json, r, err);
+  if (c->action == UH_GRAPH_DELETE) return world_become(s, "delete", o, NULL, r, err);
+  if (c->action == UH_GRAPH_RESTORE) return world_become(s, "restore", o, o->v[0].json, r, err);
   static const struct uh_argument none[] = {
       {.name = "keyCredentials", .type = UH_VALUE_TEXTS, .texts = {.v = NULL, .n = 0}}, {0}};
   char *json = with_arguments(world_truth(o) ? world_truth(o) : "{}", none);
-  int result = become(s, "remove-keys", o, json, r, err);
+  int result = world_become(s, "remove-keys", o, json, r, err);
   free(json);
   return result;
 }
@@ -367,8 +371,18 @@ void world_begin(struct world_script *s, enum world_mood mood, uint64_t seed) {
                                .gate = w_gate,
                                .change = w_change,
                                .graph = w_graph,
+                               .directory = world_directory,
                                .settles = w_settles,
                                .failpoint = w_failpoint};
+}
+
+void world_copy(const struct world_script *from, struct world_script *to) {
+  *to = *from;
+  for (int i = 0; i < to->n_objects; i++)
+    for (int k = 0; k < to->objects[i].n; k++)
+      if (to->objects[i].v[k].json && !(to->objects[i].v[k].json = strdup(to->objects[i].v[k].json)))
+        die("out of memory");
+  if (to->late_json && !(to->late_json = strdup(to->late_json))) die("out of memory");
 }
 
 void world_end(struct world_script *s) {

@@ -8,6 +8,8 @@
  */
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "plan/world.h"
 
 enum { WORLD_OBJECTS = 24, WORLD_VERSIONS = 24, WORLD_LOG = 400, WORLD_SETTLES = 60 };
@@ -18,6 +20,7 @@ struct world_version { /* what is seen of an object from a time on */
 };
 struct world_object {
   char side[16], kind[40], guid[UH_GUID_TEXT], name[40];
+  char dn[200], class[40];                /* of an entry of the directory */
   struct world_version v[WORLD_VERSIONS]; /* v[n - 1] is the truth */
   int n;
 };
@@ -59,6 +62,8 @@ struct world_script {
 };
 void world_begin(struct world_script *script, enum world_mood mood, uint64_t seed);
 void world_end(struct world_script *script);
+/* Into one that has ended or never begun. It is played on in the one that it was copied from, and in no other. */
+void world_copy(const struct world_script *from, struct world_script *to);
 struct world_object *world_add(struct world_script *script, const char *side, const char *kind, const char *guid,
                                const char *name, const char *json);
 struct world_object *world_find(struct world_script *script, const char *guid);
@@ -67,6 +72,26 @@ void world_change(struct world_script *script, struct world_object *object, cons
 const char *world_truth(const struct world_object *object); /* NULL: not there */
 /* What is true of every object that is there, without its GUID and times, in the order of the text. */
 char *world_text(struct world_script *script);
-/* An object as a row of a look's image. */
-char *world_image(const struct world_object *object, const char *json);
+/* An object as a row of a look's image, an entry of the directory with what is seen below it. */
+char *world_image(struct world_script *script, const struct world_object *object, const char *json,
+                  enum uh_look_path path);
+
+/* ---- entries of the directory (world_directory.c) ---- */
+
+/* Its attributes are lists of texts, as the directory's source gives them. */
+struct world_object *world_entry(struct world_script *script, const char *guid, const char *dn,
+                                 const char *object_class, const char *json);
+/* As the executor does it: the object is looked at right before; of a tree one after the other is deleted, the deepest
+ * first; what is brought back has its GUID, and of its attributes those that a tombstone keeps and those it is given.
+ */
+int world_directory(void *script, const struct uh_directory_change *change, struct uh_change_result *ret_result,
+                    struct uh_err *err);
+
+/* For it alone. The object becomes json (NULL: goes), in the way that the mood has it. */
+int world_become(struct world_script *script, const char *what, struct world_object *object, const char *json,
+                 struct uh_change_result *result, struct uh_err *err);
+int world_answer(struct uh_change_result *result, enum uh_change_outcome outcome, struct uh_err *err, const char *why);
+/* What is seen of it by now; NULL: it is not there. */
+const char *world_seen(struct world_script *script, const struct world_object *object, enum uh_look_path path);
+json_t *world_below(struct world_script *script, const struct world_object *entry, enum uh_look_path path);
 #endif

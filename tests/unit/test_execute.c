@@ -493,6 +493,63 @@ static void test_undo_name_taken(void **state) {
   assert_int_equal(script.n_log, before);
 }
 
+/* ---- a tree of the directory ---- */
+
+static int changes_left;
+static void die_before_change(struct world_script *s, const char *name) {
+  if (strcmp(name, "before-directory") != 0 || changes_left-- > 0) return;
+  s->dead = true;
+  storage_kill();
+}
+
+static struct uh_plan *plan_entries(void) {
+  char facts[] = "/tmp/unhybrid-execute-XXXXXX";
+  const char *const only[] = {"entry", NULL};
+  int fd = mkstemp(facts);
+  assert_true(fd >= 0);
+  close(fd);
+  steps_entries = true;
+  struct uh_plan *entries = steps_plan(facts, only);
+  steps_objects(&script);
+  steps_entries = false;
+  return entries;
+}
+
+static void expect_tree(bool there) {
+  static const char *const guids[] = {GUID_TREE, GUID_TREE_INNER, GUID_TREE_LEAF, GUID_TREE_DEEP};
+  for (size_t i = 0; i < sizeof guids / sizeof *guids; i++)
+    assert_true((world_truth(world_find(&script, guids[i])) != NULL) == there);
+}
+
+/* An undo that ended after the first of a tree's objects: the next one brings back the rest, and does not take the top
+ * for the whole. */
+static void test_undo_tree(void **state) {
+  (void)state;
+  world_end(&script);
+  world_begin(&script, WORLD_CALM, 1);
+  struct uh_plan *entries = plan_entries();
+  struct uh_execute_options options = all;
+  const char *id = NULL;
+  options.plan = entries;
+  for (size_t i = 0; i < uh_plan_count(entries); i++)
+    if (strcmp(uh_plan_at(entries, i)->action.subject.guid, GUID_TREE) == 0) id = uh_plan_at(entries, i)->id;
+  assert_non_null(id);
+  assert_int_equal(run(options, NULL), 0);
+  expect_tree(false);
+  changes_left = 1;
+  script.at = die_before_change;
+  (void)run(options, id);
+  script.at = NULL;
+  script.dead = false;
+  storage_revive();
+  assert_non_null(world_truth(world_find(&script, GUID_TREE)));
+  assert_null(world_truth(world_find(&script, GUID_TREE_INNER)));
+  assert_int_equal(state_of(id, NULL), UH_ACTION_UNDO_BEGUN);
+  assert_int_equal(run(options, id), 0);
+  expect_tree(true);
+  uh_plan_free(entries);
+}
+
 /* ---- many ---- */
 
 static void test_many(void **state) {
@@ -535,6 +592,7 @@ int main(void) {
       CASE(test_undo_refused),
       CASE(test_undo_chain),
       CASE(test_undo_name_taken),
+      CASE(test_undo_tree),
       CASE(test_export),
       CASE(test_many),
   };
