@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LINE = 80 };
@@ -12,7 +13,9 @@ enum { LINE = 80 };
 static void note(const char *name) {
   const char *path = getenv("UNHYBRID_FAILPOINT_LOG");
   char line[LINE];
-  int n = snprintf(line, sizeof line, "%s\n", name);
+  struct timespec now = {0};
+  (void)clock_gettime(CLOCK_REALTIME, &now);
+  int n = snprintf(line, sizeof line, "%s %lld.%09ld\n", name, (long long)now.tv_sec, now.tv_nsec);
   if (!path || n < 0 || n >= LINE) return;
   int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) return;

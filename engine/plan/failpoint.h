@@ -6,7 +6,7 @@
  * meson option `failpoints` only.
  *
  * UNHYBRID_FAILPOINT=NAME[:N] ends it the Nth time (first without) that NAME is passed; UNHYBRID_FAILPOINT_LOG=FILE
- * gets the name of every place that is passed, a line each.
+ * gets the name of every place that is passed and the time, to nine digits of a second, a line each.
  */
 void uh_failpoint_passed(void *user, const char *name);
 #endif

@@ -1,18 +1,20 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The cleanup of a small simulated organisation (fixtures/orgs/tailspin), killed and disturbed, then resumed until it is done.
+"""The cleanup of a small simulated organisation (fixtures/orgs/tailspin), and the sweep of it after the uninstall, killed and disturbed,
+then resumed until it is done.
 
-    crash_lab.py PROGRAM [--seed N] [--kills N] [--requests N | --every-request] [--all] [--seconds N] [--jobs N]
-                         [--only failpoints|kills|faults] [--match TEXT]
+    crash_lab.py PROGRAM [--command cleanup|sweep] [--seed N] [--kills N] [--requests N | --every-request] [--all] [--seconds N]
+                         [--jobs N] [--only failpoints|kills|faults] [--match TEXT]
 
 PROGRAM is built with the meson option `failpoints`. After each run the same is judged, by what the simulators and not the
 program say: no object was deleted twice and nothing else happened twice; the journal held the object's before-image before it was
-touched; the end is that of the run that nobody disturbed; the journal's chain is whole after every stop.
+touched, by the order of its records and the time at which each was durable; the end is that of the run that nobody disturbed; the
+journal's chain is whole after every stop. In the sweep entries of the directory go, too, single ones and a whole tree.
 
   failpoints   killed each time that each named place is passed
-  kills        killed at random times (300; --all: 2,000)
-  faults       every kind of the cloud simulator's faults, at three requests of each service (--every-request: at all of them),
-               and the answer of each write lost; the exit code is one that is documented for it
+  kills        killed at random times (cleanup 300, --all 2,000; sweep 60, --all 300)
+  faults       every kind of the cloud simulator's faults, at three requests of each service (--every-request: at all of them; sweep
+               one), and the answer of each write lost; the exit code is one that may follow this very fault
 
 Every job has a lab of its own and takes its share of the runs. --seconds: stops beginning new runs after so long, having taken them in a seeded order. The last line has the figures.
 """
@@ -35,15 +37,17 @@ sys.path.insert(0, TOP)
 
 import yaml  # noqa: E402
 
-from fixtures.lab import certificates, process, snapshot, written  # noqa: E402
+from fixtures.lab import certificates, process, snapshot, uninstall, written  # noqa: E402
 from fixtures.lab.lab import Lab, state_facts  # noqa: E402
 from fixtures.lab.person import Person  # noqa: E402
 
 process.BOUND = True
 
-KILLS, ALL_KILLS, REQUESTS = 300, 2000, 3
+KILLS, ALL_KILLS = {"cleanup": 300, "sweep": 60}, {"cleanup": 2000, "sweep": 300}
+REQUESTS = {"cleanup": 3, "sweep": 1}
 RUN_SECONDS = 120
 SUM = re.compile(r"^(\d+) of (\d+) runs, (\d+) failed.*$", re.M)
+WRITES_OUTSIDE = {"change", "graph", "directory"}
 RESUMES = 25           # a run that is not done after so many is not getting anywhere
 DONE, WORK_LEFT = 0, 3
 # What a cloud that misbehaves may lead to (design section 4.2): all done, undetermined, work left, input data wrong, a service
@@ -64,22 +68,79 @@ def expect(held, what):
         raise Wrong(what)
 
 
+class Cleanup:
+    """What is disturbed, and how it is asked for."""
+
+    command, audit, attested = "cleanup", (), ()
+    words = ("cleanup", "--yes=irreversible")
+    resume = ("resume", "--yes=irreversible")
+    executors = {"on-premises", "cloud", "servicePrincipals", "applications"}
+
+    def prepare(self, lab, settings):
+        pass
+
+    def choose(self, plan):
+        pass
+
+    @staticmethod
+    def written(lab):
+        return written.of(lab)
+
+
+class Sweep(Cleanup):
+    """After the uninstall: the server is gone, a service connection point was left, a security group was removed by hand. The
+    organisation's container goes with all that stands below it, one object after the other."""
+
+    command, audit = "sweep", ("--purpose", "after")
+    attested = ({"fact": "cleanup.observation-window", "value": "yes"}, {"fact": "sanity.attribute", "value": "yes", "object": "homeMDB"})
+    approve = ("--approve", "organization-container")
+    words = ("sweep", "--yes=irreversible", *approve)
+    resume = ("resume", "--yes=irreversible", *approve)
+    executors = {"cloud", "servicePrincipals", "applications", "deleted", "modified"}
+    group = "cn=delegated setup,"
+
+    def prepare(self, lab, settings):
+        uninstall.play(lab, "server-only", ("scp",), force=True)
+        link = uninstall.connect(lab)
+        try:
+            forest = uninstall.Forest(link, False)
+            forest.delete([dn for dn in forest.objects if dn.startswith(self.group)], [])
+        finally:
+            link.unbind_s()
+        del lab.state["exchange"], settings["exchange"], settings["operator"]["exchange"]
+
+    def choose(self, plan):
+        """The steps that --only has to name so that the container goes, and all before it."""
+        steps = [step["id"] for step in plan["steps"] if step["state"] in ("actions", "nothing")]
+        self.words += ("--only", ",".join(steps + ["organization-container"]))
+
+    @staticmethod
+    def written(lab):
+        rows = written.of(lab) + written.to_directory(lab)
+        return sorted(rows, key=lambda row: row["time"])
+
+
+WAYS = {"cleanup": Cleanup, "sweep": Sweep}
+
+
 class Bench:
     """One running organisation, put back before each run."""
 
-    def __init__(self, program, scratch):
-        self.program, self.scratch = program, scratch
+    def __init__(self, program, scratch, way):
+        self.program, self.scratch, self.way = program, scratch, way
         self.lab = Lab("tailspin", os.path.join(scratch, "tailspin"))
         self.lab.up(exchange="basic")
         self.configuration = self.lab.path("crash.yaml")
         with open(self.lab.path("tailspin.yaml"), encoding="utf-8") as text:
             settings = yaml.safe_load(text)
         settings.update(pauses={"observe": "1s"}, replication={"directory": "1s", "cloud": "1s"})
+        way.prepare(self.lab, settings)
         certificates.write_private(self.configuration, yaml.safe_dump(settings, sort_keys=False))
         self.template = os.path.join(scratch, "template.case")
         self.case = os.path.join(scratch, "run.case")
-        self.call("audit", case=self.template)
-        list(state_facts(self.program, self.configuration, self.lab.attestations(), self.template))
+        self.passed = []   # a file for each process of this run: the failpoints that it passed
+        self.call("audit", *way.audit, case=self.template)
+        list(state_facts(self.program, self.configuration, [*self.lab.attestations(), *way.attested], self.template))
         self.clean = snapshot.take(self.lab)
         self.reference = None
 
@@ -90,8 +151,9 @@ class Bench:
     def start(self, *words, case=None, environment=None):
         command = [self.program, "-c", self.configuration, "-C", case or self.case, "-q", "--no-progress", *words]
         self.output = tempfile.TemporaryFile()
+        self.passed.append(os.path.join(self.scratch, f"passed-{len(self.passed)}.txt"))
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT,
-                                env=dict(os.environ, **(environment or {})))
+                                env=dict(os.environ, UNHYBRID_FAILPOINT_LOG=self.passed[-1], **(environment or {})))
 
     def wait(self, child):
         try:
@@ -111,6 +173,10 @@ class Bench:
     def reset(self):
         shutil.rmtree(self.case, ignore_errors=True)
         shutil.copytree(self.template, self.case)
+        for path in self.passed:
+            if os.path.exists(path):
+                os.unlink(path)
+        self.passed = []
         snapshot.restore(self.lab, self.clean)
 
     def chain_is_whole(self):
@@ -132,14 +198,21 @@ class Bench:
             begun = os.path.exists(os.path.join(self.case, "journal.db")) and self.planned()
             if begun and code == WORK_LEFT and self.status()["cleanup"]["plan"]["state"] == "finished":
                 begun = False
-            code = self.call(*(("resume", "--yes=irreversible") if begun else ("cleanup", "--yes=irreversible")))
-            expect(code in (DONE, WORK_LEFT), f"{'resume' if begun else 'cleanup'} ends with {code}: {self.said()}")
+            words = self.way.resume if begun else self.way.words
+            code = self.call(*words)
+            expect(code in (DONE, WORK_LEFT), f"{words[0]} ends with {code}: {self.said()}")
         raise Wrong(f"not done after {RESUMES} times: exit {code}: {self.said()}")
 
     def wait_for_pause(self):
         until = [row["until"] for row in self.status().get("waiting", []) if row.get("until")]
         if until:
             time.sleep(1)
+
+    def plan(self):
+        """As a dry run shows it."""
+        command = [self.program, "-c", self.configuration, "-C", self.case, "-q", "--no-progress", self.way.command, "--dry-run", "--format", "json"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=RUN_SECONDS, check=False)
+        return json.loads(done.stdout)
 
     def status(self):
         code = self.call("status", "--format", "json")
@@ -156,10 +229,11 @@ class Bench:
     # ---- judging
     def records(self):
         with sqlite3.connect(f"file:{self.case}/journal.db?mode=ro", uri=True) as journal:
-            return journal.execute("SELECT at, type, action, image FROM record ORDER BY seq").fetchall()
+            return [Record(type_, bytes(image or b"").lower())
+                    for type_, image in journal.execute("SELECT type, image FROM record ORDER BY seq")]
 
     def judge(self):
-        rows = written.of(self.lab)
+        rows = self.way.written(self.lab)
         expect(not written.deleted_twice(rows), f"deleted twice: {written.deleted_twice(rows)}")
         self.judge_images(rows)
         self.judge_effects(rows)
@@ -169,12 +243,12 @@ class Bench:
             expect(how == "changed" and set(changed) <= MOMENTS, f"the end is another: {side} {kind} {name} {how} {changed}")
 
     def judge_images(self, rows):
-        """Before an object was touched, the journal had it as it was."""
-        begun = [(at, bytes(image or b"")) for at, type_, _, image in self.records() if type_ == "begun"]
+        """Before an object was touched, the journal had it as it was: durable in that very process, which then sent the change."""
+        begun = durable(self.records(), [passed(path) for path in self.passed])
         for row in rows:
-            # By its GUID; an application and its principal, of which one goes with the other, by their name.
-            keys = [key.lower().encode() for key in (row["object"], row["name"]) if key]
-            expect(row["how"] == "created" or any(at <= row["time"] and key in image.lower() for at, image in begun for key in keys),
+            # By its GUID or DN; an application and its principal, of which one goes with the other, by their name.
+            keys = [json.dumps(key.lower(), ensure_ascii=False)[1:-1].encode() for key in (row["object"], row["name"]) if key]
+            expect(row["how"] == "created" or any(time_ < row["time"] and key in record.image for record, time_ in begun for key in keys),
                    f"no before-image of {row['kind']} {row['name']} before it was {row['how']}")
 
     def judge_effects(self, rows):
@@ -186,29 +260,27 @@ class Bench:
     # ---- the run that nobody disturbs
     def undisturbed(self):
         self.reset()
-        log = os.path.join(self.scratch, "passed.txt")
+        self.way.choose(self.plan())
+        self.reset()
         began = time.monotonic()
-        code = self.call("cleanup", "--yes=irreversible", environment={"UNHYBRID_FAILPOINT_LOG": log})
+        code = self.call(*self.way.words)
         seconds = time.monotonic() - began
-        expect(code in (DONE, WORK_LEFT), f"cleanup ends with {code}: {self.said()}")
+        expect(code in (DONE, WORK_LEFT), f"{self.way.command} ends with {code}: {self.said()}")
         requests = [row for row in snapshot.cloud(self.lab, "log") if row["service"] in ("token", "exchange", "graph")]
+        places = collections.Counter(name for name, _ in passed(self.passed[-1]))
         self.finish(code)
-        rows = written.of(self.lab)
-        self.reference = {"end": snapshot.take(self.lab), "effects": effects(rows), "requests": requests, "seconds": seconds}
-        places = collections.Counter()
-        if os.path.exists(log):
-            with open(log, encoding="utf-8") as names:
-                places.update(name.strip() for name in names)
-        self.reference["places"] = places
+        rows = self.way.written(self.lab)
+        self.reference = {"end": snapshot.take(self.lab), "effects": effects(rows), "requests": requests, "seconds": seconds, "places": places, "code": code}
         self.judge()
         by = {row["side"] for row in rows} | {row["kind"] for row in rows if row["kind"] in ("servicePrincipals", "applications")}
-        expect({"on-premises", "cloud", "servicePrincipals", "applications"} <= by, f"not every executor has something to do: {sorted(by)}")
+        by |= {row["how"] for row in rows if row["kind"] == "DirectoryEntry"}
+        expect(self.way.executors <= by, f"not every executor has something to do: {sorted(by)}")
         expect(places, "no failpoint was passed: the program is not built with -Dfailpoints=true")
 
     # ---- disturbed ones
     def killed_at(self, place, nth):
         self.reset()
-        code = self.call("cleanup", "--yes=irreversible", environment={"UNHYBRID_FAILPOINT": f"{place}:{nth}"})
+        code = self.call(*self.way.words, environment={"UNHYBRID_FAILPOINT": f"{place}:{nth}"})
         expect(code == -signal.SIGKILL, f"was not killed at {place}:{nth}, but ended with {code}: {self.said()}")
         self.finish(code)
         self.judge()
@@ -216,7 +288,7 @@ class Bench:
     def killed_after(self, seconds):
         """Killed at a time, and so is what goes on with it, some more times."""
         self.reset()
-        words, code = ("cleanup", "--yes=irreversible"), None
+        words, code = self.way.words, None
         for wait in seconds:
             child = self.start(*words)
             try:
@@ -226,7 +298,7 @@ class Bench:
                 child.kill()
                 code = child.wait()
             self.chain_is_whole()
-            words = ("resume" if os.path.exists(os.path.join(self.case, "journal.db")) and self.planned() else "cleanup", "--yes=irreversible")
+            words = self.way.resume if os.path.exists(os.path.join(self.case, "journal.db")) and self.planned() else self.way.words
         self.finish(code)
         self.judge()
 
@@ -234,7 +306,8 @@ class Bench:
         self.reset()
         args = QUICK.get(kind, {})
         snapshot.cloud(self.lab, "faults", [{"match": match, "fault": kind.replace("reset_after", "reset"), "args": args, "times": 1}])
-        code = self.call("cleanup", "--yes=irreversible")
+        code = self.call(*self.way.words)
+        print(f"CODE {kind} {match} {code} {self.said()[-300:]!r}") if os.environ.get("CODES") else None
         expect(code in FAULT_CODES, f"ends with {code}: {self.said()}")
         snapshot.cloud(self.lab, "faults", method="DELETE")
         # An observation that a fault spoiled is made again: that is what the remedy says.
@@ -245,6 +318,42 @@ class Bench:
 def effects(rows):
     return collections.Counter((row["side"], row["kind"], row["object"], row["how"], tuple(name for name in row["values"] if name not in MOMENTS))
                                for row in rows)
+
+
+# ---- when a record was durable
+
+Record = collections.namedtuple("Record", "type image")
+
+
+def passed(path):
+    """[(failpoint, time)] of one process."""
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as lines:
+        return [(name, float(at)) for name, at in map(str.split, lines)]
+
+
+def durable(records, processes):
+    """[(record `begun`, when it was durable)]. Each process says before and after it writes a record; one that died in between may
+    have written it, and sent nothing any more."""
+    out, left = [], collections.deque(records)
+    opened = collections.Counter(name for notes in processes for name, _ in notes)["after-opened"]
+    for notes in processes:
+        for (name, _), (after, at) in zip(notes, notes[1:] + [("", 0)]):
+            if not name.startswith("before-") or name.split("-", 1)[1] in WRITES_OUTSIDE:
+                continue
+            type_ = name.split("-", 1)[1]
+            said = after == "after-" + type_
+            if said:
+                expect(left and left[0].type == type_, f"the journal does not hold what was written: {type_}, but {left and left[0].type}")
+                opened -= type_ == "opened"
+            elif not left or left[0].type != type_ or (type_ == "opened" and sum(one.type == "opened" for one in left) <= opened):
+                continue   # it died before: what stands there is another process's
+            record = left.popleft()
+            if said and type_ == "begun":
+                out.append((record, at))
+    expect(not left, f"the journal holds what nobody wrote: {[one.type for one in left]}")
+    return out
 
 
 # ---- which runs
@@ -273,11 +382,11 @@ def runs(bench, arguments, dice):
         for place, times in sorted(bench.reference["places"].items()):
             out += [(f"killed at {place}:{n}", lambda place=place, n=n: bench.killed_at(place, n)) for n in range(1, times + 1)]
     if arguments.only in (None, "kills"):
-        for number in range(arguments.kills or (ALL_KILLS if arguments.all else KILLS)):
+        for number in range(arguments.kills or (ALL_KILLS if arguments.all else KILLS)[arguments.command]):
             times = [dice.uniform(0, bench.reference["seconds"]) for _ in range(dice.choice((1, 1, 1, 2, 3)))]
             out.append((f"killed after {', '.join(f'{one:.3f}' for one in times)} s (number {number})", lambda times=times: bench.killed_after(times)))
     if arguments.only in (None, "faults"):
-        out += fault_runs(bench, 0 if arguments.every_request or arguments.all else arguments.requests, dice)
+        out += fault_runs(bench, 0 if arguments.every_request or arguments.all else arguments.requests or REQUESTS[arguments.command], dice)
     return out
 
 
@@ -322,8 +431,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--command", choices=WAYS, default="cleanup")
     parser.add_argument("--kills", type=int, help=f"random kills (default {KILLS})")
-    parser.add_argument("--requests", type=int, default=REQUESTS, help="of each service, for each kind of fault")
+    parser.add_argument("--requests", type=int, help=f"of each service, for each kind of fault (default {REQUESTS})")
     parser.add_argument("--every-request", action="store_true")
     parser.add_argument("--all", action="store_true", help=f"{ALL_KILLS} kills, faults at every request")
     parser.add_argument("--seconds", type=float, help="begin no new run after so long; runs are taken in a seeded order")
@@ -338,14 +448,14 @@ def main():
     share, of = map(int, arguments.share.split("/"))
     began, dice = time.monotonic(), random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench(os.path.abspath(arguments.program), scratch)
+        bench = Bench(os.path.abspath(arguments.program), scratch, WAYS[arguments.command]())
         try:
             bench.undisturbed()
             chosen = [run for run in runs(bench, arguments, dice) if not arguments.match or arguments.match in run[0]]
             if arguments.seconds:
                 dice.shuffle(chosen)
             places = sum(bench.reference["places"].values())
-            print(f"undisturbed: {bench.reference['seconds']:.2f} s, {places} failpoints passed of {len(bench.reference['places'])} names, "
+            print(f"{arguments.command} undisturbed: {bench.reference['seconds']:.2f} s, {places} failpoints passed of {len(bench.reference['places'])} names, "
                   f"{len(bench.reference['requests'])} requests to the cloud; {len(chosen)} runs, seed {arguments.seed}", flush=True)
             done, failed = carry_out(bench, chosen[share::of], time.monotonic() + arguments.seconds if arguments.seconds else None,
                                      os.path.join(arguments.keep, f"failed-{share}"))
