@@ -56,7 +56,8 @@ static enum answer lacks(const json_t *properties, const struct uh_expect *e, co
 /* An entry of the directory is read whole: an attribute that does not stand there has no value. */
 static bool lacks_attribute(const json_t *row, const struct uh_expect *e) {
   const char *kind = json_string_value(json_object_get(row, "kind"));
-  return kind && strcmp(kind, UH_DIRECTORY_ENTRY) == 0 && e->value.type == UH_VALUE_NULL &&
+  return kind && strcmp(kind, UH_DIRECTORY_ENTRY) == 0 &&
+         (e->what == UH_EXPECT_LACKS || e->value.type == UH_VALUE_NULL) &&
          !uh_property(json_object_get(row, "json"), e->value.name);
 }
 

@@ -247,6 +247,8 @@ static void absence_lists_and_files(void **state) {
       {lacks, true, ROWS(ROW("s", "{\"Spaces\": null}")), 1},
       {lacks, true, ROWS(ROW("s", "{}")), -1},
       {lacks, false, ROWS(""), -1},
+      /* The last value of an entry of the directory takes the attribute with it. */
+      {lacks, true, ROWS("{\"source\": \"directory\", \"kind\": \"" UH_DIRECTORY_ENTRY "\", \"json\": {}}"), 1},
       {key, true, ROWS(ROW("s", "{\"keyCredentials\": [{\"keyId\": \"" THEIRS "\"}]}")), 1},
       {key, true, ROWS(ROW("s", "{\"keyCredentials\": [{\"keyId\": \"" THEIRS "\"}, {\"keyId\": \"" AGENT "\"}]}")), 0},
       {key, true, ROWS(ROW("s", "{\"keyCredentials\": [{\"displayName\": \"x\"}]}")), -1},
