@@ -145,7 +145,7 @@ struct uh_directory {
   char **partitions; /* every naming context of the forest */
   size_t partitions_n;
   char *organization;     /* DN, NULL: not seen */
-  bool organization_gone; /* it was removed: all that stood below it is known not to be there */
+  bool organization_gone; /* it was removed: what is not seen below it is known not to be there */
   struct uh_directory_server *servers;
   size_t servers_n;
   bool servers_complete;

@@ -247,19 +247,29 @@ static bool organization_gone(struct uh_directory *d) {
   return d->domains_n > 0;
 }
 
+static void take_for_gone(struct uh_directory *d, const char *what) {
+  d->organization_gone = true;
+  uh_observe_organization_gone(d->observe);
+  uh_observe_notice(d->observe,
+                    "%s below CN=Services,%s, and no computer of the forest answers for an Exchange service: it counts "
+                    "as removed",
+                    what, d->configuration_nc);
+}
+
+/* Nothing but its container, or some of what stood in it, was left behind: no organisation is without a domain, and
+ * none works without a server. */
+static bool only_remains(struct uh_directory *d) {
+  return count(d, d->organization, UH_LDAP_SUBTREE, "(objectClass=msExchExchangeServer)") == 0 && organization_gone(d);
+}
+
 static int look_at_organization(struct uh_directory *d, struct uh_err *err) {
   struct finding f = {0};
   d->sane = true;
   int result = find_organization(d, &f, err);
   d->organization = f.dn;
   if (result < 0) return -1;
-  d->organization_gone = !f.dn && organization_gone(d);
-  if (d->organization_gone) uh_observe_organization_gone(d->observe);
-  if (d->organization_gone)
-    uh_observe_notice(d->observe,
-                      "no Exchange organisation stands below CN=Services,%s, and no computer of the forest answers for "
-                      "an Exchange service: it counts as removed",
-                      d->configuration_nc);
+  if (!f.dn && organization_gone(d))
+    take_for_gone(d, "no Exchange organisation stands");
   else if (!f.dn)
     not_sane(
         d,
@@ -314,7 +324,7 @@ static int container_hidden(struct uh_directory *d, const char *name, struct uh_
   struct uh_str filter UH_CLEANUP(uh_str_clear) = {0};
   struct uh_ldap_outcome outcome;
   int64_t n = 0;
-  if (!name || !d->organization) return 0;
+  if (!name || !d->organization || d->organization_gone) return 0;
   uh_str_addf(&filter, "(cn=%s)", name);
   struct uh_ldap_search search = {.base = d->organization,
                                   .scope = UH_LDAP_SUBTREE,
@@ -359,6 +369,16 @@ static bool wants_any(const struct uh_directory *d) {
 
 enum { PROOFS = 3 };
 
+static void judge_sight(struct uh_directory *d, bool no_domain, bool no_role) {
+  if (no_domain && only_remains(d)) {
+    take_for_gone(d, "only remains of an Exchange organisation, without a domain and without a server, stand");
+    return;
+  }
+  if (no_domain) not_sane(d, "the account sees no accepted domain: insufficient directory rights");
+  if (no_role && !rbac_container_seen(d))
+    not_sane(d, "the account sees no RBAC container in the Exchange organisation: insufficient directory rights");
+}
+
 /* The kinds that prove the account's sight are read before any set is reported, whether they are wanted or not. */
 static int read_proofs(struct uh_directory *d, struct uh_err *err) {
   struct {
@@ -375,10 +395,7 @@ static int read_proofs(struct uh_directory *d, struct uh_err *err) {
       return -1;
     }
   }
-  if (d->organization && proof[1].result == 0 && proof[1].written == 0)
-    not_sane(d, "the account sees no accepted domain: insufficient directory rights");
-  if (d->organization && proof[2].written == 0 && !rbac_container_seen(d))
-    not_sane(d, "the account sees no RBAC container in the Exchange organisation: insufficient directory rights");
+  if (d->organization) judge_sight(d, proof[1].result == 0 && proof[1].written == 0, proof[2].written == 0);
   for (int i = 0; i < PROOFS; i++)
     if (uh_directory_wants(d, uh_directory_kinds[i].kind))
       uh_directory_report(d, uh_directory_kinds[i].kind, "", proof[i].result, proof[i].written, proof[i].unreadable,

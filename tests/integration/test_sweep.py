@@ -48,7 +48,10 @@ def directory(tmp_path_factory):
 @pytest.mark.parametrize("world,stays,state", [
     ("server-only", (), "complete"),                                # the containers are there, and empty
     ("organisation", (), "complete"),                               # gone, and no computer answers for it any more
-    ("organisation", ("service-principal-names",), "failed")])      # one still does: hidden looks the same
+    ("organisation", ("service-principal-names",), "failed"),       # one still does: hidden looks the same
+    ("organisation", ("organization",), "complete"),                # its bare container, or some of what stood in it
+    ("between", ("hybrid-objects",), "complete"),
+    ("organisation", ("organization", "service-principal-names"), "failed")])
 def test_gone_is_told_from_hidden(directory, unhybrid, tmp_path, world, stays, state):
     uninstall.play(directory, world, stays, force=True)
     told = sets(Place(directory, unhybrid, tmp_path / "x.case"), "ExchangeServer", "ReceiveConnector", "HybridConfiguration")
