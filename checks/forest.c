@@ -9,11 +9,13 @@
 
 /*
  * ours: the GUID of this forest's Exchange organisation; NULL while it is not known, or two sources say different ones.
+ * Where the organisation is gone, the journal knows it.
  * holder: the OnPremisesOrganization objects of the tenant; mine: the GUID is ours, whatever the name says.
  */
 #define HOLDERS                                                                                                     \
   "WITH ours(guid) AS MATERIALIZED ("                                                                               \
-  "  SELECT CASE WHEN count(DISTINCT lower(guid)) = 1 THEN max(lower(guid)) END"                                    \
+  "  SELECT CASE count(DISTINCT lower(guid)) WHEN 1 THEN max(lower(guid))"                                          \
+  "    WHEN 0 THEN (SELECT lower(max(value)) FROM known WHERE name = 'organization-guid') END"                      \
   "   FROM object"                                                                                                  \
   "   WHERE side = 'on-premises' AND kind = 'OrganizationConfig' AND guid <> ''),"                                  \
   " holder AS MATERIALIZED ("                                                                                       \
@@ -97,7 +99,10 @@ static const struct uh_rule organization[] = {
   "   FROM object"                                                                                                  \
   "   WHERE side = 'on-premises' AND kind = 'AcceptedDomain'"                                                       \
   "     AND (domain_key(ltrim(iif(prop(json, 'DomainName') = '', name, prop(json, 'DomainName')), '*.'))"           \
-  "       NOT IN (SELECT domain FROM hybrid_domain)) IS NOT 0),"                                                              \
+  "       NOT IN (SELECT domain FROM hybrid_domain)) IS NOT 0"                                                     \
+  "  UNION"                                                                                                         \
+  "  SELECT domain_key(value), 1, '' FROM known"                                                                    \
+  "   WHERE name = 'accepted-domain' AND (domain_key(value) NOT IN (SELECT domain FROM hybrid_domain)) IS NOT 0),"  \
   " tenant AS MATERIALIZED ("                                                                                       \
   "  SELECT DISTINCT domain_key(iif(prop(json, 'DomainName') = '', name, prop(json, 'DomainName'))) AS domain"      \
   "   FROM object"                                                                                                  \

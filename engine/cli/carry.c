@@ -21,6 +21,7 @@ void uh_carry_clear(struct uh_carry *c) {
   uh_cancel_catch(false);
   uh_talk_clear(&c->talk);
   (void)uh_world_free(c->world);
+  free(c->known);
   (void)uh_history_free(c->history);
   (void)uh_journal_free(c->journal);
   uh_cli_statements_free(&c->how);
@@ -336,12 +337,18 @@ static void add_counts(struct uh_str *out, const struct uh_execute_result *r) {
   uh_str_add(out, ".\n");
 }
 
+static const char *after_all(const struct uh_carry *c) {
+  const struct uh_plan *plan = c->talk.plan;
+  for (size_t i = 0; i < (plan ? uh_plan_count(plan) : 0); i++)
+    if (uh_plan_at(plan, i)->phase == UH_PHASE_AFTER_UNINSTALL)
+      return "`unhybrid audit --purpose after` looks whether all is well without the server";
+  return "`unhybrid status` lists what waits for the uninstall";
+}
+
 static const char *what_next(const struct uh_carry *c, const struct uh_execute_result *r, bool undo) {
   if (c->dry) return r->exit_code == 0 ? "the same without --dry-run carries it out" : NULL;
   switch (r->exit_code) {
-    case 0:
-      return undo ? "`unhybrid status` says where the case stands"
-                  : "`unhybrid status` lists what waits for the uninstall";
+    case 0: return undo ? "`unhybrid status` says where the case stands" : after_all(c);
     case 1:
     case 2: return "mend what is in the way, then `unhybrid resume`; `unhybrid report` says how";
     default:
@@ -443,6 +450,23 @@ static int export_first(struct uh_carry *c, const struct uh_plan *plan, struct u
   return 0;
 }
 
+/* Whose an object is the gate can tell by these also when the organisation that told them is gone. */
+static int judge_by_anchors(struct uh_carry *c, const struct uh_plan *plan, struct uh_err *err) {
+  static const char *const names[] = {UH_ANCHOR_ORGANIZATION, UH_ANCHOR_ACCEPTED_DOMAIN};
+  const char *value;
+  size_t n = 0;
+  for (size_t k = 0; plan && k < sizeof names / sizeof *names; k++)
+    for (size_t i = 0; (value = uh_anchors_get(uh_plan_anchors(plan), names[k], i)); i++) {
+      struct uh_judge_known *more = reallocarray(c->known, n + 2, sizeof *more);
+      if (!more) return uh_fail_nomem(err);
+      c->known = more;
+      c->known[n++] = (struct uh_judge_known){names[k], value};
+      c->known[n] = (struct uh_judge_known){0};
+    }
+  c->how.known = c->known;
+  return 0;
+}
+
 int uh_carry_out(struct uh_carry *c, const struct uh_plan *plan, const char *undo) {
   struct uh_err err = UH_ERR_INIT;
   struct uh_execute_result result = {0};
@@ -454,7 +478,8 @@ int uh_carry_out(struct uh_carry *c, const struct uh_plan *plan, const char *und
   struct uh_guide guide = uh_talk_guide(&c->talk);
   who(person, sizeof person);
   uh_cancel_catch(true);
-  if (open_world(c, &err) < 0 || export_first(c, plan, &err) < 0 || make_journal(c, &err) < 0)
+  if (judge_by_anchors(c, plan, &err) < 0 || open_world(c, &err) < 0 || export_first(c, plan, &err) < 0 ||
+      make_journal(c, &err) < 0)
     return uh_cli_fail(c->cli, &err);
   struct uh_execute_options options = {.world = c->world,
                                        .journal = c->journal,

@@ -23,8 +23,9 @@ struct uh_carry {
   struct uh_config *config;
   struct uh_judge_options how;
   struct uh_case *held;
-  struct uh_journal *UH_NULLABLE journal; /* NULL: there is none */
-  struct uh_history *UH_NULLABLE history; /* of the journal */
+  struct uh_journal *UH_NULLABLE journal;   /* NULL: there is none */
+  struct uh_history *UH_NULLABLE history;   /* of the journal */
+  struct uh_judge_known *UH_NULLABLE known; /* by the plan's anchors */
   struct uh_world *UH_NULLABLE world;
   char *UH_NULLABLE facts; /* the observation that the gate compares with */
   struct uh_talk talk;

@@ -399,7 +399,9 @@ static int begin(struct judge *j, const char *facts_path, struct uh_err *err) {
   if (uh_facts_open(facts_path, &j->db, err) < 0) return -1;
   /* SQLite makes these table-valued functions known at their first use, by a statement that the authorizer refuses. */
   sqlite3_exec(j->db, "SELECT 1 FROM json_each('[]'), json_tree('[]')", NULL, NULL, NULL);
-  if (uh_results_new(&j->results, err) < 0 || uh_shared_attestations(j->db, err) < 0) return -1;
+  if (uh_results_new(&j->results, err) < 0 || uh_shared_attestations(j->db, err) < 0 ||
+      uh_shared_known(j->db, j->options->known, err) < 0)
+    return -1;
   return read_head(j, facts_path, err);
 }
 

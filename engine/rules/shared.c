@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #include "rules/pairs.h"
+#include "rules/rules.h"
 
 /*
  * What a view leaves out has to be plainly satisfied for every check that reads it: a value that was not obtained keeps
@@ -69,8 +70,26 @@ int uh_shared_attestations(sqlite3 *db, struct uh_err *err) {
   return uh_fail(err, UH_ERR_INTERNAL, "attestation: %s", sqlite3_errmsg(db));
 }
 
+int uh_shared_known(sqlite3 *db, const struct uh_judge_known *known, struct uh_err *err) {
+  sqlite3_stmt *st = NULL;
+  int rc = sqlite3_exec(db,
+                        "CREATE TEMP TABLE " UH_SHARED
+                        "known(name TEXT, value TEXT);"
+                        "CREATE TEMP VIEW known AS SELECT name, value FROM temp." UH_SHARED "known;",
+                        NULL, NULL, NULL);
+  if (rc == SQLITE_OK && known)
+    rc = sqlite3_prepare_v2(db, "INSERT INTO temp." UH_SHARED "known VALUES(?, ?)", -1, &st, NULL);
+  for (; rc == SQLITE_OK && known && known->name; known++) {
+    sqlite3_bind_text(st, 1, known->name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, 2, known->value, -1, SQLITE_STATIC);
+    rc = sqlite3_step(st) == SQLITE_DONE ? sqlite3_reset(st) : SQLITE_ERROR;
+  }
+  sqlite3_finalize(st);
+  return rc == SQLITE_OK ? 0 : uh_fail(err, UH_ERR_INTERNAL, "known: %s", sqlite3_errmsg(db));
+}
+
 bool uh_shared_is(const char *name) {
-  static const char *const views[] = {"attestation", UH_PAIRS_VIEW, "configuration", "anchor"};
+  static const char *const views[] = {"attestation", "known", UH_PAIRS_VIEW, "configuration", "anchor"};
   for (size_t i = 0; i < sizeof views / sizeof *views; i++)
     if (sqlite3_stricmp(name, views[i]) == 0) return true;
   if (strncmp(name, UH_SHARED, sizeof UH_SHARED - 1) == 0) return true;
