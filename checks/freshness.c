@@ -36,7 +36,8 @@ static int observation(struct uh_check_run *run, struct uh_err *err) {
 }
 
 /* What was not read is a gap in what is known, not a fault of the organisation: such a set cannot be judged. Where
- * another source read the same set completely it gives way. */
+ * another source read the same set completely it gives way. An Exchange server that Active Directory shows to be gone
+ * cannot answer, and nobody waits for that. */
 static const char completeness_sql[] =
     "WITH part AS ("
     "  SELECT *, state NOT IN ('complete', 'not-configured') AS lacks FROM \"set\"),"
@@ -46,7 +47,11 @@ static const char completeness_sql[] =
     "    max(state <> 'not-configured') AS configured,"
     "    min(CASE WHEN lacks THEN state || iif(why = '', '', ', ' || why) END) AS why"
     "   FROM part"
-    "   GROUP BY source, side, name)"
+    "   GROUP BY source, side, name),"
+    " uninstalled(yes) AS MATERIALIZED ("
+    "  SELECT EXISTS (SELECT 1 FROM read WHERE source = 'directory' AND side = 'on-premises' AND name = 'ExchangeServer'"
+    "      AND configured AND NOT lacking)"
+    "    AND NOT EXISTS (SELECT 1 FROM object WHERE side = 'on-premises' AND kind = 'ExchangeServer'))"
     " SELECT CASE lacking WHEN 0 THEN 0 END AS violated,"
     "  side,"
     "  key,"
@@ -56,7 +61,7 @@ static const char completeness_sql[] =
     "  CASE WHEN lacking THEN json_object(source || ' (' || why || ')', NULL)"
     "    ELSE json_object(source, 'complete') END AS evidence"
     " FROM read"
-    " WHERE configured"
+    " WHERE configured AND NOT (source = 'exchange-server' AND (SELECT yes FROM uninstalled))"
     " UNION ALL"
     " SELECT NULL,"
     "  'logs',"
@@ -67,6 +72,7 @@ static const char completeness_sql[] =
     "  json_object(id || ' (' || state || iif(detail = '', '', ', ' || detail) || ')', NULL)"
     " FROM source"
     " WHERE state IN ('partial', 'failed') AND NOT EXISTS (SELECT 1 FROM read WHERE read.source = id AND lacking)"
+    "  AND NOT (id = 'exchange-server' AND (SELECT yes FROM uninstalled))"
     " UNION ALL"
     " SELECT NULL, 'logs', 'observation', 'observation', 'observation', '', json_object('any set', NULL)"
     " WHERE NOT EXISTS (SELECT 1 FROM read WHERE configured)";
@@ -94,9 +100,10 @@ static const struct uh_check checks[] = {
      .remedy = "Look at the sources at the head of the report: give the rights that are missing, repeat what timed "
                "out, then run the audit again.",
      .reference = GUIDE,
-     .explain = "Every set of every configured source has to be complete, or read completely by another source. A "
-                "set that is not makes this check unknown: what was not seen is no fault of the organisation, and no "
-                "proof that all is well. Sources that are not configured do not count here; the checks that need "
-                "them are unknown themselves."},
+     .explain =
+         "Every set of every configured source has to be complete, or read completely by another source. A "
+         "set that is not makes this check unknown: what was not seen is no fault of the organisation, and no "
+         "proof that all is well. Sources that are not configured do not count here; the checks that need "
+         "them are unknown themselves. Nor does Exchange Server, once Active Directory was read and shows none."},
     {0}};
 UH_CHECK_MODULE(freshness, checks);

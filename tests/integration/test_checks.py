@@ -1783,6 +1783,14 @@ def test_completeness(tmp_path):
     assert result.status == "pass", result
     assert judge(tmp_path, check, [*good, source("graph", "failed")]).unjudged == [("logs", "graph")]
     assert judge(tmp_path, check, []).status == "unknown"
+    # A server that Active Directory shows to be gone cannot answer; while that is not sure, or another is there, it has to.
+    gone = [*good, a_set("on-premises:ExchangeServer", source="directory"), a_set("on-premises:Mailbox", "failed", "exchange-server"),
+            source("exchange-server", "failed")]
+    assert judge(tmp_path, check, gone).status == "pass"
+    for left in (obj("ExchangeServer", "EX01", {}), a_set("on-premises:ExchangeServer", "partial", "directory", part="x")):
+        assert judge(tmp_path, check, [*gone, left]).status == "unknown", left
+    unread = [one for one in gone if one.get("row", {}).get("name") != "ExchangeServer"]
+    assert len(unread) < len(gone) and judge(tmp_path, check, unread).status == "unknown"
 
 
 def test_exit_of_a_broken_check_is_unknown(tmp_path):
