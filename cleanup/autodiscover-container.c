@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The container of Autodiscover's pointers. */
 #include <unhybrid/step.h>
+#include <unhybrid/step_sql.h>
 #include <unhybrid/step_sql_directory.h>
 
 /* One clause of SQL a line, which clang-format would join. */
@@ -13,7 +14,8 @@ static const char sql[] =
     "    (SELECT min(below.dn) FROM entry AS below"
     "      WHERE " UH_SQL_STEP_BELOW("below.dn", "entry.dn")
     "       AND (lower(below.class) <> 'serviceconnectionpoint'"
-    "         OR EXISTS (SELECT 1 FROM json_each(prop_list(below.json, 'serviceBindingInformation')) AS b WHERE b.value LIKE 'ldap%'))) AS other"
+    "         OR EXISTS (SELECT 1 FROM json_each(prop_list(below.json, 'serviceBindingInformation')) AS b WHERE b.value LIKE 'ldap%'"
+    "           AND NOT " UH_SQL_STEP_MICROSOFT(UH_SQL_STEP_HOST("b.value")) "))) AS other"
     "   FROM entry"
     "   WHERE lower(dn) LIKE 'cn=microsoft exchange autodiscover,cn=services,cn=configuration,dc=%')"
     " SELECT " UH_SQL_STEP_ENTRY("judged") ","
