@@ -185,8 +185,8 @@ static int observe_or_find(struct audit *a, struct uh_err *err) {
   if (a->held->doubtful_fs)
     uh_cli_log(a->cli, UH_LOG_WARNING, "%s is on %s, where locks and durable writes cannot be trusted", a->held->dir,
                a->held->fs_name);
-  return uh_cli_observe_with(a->cli, a->config, a->held, a->snapshot ? UH_SNAPSHOT_ALL : UH_SNAPSHOT_NONE, &a->facts,
-                             &a->summary, err);
+  return uh_cli_observe_with(a->cli, a->config, a->held, a->snapshot ? UH_SNAPSHOT_ALL : UH_SNAPSHOT_NONE, NULL,
+                             &a->facts, &a->summary, err);
 }
 
 static int run_audit(struct audit *a, int argc, char **argv) {

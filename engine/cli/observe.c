@@ -49,18 +49,30 @@ static void tell_sign_in(void *user, const char *message, const char *uri, const
 
 /* ---- */
 
+/* NULL: no memory. */
+static const char **hosts_of(const struct uh_anchors *known) {
+  size_t n = 0;
+  while (known && uh_anchors_get(known, UH_ANCHOR_HOST, n)) n++;
+  const char **hosts = calloc(n + 1, sizeof *hosts);
+  for (size_t i = 0; hosts && i < n; i++) hosts[i] = uh_anchors_get(known, UH_ANCHOR_HOST, i);
+  return hosts;
+}
+
 int uh_cli_observe(struct uh_cli *cli, const struct uh_config *config, const struct uh_case *held, char **ret_facts,
                    struct uh_observation_summary *ret_summary, struct uh_err *err) {
-  return uh_cli_observe_with(cli, config, held, UH_SNAPSHOT_NONE, ret_facts, ret_summary, err);
+  return uh_cli_observe_with(cli, config, held, UH_SNAPSHOT_NONE, NULL, ret_facts, ret_summary, err);
 }
 
 int uh_cli_observe_with(struct uh_cli *cli, const struct uh_config *config, const struct uh_case *held,
-                        enum uh_snapshot snapshot, char **ret_facts, struct uh_observation_summary *ret_summary,
-                        struct uh_err *err) {
+                        enum uh_snapshot snapshot, const struct uh_anchors *known, char **ret_facts,
+                        struct uh_observation_summary *ret_summary, struct uh_err *err) {
   UH_CLEANUP(uh_progress_freep) struct uh_progress *progress = uh_progress_new(cli);
   UH_CLEANUP(uh_freep) char *facts = NULL;
   struct uh_observation_options how = {
       .progress = uh_progress_tell, .user = progress, .interrupted = uh_cancel_flag(), .snapshot = snapshot};
+  UH_CLEANUP(uh_freep) const char **hosts = hosts_of(known);
+  if (!hosts) return uh_fail_nomem(err);
+  how.hosts = hosts;
   if (uh_case_new_facts(held, uh_cli_now(), &facts, err) < 0) return -1;
   struct sign_in sign_in = {cli, progress};
   if (fcntl(STDERR_FILENO, F_GETFD) >= 0) {

@@ -310,8 +310,9 @@ static int nothing_to_do(const struct cleanup *c) {
 static int observe(struct cleanup *c) {
   struct uh_err err = UH_ERR_INIT;
   struct uh_observation_summary summary = {.first = UH_ERR_INIT};
-  if (uh_cli_observe_with(c->carry.cli, c->carry.config, c->carry.held, UH_SNAPSHOT_CONFIGURATION, &c->carry.facts,
-                          &summary, &err) < 0)
+  if (uh_cli_observe_with(c->carry.cli, c->carry.config, c->carry.held, UH_SNAPSHOT_CONFIGURATION,
+                          c->carry.history ? uh_history_anchors(c->carry.history) : NULL, &c->carry.facts, &summary,
+                          &err) < 0)
     return uh_cli_fail(c->carry.cli, &err);
   if (summary.interrupted) return uh_cli_interrupted(c->carry.cli, c->carry.facts);
   c->carry.observed_now = true;

@@ -9,6 +9,7 @@
 #include <unhybrid/text.h>
 
 #include "plan/plan_internal.h"
+#include "case/server_host.h"
 
 enum { ANCHOR_NAME_MAX = 64, ANCHOR_VALUE_MAX = 4096, ANCHORS_MAX = 20000 };
 
@@ -151,32 +152,9 @@ int uh_anchors_from_json(const char *json, struct uh_anchors **ret_anchors, stru
 
 enum form { TEXT, GUID, DOMAIN, THUMBPRINT, HOST, AGENT };
 
-/* The host of "https://host:port/path", or of "host:port". */
-static void host_of(const char *text, struct uh_str *out) {
-  const char *p = strstr(text, "://");
-  p = p ? p + 3 : text;
-  size_t n = strcspn(p, "/:?# ");
-  (void)(n && uh_domain_key(p, n, out));
-}
-
 static bool ends_with(const char *text, const char *end) {
   size_t n = strlen(text), m = strlen(end);
   return n >= m && strcmp(text + n - m, end) == 0;
-}
-
-static bool is_below(const char *host, const char *domain) {
-  size_t n = strlen(host), m = strlen(domain);
-  return ends_with(host, domain) && (n == m || host[n - m - 1] == '.');
-}
-
-/* What Microsoft runs is no server of the organisation, whatever an object of the organisation says of it. */
-static bool is_microsofts(const char *host) {
-  static const char *const theirs[] = {"outlook.com",    "office365.com",  "office.com",          "office365.us",
-                                       "outlook.cn",     "msappproxy.net", "microsoftonline.com", "onmicrosoft.com",
-                                       "onmicrosoft.us", "microsoft.com",  "partner.onmschina.cn"};
-  for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
-    if (is_below(host, theirs[i])) return true;
-  return false;
 }
 
 static void add_agent(const char *text, struct uh_str *out) {
@@ -184,7 +162,7 @@ static void add_agent(const char *text, struct uh_str *out) {
   UH_CLEANUP(uh_str_clear) struct uh_str host = {0};
   uint8_t guid[UH_GUID_SIZE];
   char spelled[UH_GUID_TEXT];
-  host_of(text, &host);
+  uh_host_of(text, &host);
   const char *name = uh_str_or(&host, "");
   if (strlen(name) != UH_GUID_TEXT - 1 + sizeof tail - 1 || !ends_with(name, tail)) return;
   (void)snprintf(spelled, sizeof spelled, "%.36s", name);
@@ -205,10 +183,7 @@ static void add_form(enum form form, const char *text, struct uh_str *out) {
       if (strlen(text) != 40 || strspn(text, "0123456789abcdefABCDEF") != 40) return;
       for (; *text; text++) uh_str_addc(out, *text >= 'a' && *text <= 'f' ? (char)(*text - 32) : *text);
       return;
-    case HOST:
-      host_of(text, out);
-      if (is_microsofts(uh_str_or(out, ""))) uh_str_reset(out);
-      return;
+    case HOST: uh_server_host(text, out); return;
     case AGENT: add_agent(text, out);
   }
 }
@@ -337,16 +312,19 @@ static const struct finding {
                                                                    OF("cloud", "GraphApplication") " AND lower(" P(
                                                                        "displayName") ") = 'exchangeserverapp-' ||"
                                                                                       " (SELECT value FROM anchor WHERE name = 'organization-guid')"},
-    {UH_ANCHOR_HOST, HOST, false,
-     "SELECT " P("Fqdn") OF(
-         "on-premises",
-         "ExchangeServer") " UNION ALL SELECT a.value FROM configuration,"
-                           "  json_each(json_array(prop(configuration.json, 'InternalUrl'), prop(configuration.json, 'ExternalUrl'), prop(configuration.json, 'InternalNLBBypassUrl'),"
-                           "   prop(configuration.json, 'AutoDiscoverServiceInternalUri'))) a WHERE side = 'on-premises'"
-                           "  AND (kind LIKE '%VirtualDirectory' OR kind IN ('ClientAccessService', 'OutlookAnywhere'))"
-                           " UNION ALL " EACH("ServiceBindingInformation")
-                               IN_("on-premises", "AutodiscoverServiceConnectionPoint") " UNION ALL SELECT " P(
-                                   "OnPremisesSmartHost") OF("on-premises", "HybridConfiguration")},
+    {UH_ANCHOR_HOST, HOST, false, UH_SERVER_HOSTS("configuration")},
+    /* What the servers' hosts lead to while a server is there: afterwards a name may lead to somebody else. */
+    {UH_ANCHOR_ADDRESS, TEXT, false,
+     "SELECT DISTINCT json_extract(a.value, '$.address') FROM dns AS d, json_each(d.answers) AS a"
+     " WHERE d.role = 'host' AND json_extract(a.value, '$.type') IN ('A', 'AAAA')"
+     "  AND NOT " UH_SQL_STEP_MICROSOFT(
+         "json_extract(a.value, '$.name')") " AND json_extract(a.value, '$.name') NOT LIKE '%.office.com'"
+                                            "  AND EXISTS (SELECT 1 FROM anchor WHERE anchor.name = 'server-host' AND anchor.value = d.name)"
+                                            "  AND EXISTS (SELECT 1 FROM configuration WHERE side = 'on-premises' AND kind = 'ExchangeServer')"},
+    {UH_ANCHOR_FEDERATED, DOMAIN, false,
+     "SELECT coalesce(nullif(" P("DomainName") ", ''), name)" OF(
+         "on-premises", "AcceptedDomain") " AND " P("FederatedOrganizationLink") " <> '' UNION ALL " EACH("Domains")
+         IN_("on-premises", "FederatedOrganizationIdentifier")},
 };
 
 static int fail_sql(sqlite3 *db, const struct finding *f, struct uh_err *err) {

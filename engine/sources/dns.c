@@ -16,6 +16,8 @@
  *   dmarc                _dmarc.d                   TXT
  *   mta-sts              _mta-sts.d                 TXT
  *   tls-rpt              _smtp._tls.d               TXT
+ * and of the hosts by which the servers are, or were, reached (domain is the host itself):
+ *   host                 the host                   CNAME, A, AAAA
  * `answers` is a JSON array, one object a record, aliases first:
  *   {"name", "type", "ttl"} and  MX: "preference", "exchange"  A, AAAA: "address"  CNAME: "target"
  *   SRV: "priority", "weight", "port", "target"  TXT: "text" (strings joined).  A target or exchange "." means "none".
@@ -34,7 +36,9 @@
 
 #include <pthread.h>
 #include "sources/dns_answers.h"
+#include "sources/dns_rows.h"
 #include "sources/dns_domains.h"
+#include "sources/dns_question.h"
 #include "sources/dns_spf.h"
 #include "sources/source.h"
 #include "wire/dns.h"
@@ -99,8 +103,8 @@ struct view {
   const char *name;
   const struct uh_strings *servers;
   struct uh_observe *observe;
-  char **domains;
-  size_t n_domains, next_domain;
+  char **domains, **hosts;
+  size_t n_domains, next_domain, n_hosts, next_host;
   bool list_complete;
   struct uh_dns *dns;
   struct uh_rows *rows;
@@ -127,26 +131,11 @@ static const char *answers_json(struct view *v, const struct uh_dns_reply *reply
   return text;
 }
 
-struct row {
-  const char *domain, *role, *name, *server, *answers, *detail;
-  uint16_t type;
-  enum uh_dns_outcome outcome;
-};
-
-static void write_row(struct view *v, const struct row *row) {
+static void write_row(struct view *v, const struct uh_dns_row *row) {
+  struct uh_dns_row whole = *row;
   if (v->failed) return;
-  struct uh_rows *r = v->rows;
-  uh_rows_begin(r);
-  uh_rows_str(r, UH_COL(dns, view), v->name);
-  uh_rows_str(r, UH_COL(dns, server), row->server);
-  uh_rows_str(r, UH_COL(dns, domain), row->domain);
-  uh_rows_str(r, UH_COL(dns, role), row->role);
-  uh_rows_str(r, UH_COL(dns, name), row->name);
-  uh_rows_str(r, UH_COL(dns, type), uh_dns_type_name(row->type));
-  uh_rows_str(r, UH_COL(dns, outcome), uh_dns_outcome_name(row->outcome));
-  uh_rows_str(r, UH_COL(dns, answers), row->answers);
-  uh_rows_str(r, UH_COL(dns, detail), row->detail);
-  if (uh_rows_end(r, &v->err) < 0) v->failed = true;
+  whole.view = v->name;
+  if (uh_dns_row_write(v->rows, &whole, &v->err) < 0) v->failed = true;
   v->written++;
 }
 
@@ -246,14 +235,14 @@ static void spf_continue(struct domain *d, int node, const char *record, unsigne
 static void shared_use(const struct shared *s, struct domain *d, const char *role, int node) {
   struct view *v = d->view;
   v->outcomes[s->outcome]++;
-  write_row(v, &(struct row){.domain = d->key,
-                             .role = role,
-                             .name = s->name,
-                             .type = s->type,
-                             .outcome = s->outcome,
-                             .server = s->server,
-                             .answers = s->answers,
-                             .detail = s->detail});
+  write_row(v, &(struct uh_dns_row){.domain = d->key,
+                                    .role = role,
+                                    .name = s->name,
+                                    .type = s->type,
+                                    .outcome = s->outcome,
+                                    .server = s->server,
+                                    .answers = s->answers,
+                                    .detail = s->detail});
   if (node >= 0) spf_continue(d, node, s->spf, s->records);
 }
 
@@ -357,14 +346,14 @@ static void spf_write(struct domain *d) {
   for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++)
     if (notes[i]) uh_str_addf(&detail, "%s%s", detail.len ? "; " : "", notes[i]);
   const char *text = uh_str_text(&detail);
-  write_row(v, &(struct row){.domain = d->key,
-                             .role = "spf",
-                             .name = w->node[0],
-                             .type = UH_DNS_TXT,
-                             .outcome = w->outcome,
-                             .server = w->server,
-                             .answers = w->answers,
-                             .detail = text});
+  write_row(v, &(struct uh_dns_row){.domain = d->key,
+                                    .role = "spf",
+                                    .name = w->node[0],
+                                    .type = UH_DNS_TXT,
+                                    .outcome = w->outcome,
+                                    .server = w->server,
+                                    .answers = w->answers,
+                                    .detail = text});
   uh_str_clear(&detail);
 }
 
@@ -468,14 +457,14 @@ static void on_reply(void *user, const struct uh_dns_reply *reply) {
   if (!strcmp(ask->role, "spf")) {
     on_spf(d, reply, answers);
   } else {
-    write_row(v, &(struct row){.domain = d->key,
-                               .role = ask->role,
-                               .name = reply->name,
-                               .type = reply->type,
-                               .outcome = reply->outcome,
-                               .server = reply->server,
-                               .answers = answers,
-                               .detail = reply->detail});
+    write_row(v, &(struct uh_dns_row){.domain = d->key,
+                                      .role = ask->role,
+                                      .name = reply->name,
+                                      .type = reply->type,
+                                      .outcome = reply->outcome,
+                                      .server = reply->server,
+                                      .answers = answers,
+                                      .detail = reply->detail});
     if (reply->type == UH_DNS_MX) ask_targets(d, "exchanger", reply);
     if (reply->type == UH_DNS_SRV) ask_targets(d, "autodiscover-srv-target", reply);
   }
@@ -500,22 +489,26 @@ static void ask(struct domain *d, const char *role, const char *prefix, uint16_t
     d->waiting++;
 }
 
-static void domain_start(struct view *v, const char *key) {
-  static const struct {
-    const char *role, *prefix;
-    uint16_t types[4];
-  } questions[] = {
-      {"mx", "", {UH_DNS_MX}},
-      {"autodiscover", "autodiscover.", {UH_DNS_CNAME, UH_DNS_A, UH_DNS_AAAA}},
-      {"autodiscover-srv", "_autodiscover._tcp.", {UH_DNS_SRV}},
-      {"root", "", {UH_DNS_A, UH_DNS_AAAA}},
-      {"spf", "", {UH_DNS_TXT}},
-      {"dkim1", "selector1._domainkey.", {UH_DNS_CNAME, UH_DNS_TXT}},
-      {"dkim2", "selector2._domainkey.", {UH_DNS_CNAME, UH_DNS_TXT}},
-      {"dmarc", "_dmarc.", {UH_DNS_TXT}},
-      {"mta-sts", "_mta-sts.", {UH_DNS_TXT}},
-      {"tls-rpt", "_smtp._tls.", {UH_DNS_TXT}},
-  };
+struct question {
+  const char *role, *prefix;
+  uint16_t types[4];
+};
+static const struct question of_domain[] = {
+    {"mx", "", {UH_DNS_MX}},
+    {"autodiscover", "autodiscover.", {UH_DNS_CNAME, UH_DNS_A, UH_DNS_AAAA}},
+    {"autodiscover-srv", "_autodiscover._tcp.", {UH_DNS_SRV}},
+    {"root", "", {UH_DNS_A, UH_DNS_AAAA}},
+    {"spf", "", {UH_DNS_TXT}},
+    {"dkim1", "selector1._domainkey.", {UH_DNS_CNAME, UH_DNS_TXT}},
+    {"dkim2", "selector2._domainkey.", {UH_DNS_CNAME, UH_DNS_TXT}},
+    {"dmarc", "_dmarc.", {UH_DNS_TXT}},
+    {"mta-sts", "_mta-sts.", {UH_DNS_TXT}},
+    {"tls-rpt", "_smtp._tls.", {UH_DNS_TXT}},
+    {NULL},
+};
+static const struct question of_host[] = {{"host", "", {UH_DNS_CNAME, UH_DNS_A, UH_DNS_AAAA}}, {NULL}};
+
+static void domain_start(struct view *v, const char *key, const struct question *questions) {
   struct domain *d = calloc(1, sizeof *d);
   if (!d) {
     v->failed = uh_fail_nomem(&v->err);
@@ -527,9 +520,8 @@ static void domain_start(struct view *v, const char *key) {
   d->next = v->active;
   if (v->active) v->active->prev = d;
   v->active = d;
-  for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++)
-    for (const uint16_t *type = questions[i].types; *type; type++)
-      ask(d, questions[i].role, questions[i].prefix, *type);
+  for (const struct question *q = questions; q->role; q++)
+    for (const uint16_t *type = q->types; *type; type++) ask(d, q->role, q->prefix, *type);
   domain_release(d);
 }
 
@@ -547,14 +539,25 @@ static void view_tell(struct view *v) {
   v->requests_told = stats.sent;
 }
 
+/* The next domain or host. False: all were begun. */
+static bool view_next(struct view *v) {
+  if (v->next_domain < v->n_domains)
+    domain_start(v, v->domains[v->next_domain++], of_domain);
+  else if (v->next_host < v->n_hosts)
+    domain_start(v, v->hosts[v->next_host++], of_host);
+  else
+    return false;
+  return true;
+}
+
 /* 0 all asked, 1 stopped, -1 failed */
 static int view_ask(struct view *v) {
   int rc = 0;
+  bool more = true;
   while (rc == 0 && !v->failed) {
-    while (v->next_domain < v->n_domains && uh_dns_pending(v->dns) < PENDING && !v->failed)
-      domain_start(v, v->domains[v->next_domain++]);
+    while (more && uh_dns_pending(v->dns) < PENDING && !v->failed) more = view_next(v);
     if (!uh_dns_pending(v->dns)) break;
-    rc = uh_dns_run(v->dns, v->next_domain < v->n_domains ? PENDING : 1, view_stopped, v, &v->err);
+    rc = uh_dns_run(v->dns, more ? PENDING : 1, view_stopped, v, &v->err);
     view_tell(v);
   }
   return v->failed ? -1 : rc;
@@ -633,17 +636,30 @@ static int views_run(struct view *views, size_t n, struct uh_err *err) {
   return rc;
 }
 
+struct names {
+  char **v;
+  size_t n;
+};
+static void names_clear(struct names *names) {
+  for (size_t i = 0; i < names->n; i++) free(names->v[i]);
+  free(names->v);
+}
+
 static int observe_dns(struct uh_observe *observe, struct uh_err *err) {
   const struct uh_dns_config *config = uh_observe_config(observe)->dns;
   const struct {
     const char *name;
     const struct uh_strings *servers;
   } all[] = {{"public", &config->public_servers}, {"internal", &config->internal_servers}};
-  char **domains = NULL;
-  size_t n = 0, n_views = 0;
+  UH_CLEANUP(names_clear) struct names domains = {0};
+  UH_CLEANUP(names_clear) struct names hosts = {0};
+  size_t n_views = 0;
   bool complete = false;
-  if (uh_observe_accepted_domains(observe, &domains, &n, &complete, err) < 0) return -1;
-  n = uh_dns_domains_to_ask(observe, domains, n);
+  if (uh_observe_wants(observe, "dns", "DnsRecord")) return uh_dns_question_ask(observe, err);
+  if (uh_observe_accepted_domains(observe, &domains.v, &domains.n, &complete, err) < 0 ||
+      uh_observe_server_hosts(observe, &hosts.v, &hosts.n, err) < 0)
+    return -1;
+  domains.n = uh_dns_domains_to_ask(observe, domains.v, domains.n);
   struct view *views = calloc(2, sizeof *views);
   for (size_t i = 0; i < 2 && views; i++) {
     if (!uh_observe_wants(observe, "dns", all[i].name)) continue;
@@ -655,15 +671,15 @@ static int observe_dns(struct uh_observe *observe, struct uh_err *err) {
     views[n_views++] = (struct view){.name = all[i].name,
                                      .servers = all[i].servers,
                                      .observe = observe,
-                                     .domains = domains,
-                                     .n_domains = n,
+                                     .domains = domains.v,
+                                     .n_domains = domains.n,
+                                     .hosts = hosts.v,
+                                     .n_hosts = hosts.n,
                                      .list_complete = complete,
                                      .err = UH_ERR_INIT};
   }
   int rc = views ? views_run(views, n_views, err) : uh_fail_nomem(err);
   free(views);
-  for (size_t i = 0; i < n; i++) free(domains[i]);
-  free(domains);
   return rc;
 }
 
@@ -675,7 +691,7 @@ static const char *not_configured(const struct uh_config *config) {
 const struct uh_source uh_source_dns = {
     .id = "dns",
     .not_configured = not_configured,
-    .sets = "dns:public dns:internal",
+    .sets = "dns:public dns:internal dns:DnsRecord",
     .after = "directory exchange-server exchange-online exchange-export exchange-online-export",
     .observe = observe_dns,
 };

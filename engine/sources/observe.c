@@ -115,6 +115,7 @@ static bool set_in(const char *const *list, const char *side, const char *set) {
 static bool wanted(const struct run *run, const char *side, const char *set) {
   const struct uh_observation_options *o = run->options;
   if (strcmp(set, "DirectoryEntry") == 0) return o->snapshot || set_in(o->only_sets, side, set);
+  if (strcmp(set, "DnsRecord") == 0) return o->dns_question && set_in(o->only_sets, side, set);
   if (strcmp(set, "RecipientMark") == 0) return o->snapshot == UH_SNAPSHOT_ALL || set_in(o->only_sets, side, set);
   return (!o->only_sets || set_in(o->only_sets, side, set)) && !(o->configuration_only && uh_set_grows(side, set));
 }
@@ -123,14 +124,8 @@ bool uh_observe_wants(const struct uh_observe *o, const char *side, const char *
   return wanted(o->run, side, set);
 }
 
-const char *uh_observe_domain_controller(const struct uh_observe *o) {
-  return o->run->options->domain_controller;
-}
-
-bool uh_observe_entry(const struct uh_observe *o, const uint8_t **ret_guid, const char **ret_dn) {
-  *ret_guid = o->run->options->entry;
-  *ret_dn = o->run->options->entry_dn;
-  return *ret_guid && *ret_dn;
+const struct uh_observation_options *uh_observe_options(const struct uh_observe *o) {
+  return o->run->options;
 }
 
 static void set_row_clear(struct set_row *row) {

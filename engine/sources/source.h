@@ -43,6 +43,8 @@ struct uh_facts *uh_observe_facts(const struct uh_observe *observe);
 bool uh_observe_stopped(const struct uh_observe *observe);
 /* False when the run is for other sets only ("on-premises", "SendConnector"); an audit wants all. */
 bool uh_observe_wants(const struct uh_observe *observe, const char *side, const char *set);
+/* What this observation is for. */
+const struct uh_observation_options *uh_observe_options(const struct uh_observe *observe);
 const char *UH_NULLABLE uh_observe_domain_controller(const struct uh_observe *observe);
 /* The one entry of the directory that is meant, and where it is. False: all are. */
 bool uh_observe_entry(const struct uh_observe *observe, const uint8_t **ret_guid, const char **ret_dn);
@@ -50,8 +52,8 @@ bool uh_observe_entry(const struct uh_observe *observe, const uint8_t **ret_guid
  * complete, else why. Reporting the same part twice keeps the worse. */
 void uh_observe_set(struct uh_observe *observe, const char *side, const char *name, const char *part, const char *state,
                     enum uh_answer answer, int64_t objects, const char *why_fmt, ...) UH_PRINTF(8, 9);
-/* The Exchange organisation was removed, by what this source saw: its lists may be empty that never are otherwise. Before
- * its sets are reported. */
+/* The Exchange organisation was removed, by what this source saw: its lists may be empty that never are otherwise.
+ * Before its sets are reported. */
 void uh_observe_organization_gone(struct uh_observe *observe);
 /* The part was read now, but says what was true at this time (a file's): its age counts from there.
  * After uh_observe_set. */
@@ -63,8 +65,15 @@ void uh_observe_counted(struct uh_observe *observe, int64_t objects, int64_t req
  * free each and the array. complete: at least one side's AcceptedDomain set is complete. */
 int uh_observe_accepted_domains(struct uh_observe *observe, char ***ret_domains, size_t *ret_n, bool *ret_complete,
                                 struct uh_err *err);
+/* Host names of the servers, as the sources named in `after` have told them so far, and options.hosts: keys, sorted,
+ * unique; none of them an address. For dns. Free each and the array. */
+int uh_observe_server_hosts(struct uh_observe *observe, char ***ret_hosts, size_t *ret_n, struct uh_err *err);
 
 /* ---- running (used by cli, later by the gate) ---- */
+/* One question of DNS: "public", "mail.contoso.com", "A". */
+struct uh_dns_question {
+  const char *view, *name, *type;
+};
 struct uh_observation_options {
   const char *const *UH_NULLABLE only_sets; /* "side:Name", NULL-terminated; NULL: all */
   /* What is not read otherwise: on-premises:DirectoryEntry, and with it on-premises:RecipientMark. */
@@ -73,6 +82,10 @@ struct uh_observation_options {
    * is no text. For before-images. */
   const uint8_t *UH_NULLABLE entry;
   const char *UH_NULLABLE entry_dn;
+  /* dns:DnsRecord: this one question, put to every name server of its view, each by itself. */
+  const struct uh_dns_question *UH_NULLABLE dns_question;
+  /* Hosts of the servers that are known from earlier, NULL-terminated: DNS is asked for them too. */
+  const char *const *UH_NULLABLE hosts;
   bool configuration_only;                     /* no set that grows with the number of recipients */
   const char *const *UH_NULLABLE only_sources; /* ids; nobody else is asked, and nothing is said of the others */
   const char *const *UH_NULLABLE except_sources;

@@ -58,6 +58,10 @@ enum uh_owner {
 /* An object of Active Directory itself, from the view directory_entry; its set is on-premises:DirectoryEntry. */
 #define UH_DIRECTORY_ENTRY "DirectoryEntry"
 
+/* A set of records of DNS, side "dns": its match is View ("public", "internal"), Name and Type. SPF records are a
+ * set of their own, Type "SPF", and TXT the others: whoever changes the one does not change the other. */
+#define UH_DNS_RECORD "DnsRecord"
+
 /* An object, as facts name it. */
 struct uh_subject {
   const char *side;             /* "on-premises", "cloud" */
@@ -159,7 +163,9 @@ int uh_step_query(struct uh_step_run *run, const char *sql, struct uh_query **re
 #define UH_ANCHOR_OTHER_OUTBOUND "other-outbound-connector"
 #define UH_ANCHOR_OTHER_RELATIONSHIP "other-organization-relationship"
 #define UH_ANCHOR_OTHER_DOMAIN "other-hybrid-domain"
-#define UH_ANCHOR_HOST "server-host" /* host names by which the servers are reached, lower case; several */
+#define UH_ANCHOR_HOST "server-host"           /* host names by which the servers are reached, lower case; several */
+#define UH_ANCHOR_ADDRESS "server-address"     /* addresses that those led to while a server was there; several */
+#define UH_ANCHOR_FEDERATED "federated-domain" /* domains that were registered with the federation gateway; several */
 const char *UH_NULLABLE uh_step_anchor(struct uh_step_run *run, const char *name);
 /* Whether the name is among the values of an anchor, without case. */
 bool uh_step_is_anchor(struct uh_step_run *run, const char *name, const char *value);

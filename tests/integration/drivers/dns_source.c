@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs the source `dns` alone into a facts file: for tests and the benchmark. It stands in for what runs sources.
- *   dns_source [-i] [-s SECONDS] FACTS PUBLIC INTERNAL < accepted domains, one a line
+ *   dns_source [-i] [-s SECONDS] [-H HOST].. [-q VIEW/NAME/TYPE] FACTS PUBLIC INTERNAL < accepted domains, one a line
  * PUBLIC and INTERNAL are servers with commas between, "-" for none. -i: the list of domains is not complete.
- * -s: ask it to stop after so many seconds. Prints JSON lines: each set, each notice, and what it took.
+ * -H: a host of the servers. -q: that one question alone, to every server of its view. -s: ask it to stop after so many
+ * seconds. Prints JSON lines: each set, each notice, and what it took.
  */
 #include <pthread.h>
 #include <stdarg.h>
@@ -21,6 +22,9 @@ struct uh_observe {
   char **domains;
   size_t n;
   bool complete;
+  const char *hosts[9];
+  struct uh_dns_question question;
+  struct uh_observation_options options;
   double stop_at;
   pthread_mutex_t lock;
   int64_t objects, requests;
@@ -42,9 +46,22 @@ bool uh_observe_stopped(const struct uh_observe *o) {
   return o->stop_at > 0 && seconds(CLOCK_MONOTONIC) > o->stop_at;
 }
 bool uh_observe_wants(const struct uh_observe *o, const char *side, const char *set) {
-  (void)o;
-  (void)set;
-  return strcmp(side, "dns") == 0;
+  bool record = strcmp(set, "DnsRecord") == 0;
+  return strcmp(side, "dns") == 0 && record == (o->options.dns_question != NULL);
+}
+const struct uh_observation_options *uh_observe_options(const struct uh_observe *o) {
+  return &o->options;
+}
+
+/* As they are given: what observe_options.c makes of objects and texts is tested elsewhere. */
+int uh_observe_server_hosts(struct uh_observe *o, char ***ret_hosts, size_t *ret_n, struct uh_err *err) {
+  size_t n = 0;
+  char **hosts = calloc(sizeof o->hosts / sizeof *o->hosts, sizeof *hosts);
+  for (; hosts && o->hosts[n]; n++)
+    if (!(hosts[n] = strdup(o->hosts[n]))) return uh_fail_nomem(err);
+  *ret_hosts = hosts;
+  *ret_n = n;
+  return hosts ? 0 : uh_fail_nomem(err);
 }
 
 static void say(struct uh_observe *o, struct uh_str *line) {
@@ -142,16 +159,31 @@ static long peak_kib(void) {
   return kib;
 }
 
+/* "-q public/mail.contoso.com/A", split in place. */
+static bool read_question(char *text, struct uh_observe *o) {
+  char *name = strchr(text, '/'), *type = name ? strchr(name + 1, '/') : NULL;
+  if (!type) return false;
+  *name++ = *type++ = 0;
+  o->question = (struct uh_dns_question){text, name, type};
+  o->options.dns_question = &o->question;
+  return true;
+}
+
 int main(int argc, char **argv) {
   struct uh_err err = UH_ERR_INIT;
   struct uh_observe o = {.complete = true, .lock = PTHREAD_MUTEX_INITIALIZER};
   char *room[2][8];
   double limit = 0, start = seconds(CLOCK_MONOTONIC);
-  for (int c; (c = getopt(argc, argv, "is:")) != -1;) {
+  size_t hosts = 0;
+  for (int c; (c = getopt(argc, argv, "is:H:q:")) != -1;) {
     if (c == 'i')
       o.complete = false;
     else if (c == 's')
       limit = strtod(optarg, NULL);
+    else if (c == 'H' && hosts < 8)
+      o.hosts[hosts++] = optarg;
+    else if (c == 'q' && read_question(optarg, &o))
+      continue;
     else
       return 64;
   }
