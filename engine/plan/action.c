@@ -454,7 +454,9 @@ static int wait_for_person(struct uh_run *run, const struct life *l) {
   }
   uh_run_result(run, l->a, UH_ACTION_WAITS, uh_str_or(&why, ""));
   if (uh_run_cancelled(run)) return interrupted(run, l->a);
-  return uh_hold_add(run, l->a, UH_HOLD_LEFT, true, true);
+  /* Records of one kind are each by itself: whoever edits a zone is told of all of them. */
+  bool rest = strcmp(l->a->action.subject.kind, UH_DNS_RECORD) != 0;
+  return uh_hold_add(run, l->a, UH_HOLD_LEFT, true, rest);
 }
 
 /* It was begun in an earlier run: a person may have done it, or half of it. */

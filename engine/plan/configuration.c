@@ -6,6 +6,7 @@
 #include "plan/plan_internal.h"
 
 #include <sqlite3.h>
+#include <unhybrid/step_sql_dns.h>
 
 #include "rules/shared.h"
 
@@ -116,6 +117,23 @@ static int add_entry(sqlite3 *db, const struct uh_subject *s, json_t *rows) {
   return rc;
 }
 
+/* Of DNS: the set of records that the match names. */
+static int add_record(sqlite3 *db, const struct uh_subject *s, json_t *rows) {
+  sqlite3_stmt *st = NULL;
+  int rc = sqlite3_prepare_v2(db,
+                              "SELECT 'dns', 'dns', 'DnsRecord', name || ' ' || type, name, '', json FROM"
+                              " (" UH_SQL_DNS_OBJECT("main.dns") ")",
+                              -1, &st, NULL);
+  if (rc != SQLITE_OK) return rc;
+  int i = 0;
+  for (const struct uh_argument *a = s->match; a && a->name && i < 3; a++)
+    sqlite3_bind_text(st, ++i, a->text, -1, SQLITE_TRANSIENT);
+  rc = sqlite3_step(st);
+  if (rc == SQLITE_ROW) rc = json_array_append_new(rows, row_of(st)) == 0 ? SQLITE_DONE : SQLITE_NOMEM;
+  sqlite3_finalize(st);
+  return rc;
+}
+
 static int prepare(sqlite3 *db, sqlite3_stmt **st) {
   static const char sql[] =
       "SELECT o.source, o.side, o.kind, o.identity, o.name, lower(trim(o.guid, '{}')), o.json"
@@ -144,7 +162,11 @@ int uh_configuration_image(sqlite3 *db, sqlite3_stmt **st, const struct uh_subje
                            struct uh_err *err) {
   json_t *rows = json_array();
   int rc = rows ? prepare(db, st) : SQLITE_NOMEM;
-  if (rc == SQLITE_OK) rc = strcmp(s->kind, UH_DIRECTORY_ENTRY) == 0 ? add_entry(db, s, rows) : add_rows(*st, s, rows);
+  if (rc == SQLITE_OK) {
+    rc = strcmp(s->kind, UH_DIRECTORY_ENTRY) == 0 ? add_entry(db, s, rows)
+         : strcmp(s->kind, UH_DNS_RECORD) == 0    ? add_record(db, s, rows)
+                                                  : add_rows(*st, s, rows);
+  }
   *ret_image = NULL;
   if (rc == SQLITE_DONE && json_array_size(rows)) {
     *ret_image = json_pack("{s:O}", "rows", rows);

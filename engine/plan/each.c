@@ -8,7 +8,7 @@
 
 #include "plan/plan_internal.h"
 
-static enum uh_owner owner_of(const char *UH_NULLABLE name) {
+enum uh_owner uh_step_owner_of(const char *UH_NULLABLE name) {
   static const struct {
     const char *name;
     enum uh_owner owner;
@@ -32,7 +32,7 @@ static const char *text(struct uh_query *query, int column) {
 static int each_row(struct uh_step_run *run, struct uh_query *query,
                     int (*act)(struct uh_step_run *, const struct uh_step_row *, struct uh_err *), struct uh_err *err) {
   enum { SIDE, KIND, GUID, NAME, OWNER, REASON };
-  struct uh_step_row row = {.query = query, .owner = owner_of(uh_query_text(query, OWNER))};
+  struct uh_step_row row = {.query = query, .owner = uh_step_owner_of(uh_query_text(query, OWNER))};
   row.subject = (struct uh_subject){
       .side = text(query, SIDE), .kind = text(query, KIND), .guid = text(query, GUID), .name = text(query, NAME)};
   row.reason = text(query, REASON);

@@ -14,13 +14,14 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unhybrid/step_sql_dns.h>
 #include <unhybrid/text.h>
 
 #include "case/facts.h"
 #include "plan/world_private.h"
 
 /* From rich to poor. Files that somebody exported once say nothing of now. */
-static const char *const live[] = {"exchange-server", "directory", "exchange-online", "graph"};
+static const char *const live[] = {"exchange-server", "directory", "exchange-online", "graph", "dns"};
 enum { LIVE = sizeof live / sizeof *live, ROWS_MAX = 10000 };
 
 static bool knows(const struct uh_world_state *w, const char *source, const char *side, const char *kind) {
@@ -44,6 +45,23 @@ struct wanted {
 
 static bool is_entry(const struct wanted *what) {
   return strcmp(what->kind, UH_DIRECTORY_ENTRY) == 0;
+}
+
+static bool is_record(const struct wanted *what) {
+  return strcmp(what->kind, UH_DNS_RECORD) == 0;
+}
+
+/* A match of a set of records: View, Name, Type, in this order, all of them texts. */
+static bool question_of(const struct wanted *what, struct uh_dns_question *ret) {
+  static const char *const names[] = {"View", "Name", "Type"};
+  const char **const places[] = {&ret->view, &ret->name, &ret->type};
+  const struct uh_argument *a = what->match;
+  for (size_t i = 0; i < 3; i++, a++) {
+    if (!a || !a->name || strcmp(a->name, names[i]) != 0 || a->type != UH_VALUE_TEXT) return false;
+    *places[i] = a->text;
+  }
+  if (strcmp(ret->type, "SPF") == 0) ret->type = "TXT";
+  return true;
 }
 
 static bool text_is(const json_t *value, const char *text) {
@@ -148,6 +166,26 @@ static int read_entry(sqlite3 *db, const struct wanted *what, const char *source
   return result;
 }
 
+/* All servers told the same, or the set is not complete: then the row of one stands for what they tell. */
+static int read_record(sqlite3 *db, const struct wanted *what, const char *source, struct seeing *s,
+                       struct uh_err *err) {
+  struct uh_dns_question q;
+  sqlite3_stmt *st = NULL;
+  int rc = SQLITE_DONE, result = 0;
+  if (!question_of(what, &q)) return uh_fail(err, UH_ERR_INTERNAL, "no question of DNS");
+  if (sqlite3_prepare_v2(db, "SELECT '', name || ' ' || type, name, '', json FROM (" UH_SQL_DNS_OBJECT("t_dns") ")", -1,
+                         &st, NULL) != SQLITE_OK)
+    return uh_fail(err, UH_ERR_INTERNAL, "cannot read the facts: %s", sqlite3_errmsg(db));
+  sqlite3_bind_text(st, 1, q.view, -1, SQLITE_STATIC);
+  sqlite3_bind_text(st, 2, q.name, -1, SQLITE_STATIC);
+  sqlite3_bind_text(st, 3, what->match[2].text, -1, SQLITE_STATIC);
+  while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) result = add_row(s, what, source, st, err);
+  if (result == 0 && rc != SQLITE_DONE)
+    result = uh_fail(err, UH_ERR_INTERNAL, "cannot read the facts: %s", sqlite3_errmsg(db));
+  sqlite3_finalize(st);
+  return result;
+}
+
 static int read_rows(sqlite3 *db, const struct wanted *what, const char *source, struct seeing *s, struct uh_err *err) {
   sqlite3_stmt *st = NULL;
   int rc = SQLITE_DONE, result = 0;
@@ -220,18 +258,25 @@ static int ask(struct uh_world_state *w, const struct wanted *what, const char *
   const char *const sets[] = {set.s, NULL}, *const sources[] = {source, NULL};
   struct uh_observation_options how = {.only_sets = sets, .only_sources = sources, .scratch = true};
   uint8_t guid[UH_GUID_SIZE];
+  struct uh_dns_question question;
   if (is_entry(what)) {
     if (!what->dn || !what->guid || !uh_guid_parse(what->guid, guid))
       return uh_fail(err, UH_ERR_INTERNAL, "an entry of the directory without its GUID or its name");
     how.entry = guid;
     how.entry_dn = what->dn;
   }
+  if (is_record(what)) {
+    if (!question_of(what, &question)) return uh_fail(err, UH_ERR_INTERNAL, "no question of DNS");
+    how.dns_question = &question;
+  }
   s->found = 0;
   s->why = UH_ERR_INIT;
   if (uh_world_scratch(w, &path, err) < 0 || uh_world_observe(w, &how, path, &summary, err) < 0) return -1;
   if (uh_facts_open(path, &db, err) < 0) return -1;
   learn_controller(w, db);
-  return (is_entry(what) ? read_entry : read_rows)(db, what, source, s, err) < 0 ||
+  return (is_entry(what)    ? read_entry
+          : is_record(what) ? read_record
+                            : read_rows)(db, what, source, s, err) < 0 ||
                  read_set(db, what, source, s, err) < 0
              ? -1
              : 0;
@@ -245,8 +290,9 @@ static bool is_ambiguous(const struct wanted *what, const struct seeing *s) {
 
 static void conclude(const struct wanted *what, struct seeing *s, struct uh_look *look) {
   look->seen = s->found ? UH_SEEN_THERE : s->complete ? UH_SEEN_ABSENT : UH_SEEN_UNKNOWN;
-  /* Of a tree that was read in part the image would lack what goes with it. */
-  if (is_entry(what) && !s->complete) look->seen = UH_SEEN_UNKNOWN;
+  /* Of a tree that was read in part the image would lack what goes with it; what one name server tells, another may
+   * not. */
+  if ((is_entry(what) || is_record(what)) && !s->complete) look->seen = UH_SEEN_UNKNOWN;
   look->why = UH_ERR_INIT;
   if (is_ambiguous(what, s)) {
     look->seen = UH_SEEN_UNKNOWN;

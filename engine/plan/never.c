@@ -360,6 +360,23 @@ static bool serves_other_things(const struct seen *s) {
   return false;
 }
 
+/* ---- a rule about DNS ---- */
+
+/* Without these nobody's mail or mailbox is found. */
+static bool removes_way_to_cloud(const struct seen *s) {
+  static const char *const ends[] = {".outlook.com.", ".office365.us.", ".partner.outlook.cn.", ".mx.microsoft."};
+  const json_t *record;
+  size_t i;
+  if (!s->image || !removes(s) || !is_kind(s, UH_DNS_RECORD)) return false;
+  json_array_foreach(value_of(s, "Records"), i, record) {
+    const char *text = json_string_value(record);
+    size_t n = text ? strlen(text) : 0;
+    for (size_t k = 0; k < sizeof ends / sizeof *ends; k++)
+      if (n >= strlen(ends[k]) && strcasecmp(text + n - strlen(ends[k]), ends[k]) == 0) return true;
+  }
+  return false;
+}
+
 /* ---- the list ---- */
 
 static const struct rule {
@@ -406,6 +423,7 @@ static const struct rule {
     {is_auth_certificate, "the auth certificate stays until the server goes: credentials in the tenant are told by it"},
     {is_other_certificate, "a certificate that is neither the federation's nor the hybrid mail flow's stays"},
     {serves_other_things, "a certificate that other services use stays"},
+    {removes_way_to_cloud, "records of DNS that lead to Exchange Online stay"},
 };
 
 int uh_allowed(const struct uh_planned *planned, const struct uh_anchors *anchors, const json_t *image,

@@ -60,6 +60,8 @@ struct uh_step_run {
 int uh_discover_begin(struct uh_step_run *run, struct uh_err *err); /* nothing is said yet */
 int uh_discover(struct uh_step_run *run, struct uh_err *err);
 void uh_discover_clear(struct uh_step_run *run);
+/* The owner that a statement's word means; UH_OWNER_UNKNOWN for another word, and for NULL. */
+enum uh_owner uh_step_owner_of(const char *UH_NULLABLE name);
 
 /* ---- anchors (anchors.c) ---- */
 

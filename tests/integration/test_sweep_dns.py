@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What DNS still says of the server after it is gone: planned as changes of zones that a person makes, and done only when every name server
+of the view shows it. The lab's NSD is real; its person edits the zone files from the text of the actions, and has them read again.
+"""
+import json
+
+import pytest
+import yaml
+
+from fixtures.lab import person, uninstall, zones
+from fixtures.lab.lab import Lab
+from test_cleanup import Place
+from test_sweep_end import Swept
+
+STEPS = "dns-autodiscover,dns-mail-exchanger,dns-sender-policy,dns-federation-proof,dns-host"
+SPF, PROOF = "v=spf1 include:spf.protection.outlook.com", "Yg3/" * 21 + "Yg=="
+LEFT = {"public": ['-fabrikam.com. IN TXT "%s -all"' % SPF, '+fabrikam.com. IN TXT "%s ip4:203.0.113.60 -all"' % SPF, '+fabrikam.com. IN TXT "%s"' % PROOF,
+                   '+fabrikam.com. IN TXT "MS=ms12345678"', "+fabrikam.com. IN MX 20 mail.fabrikam.com.",
+                   "+_autodiscover._tcp.fabrikam.com. IN SRV 0 0 443 mail.fabrikam.com.", "+www.fabrikam.com. IN A 203.0.113.60"],
+        "internal": ["-autodiscover.fabrikam.com. IN CNAME autodiscover.outlook.com.", "+autodiscover.fabrikam.com. IN A 10.1.0.11"]}
+CHANGES = {"internal": {"-autodiscover.fabrikam.com. IN A 10.1.0.11", "+autodiscover.fabrikam.com. IN CNAME autodiscover.outlook.com.",
+                        "-fabex01.fabrikam.com. IN A 10.1.0.11", "-mail.fabrikam.com. IN A 10.1.0.11"},
+           "public": {"-_autodiscover._tcp.fabrikam.com. IN SRV 0 0 443 mail.fabrikam.com.", "-fabrikam.com. IN MX 20 mail.fabrikam.com.",
+                      '-fabrikam.com. IN TXT "%s ip4:203.0.113.60 -all"' % SPF, '+fabrikam.com. IN TXT "%s -all"' % SPF,
+                      '-fabrikam.com. IN TXT "%s"' % PROOF, "-mail.fabrikam.com. IN A 203.0.113.60"}}
+
+
+@pytest.fixture(scope="module")
+def gone(tmp_path_factory, unhybrid):
+    """A case that began while the server was there; then it went, and left its traces in DNS."""
+    lab = Lab("fabrikam", str(tmp_path_factory.mktemp("sweep-dns") / "fabrikam"))
+    lab.up(exchange="basic")
+    case = tmp_path_factory.mktemp("case") / "fabrikam.case"
+    place = Place(lab, unhybrid, case)
+    place.attest()
+    done = place.run("cleanup", "--yes=irreversible", "--only", "soft-disable,hybrid-configuration")
+    assert done.returncode == 0, done.stderr
+    for view, lines in LEFT.items():
+        zones.edit(lab, view, lines)
+    uninstall.play(lab, "server-only", (), force=True)
+    place = Swept(lab, unhybrid, case)
+    place.attest()
+    yield place
+    lab.down()
+
+
+def planned(place, *arguments):
+    return json.loads(place.run("sweep", "--dry-run", "--format", "json", "--only", STEPS, *arguments).stdout)["actions"]
+
+
+def changes(actions):
+    out = {}
+    for one in actions:
+        view = next(m["value"] for m in one["subject"]["match"] if m["name"] == "View")
+        out.setdefault(view, set()).update(line for line in one["commands"].splitlines() if line[0] in "+-")
+    return out
+
+
+def test_what_is_left_is_planned_exactly(gone):
+    assert changes(planned(gone)) == CHANGES
+    asked = [a for a in planned(gone) if a.get("approval")]
+    assert [a["step"] for a in asked] == ["dns-federation-proof"], "what the journal knows to be a server's is not asked about"
+    table = gone.run("sweep", "--dry-run", "-v", "--only", STEPS).stdout
+    assert '-fabrikam.com. IN TXT "%s ip4:203.0.113.60 -all"' % SPF in table and "dig +norecurse mail.fabrikam.com. A" in table
+
+
+def configured(gone, tmp_path, **servers):
+    with open(gone.configuration, encoding="utf-8") as text:
+        settings = yaml.safe_load(text)
+    settings["dns"].update(servers)
+    settings["attestations"] = gone.lab.path("attestations.yaml")
+    path = gone.lab.path(f"dns-{tmp_path.name}.yaml")
+    with open(path, "w", encoding="utf-8") as text:
+        yaml.safe_dump(settings, text)
+    return path
+
+
+def test_name_servers_that_disagree_decide_nothing(gone, tmp_path, unhybrid):
+    """Two servers of one view: the second, the internal one, has other addresses, and then none that answers."""
+    public, internal = gone.lab.state["dns"]["servers"]["public"], gone.lab.state["dns"]["servers"]["internal"]
+    for second, word in ((internal, "disagree"), ("127.0.0.1:1", "unreachable")):
+        path = configured(gone, tmp_path, public=[public, second])
+        done = unhybrid.run("-c", path, "-C", gone.case, "--no-progress", "sweep", "--dry-run", "--only", STEPS)
+        assert done.returncode == 3 and word in done.stderr and "_autodiscover._tcp.fabrikam.com" in done.stderr, done.stderr[-2000:]
+
+
+def test_done_is_what_resolving_shows(gone):
+    approve = [a["id"] for a in planned(gone) if a.get("approval")]
+    done = gone.run("sweep", "--yes", "--only", STEPS, "--approve", approve[0])
+    assert done.returncode == 3 and "a person has to do dns-autodiscover" in done.stderr, done.stderr[-3000:]
+    waiting = [row["action"] for row in gone.status()["waiting"]]
+    assert len(waiting) == 5 and not any("dns-host" in one for one in waiting), "hosts wait for what leads to them"
+    assert gone.run("resume", "--yes").returncode == 3 and [row["action"] for row in gone.status()["waiting"]] == waiting, "nobody has done anything yet"
+    someone = person.Person(gone.lab, gone.case)
+    assert someone.serve(gone.program.path, gone.configuration, True) == 5
+    done = gone.run("resume", "--yes")
+    assert done.returncode == 3 and done.stderr.count("it was seen to be done") == 5, done.stderr[-3000:]
+    assert someone.serve(gone.program.path, gone.configuration, True) == 3
+    done = gone.run("resume", "--yes")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert planned(gone) == [], "and nothing is left for a second sweep"
+    back = next(r["action"] for r in gone.journal() if r["record"] == "verified" and "dns-host" in r["action"])
+    undo = gone.run("undo", back, "--yes")
+    assert undo.returncode == 3 and "Into the zone again: fabex01.fabrikam.com. IN A 10.1.0.11" in undo.stderr, undo.stderr
+    zones.edit(gone.lab, "internal", ["+fabex01.fabrikam.com. IN A 10.1.0.11"])
+    undo = gone.run("undo", back, "--yes")
+    assert undo.returncode == 0, undo.stderr
+    zones.edit(gone.lab, "internal", ["-fabex01.fabrikam.com. IN A 10.1.0.11"])
+
+
+def test_what_serves_something_else_is_untouched(gone):
+    """After the person's edits the zones are as they were made, but for the lines of the plan."""
+    held = {}
+    for view in ("public", "internal"):
+        with open(zones.files(gone.lab, view)["fabrikam.com"], encoding="utf-8") as text:
+            held[view] = {zones.parsed(line, "fabrikam.com.") for line in text} - {None}
+    with open(gone.lab.source + "/dns.yaml", encoding="utf-8") as text:
+        made = yaml.safe_load(text)
+    for view in held:
+        wanted = {zones.parsed(line, "fabrikam.com.") for line in made[view]["fabrikam.com"]}
+        wanted |= {zones.parsed(line[1:], ".") for line in LEFT[view] if line[0] == "+"}
+        wanted -= {zones.parsed(line[1:], ".") for line in CHANGES[view] if line[0] == "-"}
+        wanted |= {zones.parsed(line[1:], ".") for line in CHANGES[view] if line[0] == "+"}
+        assert {one for one in held[view] if one[1] not in ("SOA", "NS")} == wanted
