@@ -20,8 +20,10 @@ struct cached {
   char *refresh;
   int64_t ends; /* monotonic seconds */
   unsigned serial;
-  bool lost; /* no token is to be had: lost_why says why */
+  bool lost; /* no token was to be had: lost_why says why; asked for again from lost_until on */
   struct uh_err lost_why;
+  int64_t lost_until; /* monotonic milliseconds */
+  unsigned losses;    /* one after the other */
   char tid[UH_GUID_TEXT];
 };
 
@@ -61,6 +63,12 @@ static int64_t now_s(void) {
   struct timespec t;
   (void)clock_gettime(CLOCK_BOOTTIME, &t); /* goes on while the host sleeps, as token lives do */
   return t.tv_sec;
+}
+
+static int64_t now_ms(void) {
+  struct timespec t;
+  (void)clock_gettime(CLOCK_BOOTTIME, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static void wipe(char **secret) {
@@ -538,24 +546,48 @@ static struct cached *find(struct uh_oauth *a, const char *resource) {
   return &a->cached[a->n_cached++];
 }
 
+/* Shortened like all pauses of our own. */
+static void lose(struct uh_oauth *a, struct cached *c, const struct uh_err *why) {
+  unsigned backoff = a->options.http.backoff_ms ? a->options.http.backoff_ms : UH_HTTP_BACKOFF_MS;
+  int64_t pause = UH_OAUTH_AGAIN_MS;
+  for (unsigned i = 0; i < c->losses && pause < UH_OAUTH_AGAIN_MAX_MS; i++) pause *= 2;
+  if (pause > UH_OAUTH_AGAIN_MAX_MS) pause = UH_OAUTH_AGAIN_MAX_MS;
+  c->lost = true;
+  c->lost_why = *why;
+  c->losses++;
+  c->lost_until = now_ms() + pause * backoff / UH_HTTP_BACKOFF_MS;
+}
+
+/* Whoever declined to sign in is not asked for each service anew, nor later. */
+static const struct cached *lost_for(const struct uh_oauth *a, const struct cached *c) {
+  for (size_t i = 0; i < a->n_cached; i++) {
+    const struct cached *o = &a->cached[i];
+    if (o->lost && (a->options.device_code || (o == c && now_ms() < o->lost_until))) return o;
+  }
+  return NULL;
+}
+
 static int ensure(struct uh_oauth *a, struct cached *c, struct uh_err *err) {
   int64_t left = c->ends - now_s();
+  bool serves = c->token && left > 30;
   if (c->token && left > UH_OAUTH_RENEW_S) return 0;
-  for (size_t i = 0; i < a->n_cached; i++) { /* whoever declined to sign in is not asked for each service anew */
-    const struct cached *o = &a->cached[i];
-    if (!o->lost || (o != c && !a->options.device_code) || (c->token && left > 30)) continue;
-    if (err && err->cls == UH_ERR_NONE) *err = o->lost_why;
+  const struct cached *lost = serves ? NULL : lost_for(a, c);
+  if (lost) {
+    if (err && err->cls == UH_ERR_NONE) *err = lost->lost_why;
     return -1;
   }
   struct uh_err why = UH_ERR_INIT;
   int r = a->options.managed_identity ? by_managed_identity(a, c, &why)
           : a->options.device_code    ? by_device_code(a, c, &why)
                                       : by_client_credentials(a, c, &why);
-  if (r == 0) return 0;
-  if (c->token && left > 30) return 0; /* the old one still serves; the next request tries again */
+  if (r == 0) {
+    c->lost = false;
+    c->losses = 0;
+    return 0;
+  }
+  if (serves) return 0; /* the old one still serves; the next request tries again */
   if (why.answer == UH_NOT_ASKED && why.cls == UH_ERR_DENIED) why.answer = UH_REFUSED;
-  c->lost = true;
-  c->lost_why = why;
+  lose(a, c, &why);
   if (err && err->cls == UH_ERR_NONE) *err = why;
   return -1;
 }

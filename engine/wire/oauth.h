@@ -5,7 +5,8 @@
  * Access tokens of Microsoft Entra ID in five ways: client secret, certificate (PS256 assertion), federated token,
  * managed identity (App Service, Azure Arc, IMDS), device code. Tokens are kept per resource and renewed before they
  * end; one request at a time. Safe from any thread. Secrets and tokens are overwritten before they are freed. What
- * could not be had once, after all repetitions, is not asked for again: every later wish gets the same error at once.
+ * could not be had, after all repetitions, is asked for again only after a pause that grows: until then every wish gets
+ * the same error at once. Whoever did not sign in by device code is not asked again at all.
  *
  * Refusals are told apart by `error` and the AADSTS number, never by text.
  */
@@ -20,6 +21,8 @@
 #define UH_OAUTH_TOKEN_MAX 65536u
 #define UH_OAUTH_ANSWER_MS 20000L   /* a token is given at once, or the service is not well */
 #define UH_OAUTH_WAIT_MAX_MS 120000 /* all pauses before one token */
+#define UH_OAUTH_AGAIN_MS 15000     /* after one that could not be had, doubled each time */
+#define UH_OAUTH_AGAIN_MAX_MS 600000
 
 /* Hosts of one cloud. Every one can be replaced (private routes, tests). */
 struct uh_oauth_hosts {
@@ -66,7 +69,7 @@ int uh_oauth_tenant_id(struct uh_oauth *oauth, const char *resource, char ret_te
 /* A claim of the token that is a string, or of a list of strings its number: for early diagnostics ("no roles"). */
 int uh_oauth_claim_count(struct uh_oauth *oauth, const char *resource, const char *claim, size_t *ret_count);
 int64_t uh_oauth_requests(struct uh_oauth *oauth);
-bool uh_oauth_lost(struct uh_oauth *oauth); /* a token could not be had, and is not asked for again */
+bool uh_oauth_lost(struct uh_oauth *oauth); /* a token could not be had when it was last asked for */
 
 /* Parts, for tests. */
 /* The error body of the token endpoint: fills err with class, text and remedy. Returns what to do. */

@@ -92,6 +92,65 @@ def tenant(running):
     return running
 
 
+# ---- the sign-in
+
+class Asked:
+    """One session, which makes the same change whenever it is asked to."""
+
+    def __init__(self, tenant, *words):
+        self.tenant = tenant
+        self.running = subprocess.Popen([WRITE, "--asked", tenant.operator(), *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env=dict(os.environ, UNHYBRID_PAUSE_PERCENT="2"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.running.stdin.close()
+        self.running.wait(SECONDS)
+        self.running.stdout.close()
+
+    def again(self):
+        """-> (what became of the change, the error or None)."""
+        self.running.stdin.write("\n")
+        self.running.stdin.flush()
+        result = json.loads(self.running.stdout.readline())
+        return result["outcome"], None if result["outcome"] == "applied" else json.loads(self.running.stdout.readline())
+
+    def tokens(self):
+        return len([entry for entry in self.tenant.log() if entry["path"].endswith("/token")])
+
+
+@pytest.mark.parametrize("fault, error", [({"fault": "aadsts", "args": {"code": 7000215}}, DENIED), ({"fault": "unavailable"}, UNAVAILABLE)])
+def test_a_sign_in_that_was_refused_is_tried_anew(tenant, fault, error):
+    """Not for each wish at once, and not never again: what was mended meanwhile is found, by the same process."""
+    with Asked(tenant, "Set-OutboundConnector", tenant.guid("OutboundConnector", "Outbound to 1"), "Comment=new") as asked:
+        tenant.faults([{"match": {"service": "token"}, **fault}])
+        outcome, said = asked.again()
+        assert outcome == "not-sent" and said["exit"] == error, said
+        before = asked.tokens()
+        outcome, said = asked.again()
+        assert outcome == "not-sent" and said["exit"] == error and asked.tokens() == before, "at once it is not asked again"
+        tenant.control("DELETE", "faults")
+        until = time.monotonic() + SECONDS
+        while outcome != "applied" and time.monotonic() < until:
+            outcome, said = asked.again()
+        assert outcome == "applied" and asked.tokens() == before + 1, said
+    assert tenant.rows("OutboundConnector")["Outbound to 1"]["Comment"] == "new"
+
+
+def test_a_token_that_was_taken_away(tenant):
+    """Revoked in the middle of a session (the challenge may say `claims`): a new one is asked for, once, and the change is made once."""
+    with Asked(tenant, "Set-OutboundConnector", tenant.guid("OutboundConnector", "Outbound to 1"), "Comment=new") as asked:
+        assert asked.again() == ("applied", None)
+        before = asked.tokens()
+        for _ in range(2):
+            tenant.faults([{"match": {"cmdlet": "Set-*"}, "fault": "unauthorized", "args": {"claims": True}, "times": 1}])
+            assert asked.again() == ("applied", None)
+        assert asked.tokens() == before + 2
+    assert len([entry for entry in tenant.executed() if entry.get("cmdlet") == "Set-OutboundConnector"]) == 3
+
+
 # ---- the list
 
 def listed():

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lets a test change the cloud with the operator's account, one change after the other in one session.
- *   cloud_write [--dry] CONFIG CMDLET GUID|- [Name=value].. [+ CMDLET ..]
- * SIGINT and SIGTERM cancel. Stops at the first failure and exits with its code.
+ *   cloud_write [--dry | --asked] CONFIG CMDLET GUID|- [Name=value].. [+ CMDLET ..]
+ * SIGINT and SIGTERM cancel. Stops at the first failure and exits with its code; --asked: the one change is made again
+ * for every line of standard input, whatever became of it.
  */
 #include <signal.h>
 
@@ -46,6 +47,19 @@ static int change(const struct uh_writer *writer, char **words, int n) {
   return r == 0 ? 0 : give_error(&err);
 }
 
+/* The words are taken apart each time. */
+static int change_when_asked(const struct uh_writer *writer, char **words, int n) {
+  char line[8], *copies[WORDS + 2];
+  int r = 0;
+  if (n > WORDS) return 64;
+  while (fgets(line, sizeof line, stdin)) {
+    for (int k = 0; k < n; k++) copies[k] = strdup(words[k]);
+    r = change(writer, copies, n);
+    for (int k = 0; k < n; k++) free(copies[k]);
+  }
+  return r;
+}
+
 int main(int argc, char **argv) {
   struct uh_err err = UH_ERR_INIT;
   UH_CLEANUP(uh_config_freep) struct uh_config *config = NULL;
@@ -56,8 +70,8 @@ int main(int argc, char **argv) {
   (void)sigaction(SIGINT, &action, NULL);
   (void)sigaction(SIGTERM, &action, NULL);
   int i = 1;
-  bool dry = argc > 1 && strcmp(argv[1], "--dry") == 0;
-  if (dry) i++;
+  bool dry = argc > 1 && strcmp(argv[1], "--dry") == 0, asked = argc > 1 && strcmp(argv[1], "--asked") == 0;
+  if (dry || asked) i++;
   if (argc - i < 2) return 64;
   if (uh_config_load(argv[i++], &config, &err) < 0) return give_error(&err);
   struct uh_operator_cloud_options how = {.config = config, .cancelled = cancelled};
@@ -66,7 +80,8 @@ int main(int argc, char **argv) {
   if (uh_exchange_online_open(&options, &online, &err) < 0) return give_error(&err);
   struct uh_writer writer = dry ? uh_recorder_writer(&recorder) : uh_exchange_online_writer(online);
   int r = 0;
-  while (i < argc && r == 0) {
+  if (asked) r = change_when_asked(&writer, argv + i, argc - i);
+  while (!asked && i < argc && r == 0) {
     int end = i;
     while (end < argc && strcmp(argv[end], "+") != 0) end++;
     r = change(&writer, argv + i, end - i);
