@@ -297,6 +297,24 @@ static int examine(struct uh_run *run, const struct life *l) {
   return e && e->begun && e->is.image ? examine_again(run, l, e->is.image) : examine_first(run, l);
 }
 
+/* It was there when the plan was made. That it is gone is believed when another look does not show it, either: a
+ * service that answers with an empty list says no more than that. */
+static int gone_before(struct uh_run *run, const struct life *l) {
+  struct uh_str why UH_CLEANUP(uh_str_clear) = {0};
+  int64_t until = uh_run_now(run) + run->w->settles(run->w->user, l->a->action.executor);
+  int how = run->o->dry ? UH_SETTLED_DONE : uh_settle(run, l->a, until, &why);
+  switch (how) {
+    case UH_SETTLED_DONE: return verified(run, l->a, "it was not there");
+    case UH_SETTLED_CANCELLED: return interrupted(run, l->a);
+    case UH_SETTLED_UNCHANGED:
+    case UH_SETTLED_UNSEEN:
+    case UH_SETTLED_CHANGED: break;
+    default: return -1;
+  }
+  return uh_run_stop(run, 3, "%s: one look does not show the object, and another does not agree: %s", l->a->id,
+                     uh_str_or(&why, ""));
+}
+
 /* 1 go on, 0 the action has come to its end. */
 static int look_before(struct uh_run *run, struct life *l) {
   struct uh_err err = UH_ERR_INIT;
@@ -307,7 +325,7 @@ static int look_before(struct uh_run *run, struct life *l) {
   if (l->before.seen == UH_SEEN_UNKNOWN && !person)
     return uh_run_stop(run, 3, "%s: the object cannot be seen: %s", l->a->id,
                        uh_err_text(&l->before.why, text, sizeof text));
-  if (l->before.seen == UH_SEEN_ABSENT && !person) return verified(run, l->a, "it was not there");
+  if (l->before.seen == UH_SEEN_ABSENT && !person) return gone_before(run, l);
   if (l->before.image && uh_planned_allowed(l->a, uh_plan_anchors(run->plan), l->before.image, &err) < 0)
     return uh_run_stop_err(run, &err, l->a->id);
   return l->before.seen == UH_SEEN_THERE ? examine(run, l) : 1;

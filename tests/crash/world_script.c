@@ -152,6 +152,7 @@ static bool unseen(struct world_script *s, struct uh_look *look) {
 
 static void show(struct world_script *s, const struct world_object *o, enum uh_look_path path, struct uh_look *look) {
   const char *json = o ? world_seen(s, o, path) : NULL;
+  if (s->blind > 0 && s->blind--) json = NULL;
   look->seen = json ? UH_SEEN_THERE : UH_SEEN_ABSENT;
   if (json) look->image = world_image(s, o, json, path);
 }

@@ -56,6 +56,7 @@ struct world_script {
   int64_t late_at;     /* a change without an answer that takes effect by then; 0: none */
   struct world_object *late_object;
   char *late_json;
+  int blind;      /* so many looks are answered, and show nothing */
   int waits_told; /* how often a person was told what to do */
   /* Every place where a test may end the process. */
   void (*at)(struct world_script *script, const char *name);

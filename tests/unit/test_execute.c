@@ -275,6 +275,21 @@ static int answer(void *user, const struct uh_event *event, bool typed, enum uh_
   return 0;
 }
 
+/* An empty answer that is none: what the plan saw is not gone because one look does not show it. */
+static void test_absent_once(void **state) {
+  (void)state;
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  script.blind = 1;
+  assert_int_equal(run(all, NULL), 3);
+  assert_non_null(strstr(result.stopped, "does not agree"));
+  assert_non_null(strstr(result.stopped, uh_plan_at(plan, 0)->id));
+  assert_int_equal(script.n_log, 0);
+  assert_int_equal(state_of(uh_plan_at(plan, 0)->id, NULL), UH_ACTION_PLANNED);
+  assert_int_equal(run(all, NULL), 0);
+  assert_int_equal(state_of(uh_plan_at(plan, 0)->id, NULL), UH_ACTION_VERIFIED);
+  assert_true(requests(uh_plan_at(plan, 0)->action.subject.guid) > 0);
+}
+
 /* Skipping a step skips what follows it, with the reason; what does not follow it goes on. */
 static void test_skip(void **state) {
   int typed = 0;
@@ -583,6 +598,7 @@ int main(void) {
       CASE(test_soft_disabled),
       CASE(test_switched_on_again),
       CASE(test_absent),
+      CASE(test_absent_once),
       CASE(test_skip),
       CASE(test_consent),
       CASE(test_parts),
