@@ -115,7 +115,8 @@ STATED(monitoring, "whether Exchange may delete the monitoring mailboxes' accoun
  * Servers that ever had the security update of January 2023 cannot be uninstalled until they have that of June 2023 or
  * a later one (KB5025312). Every cumulative update after Exchange 2019 CU13 holds the mend. What
  * Active Directory and Get-ExchangeServer show is the cumulative update: a security update may be there unseen. So
- * below these it cannot be told.
+ * below these it cannot be told. The builds are those of CSS-Exchange's Get-ExchangeBuildVersionInformation.ps1; that
+ * June 2023 is the first update with the mend stands in its list of emerging issues. Exchange 2019 CU11 got none.
  */
 struct build {
   int major, minor, build, revision;
@@ -274,7 +275,7 @@ static const struct uh_check checks[] = {
      .never_fails = true,
      .attests = build_attests,
      .remedy = "Install the security update of June 2023 or a later one, and state it.",
-     .reference = "https://support.microsoft.com/topic/5025312",
+     .reference = "https://support.microsoft.com/help/5025312",
      .explain = "Exchange 2019 CU14 and everything later has the mend. Of older servers only the cumulative update is "
                 "shown, not the security update: then somebody has to state that it is that of June 2023 or later."},
     BY_STATEMENT(monitoring, "Monitoring mailboxes can be deleted, or left-overs are known of", "U-17",
