@@ -111,6 +111,15 @@ int uh_carry_newest(struct uh_carry *c, struct uh_err *err) {
   return 0;
 }
 
+void uh_carry_accounts(const struct uh_config *config, struct uh_plan_options *o) {
+  const struct uh_operator_config *op = config->operator_;
+  o->can[UH_BY_OPERATOR] = true;
+  if (!op) return;
+  o->can[UH_BY_EXCHANGE_ONLINE] = o->can[UH_BY_GRAPH] = op->credentials != NULL;
+  o->can[UH_BY_EXCHANGE_SERVER] = op->exchange != NULL;
+  o->can[UH_BY_DIRECTORY] = op->directory != NULL;
+}
+
 /* ---- naming actions ---- */
 
 struct names {
@@ -425,12 +434,13 @@ static bool is_mended(const struct uh_plan *plan, const char *check) {
   return false;
 }
 
-/* As the run's gate sees it: what fails, and the plan itself puts right, keeps nobody out. */
+/* As the run's gate sees it: what fails, and the plan itself puts right or passes over, keeps nobody out. */
 static int look_at_check(void *user, const struct uh_result_check *c) {
   struct closing *closing = user;
   bool fails = strcmp(c->status, "fail") == 0;
   if (strcmp(c->severity, "blocker") != 0 || (!fails && strcmp(c->status, "unknown") != 0)) return 0;
-  closing->closed = closing->closed || !fails || !is_mended(closing->plan, c->id);
+  bool may = fails && (is_mended(closing->plan, c->id) || uh_plan_passes_over(closing->plan, c->id));
+  closing->closed = closing->closed || !may;
   return 0;
 }
 
@@ -439,7 +449,11 @@ static int export_first(struct uh_carry *c, const struct uh_plan *plan, struct u
   UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
   struct uh_judge_options how = c->how;
   struct closing closing = {.plan = plan};
+  char why[400];
   if (c->dry || !c->begins) return 0;
+  int left = uh_servers_left(c->facts, why, sizeof why, err);
+  if (left < 0) return -1;
+  if (left == UH_SERVERS_NONE) how.purpose = UH_AFTER; /* as the gate does */
   how.now = uh_cli_now();
   if (uh_judge(c->facts, &how, &results, err) < 0 || uh_results_checks(results, look_at_check, &closing, err) < 0)
     return -1;

@@ -79,4 +79,6 @@ int uh_carry_approve(struct uh_carry *c, const struct uh_plan *plan);
 
 /* Carries a plan out, or one undo (action), or only looks (dry); says how it ended; gives the exit code. */
 int uh_carry_out(struct uh_carry *c, const struct uh_plan *UH_NULLABLE plan, const char *UH_NULLABLE undo);
+/* Which executors have an account that may write. */
+void uh_carry_accounts(const struct uh_config *config, struct uh_plan_options *options);
 #endif

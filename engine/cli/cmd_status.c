@@ -3,7 +3,8 @@
 #include <unistd.h>
 #include <unhybrid/text.h>
 
-#include "cli/status_cleanup.h"
+#include "cli/start.h"
+#include "cli/status_approval.h"
 
 enum { OPT_FORMAT = 1000, FRESH_FOR = 24 * 3600 };
 static const struct option options[] = {{"format", required_argument, NULL, OPT_FORMAT}, {0}};
@@ -16,13 +17,17 @@ struct status {
   struct uh_results *results; /* NULL: none, or it cannot be read (see err) */
   struct uh_err err;
   struct uh_cleanup_status cleanup;
+  struct uh_starts starts; /* none where there are no results */
+  struct uh_approvals approvals;
   int64_t now;
   struct uh_str out;
   bool first;
 };
 
 static void status_clear(struct status *s) {
+  uh_approvals_clear(&s->approvals);
   uh_cleanup_status_clear(&s->cleanup);
+  uh_starts_clear(&s->starts);
   (void)uh_results_free(s->results);
   (void)uh_case_free(s->held);
   free(s->facts);
@@ -84,6 +89,8 @@ static int as_json(struct status *s, struct uh_err *err) {
   } else {
     uh_str_add(&s->out, "null");
   }
+  uh_cli_start_json(&s->out, &s->starts);
+  uh_approvals_json(&s->out, &s->approvals, &s->cleanup);
   uh_cleanup_status_json(&s->out, &s->cleanup);
   uh_str_add(&s->out, "}\n");
   return 0;
@@ -159,6 +166,8 @@ static int newest_rows(struct status *s, struct uh_err *err) {
 
 static int as_terminal(struct status *s, struct uh_err *err) {
   if (newest_rows(s, err) < 0) return -1;
+  uh_cli_start_text(&s->out, &s->starts, s->cli->verbose);
+  uh_approvals_text(&s->out, &s->approvals, &s->cleanup, s->cli->verbose);
   uh_cleanup_status_text(&s->out, &s->cleanup, s->cli->verbose);
   return 0;
 }
@@ -181,6 +190,27 @@ static int find_newest(struct status *s, const struct uh_config *config, struct 
   return 0;
 }
 
+/* Where it begins, and what would come next: by the newest observation, and what the journal knows of before. */
+static int look_ahead(struct status *s, const struct uh_config *config, struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str tools = {0};
+  const struct uh_history *h = s->cleanup.history;
+  if (!s->results) return 0;
+  if (uh_cli_tools(s->results, &tools, err) < 0) return -1;
+  const char *in_use = tools.len ? uh_str_or(&tools, "out of memory") : NULL;
+  int64_t observed_at = uh_results_head(s->results)->observed_at;
+  const struct uh_start_options how = {.facts = s->facts,
+                                       .known = h ? uh_history_anchors(h) : NULL,
+                                       .tools = in_use,
+                                       .begun = uh_cleanup_status_begun(&s->cleanup),
+                                       .now = observed_at};
+  struct uh_plan_options plan = {
+      .tools = in_use, .now = observed_at, .organization = s->held->organization, .tenant = s->cli->tenant};
+  if (uh_starts_find(&how, &s->starts, err) < 0) return -1;
+  if (!config) return 0; /* nobody knows which accounts there are */
+  uh_carry_accounts(config, &plan);
+  return uh_approvals_read(&s->cleanup, s->facts, observed_at, &plan, &s->approvals, err);
+}
+
 static int run(struct uh_cli *cli, int argc, char **argv) {
   UH_CLEANUP(status_clear) struct status s = {.cli = cli, .err = UH_ERR_INIT, .now = uh_cli_now()};
   UH_CLEANUP(uh_config_freep) struct uh_config *config = NULL;
@@ -198,7 +228,7 @@ static int run(struct uh_cli *cli, int argc, char **argv) {
     return uh_cli_usage(cli, "status has the formats terminal and json, not '%s'", format);
   if ((!cli->case_dir || cli->config_path) && uh_cli_config(cli, &config, &err) < 0) return uh_cli_fail(cli, &err);
   if (uh_cli_case(cli, config, false, &s.held, &err) < 0 || find_newest(&s, config, &err) < 0 ||
-      uh_cleanup_status_read(cli, s.held, &s.cleanup, &err) < 0 ||
+      uh_cleanup_status_read(cli, s.held, &s.cleanup, &err) < 0 || look_ahead(&s, config, &err) < 0 ||
       (json ? as_json(&s, &err) : as_terminal(&s, &err)) < 0)
     return uh_cli_fail(cli, &err);
   if (!uh_str_text(&s.out)) (void)uh_fail_nomem(&err);
@@ -213,11 +243,13 @@ const struct uh_command uh_cmd_status = {
     .usage = "[--format F]",
     .help =
         "Says when the case was last observed, how old that is, what the verdict was\n"
-        "and how the sources did; and where the cleanup stands: what each step has done,\n"
-        "what is in doubt, which commands wait for a person and which pause until when,\n"
-        "what waits for the time after the uninstall, and the head of the journal. It\n"
-        "asks nobody, needs no lock, and exits 0 whatever the verdict is, but 65 when the\n"
-        "journal is damaged.\n\n"
+        "and how the sources did; from where the case starts, with the evidence: a last\n"
+        "server, none, one that is listed and does not exist, the management tools, a\n"
+        "cleanup half done by hand, what other tools left; and where the cleanup stands:\n"
+        "what each step has done, what is in doubt, which commands wait for a person and\n"
+        "which pause until when, which actions wait for approval, what waits for the time\n"
+        "after the uninstall, and the head of the journal. It asks nobody, needs no lock,\n"
+        "and exits 0 whatever the verdict is, but 65 when the journal is damaged.\n\n"
         "      --format F         terminal (default) or json\n",
     .options = options,
     .shorts = "",

@@ -8,6 +8,7 @@
 
 #include "cli/observe.h"
 #include "cli/stale.h"
+#include "cli/start.h"
 
 enum { WORK_LEFT = 3, BLOCKED = 1, UNDETERMINED = 2 };
 
@@ -139,15 +140,6 @@ static int say_resume(const struct cleanup *c) {
   return WORK_LEFT;
 }
 
-static void take_accounts(const struct uh_config *config, struct uh_plan_options *o) {
-  const struct uh_operator_config *op = config->operator_;
-  o->can[UH_BY_OPERATOR] = true;
-  if (!op) return;
-  o->can[UH_BY_EXCHANGE_ONLINE] = o->can[UH_BY_GRAPH] = op->credentials != NULL;
-  o->can[UH_BY_EXCHANGE_SERVER] = op->exchange != NULL;
-  o->can[UH_BY_DIRECTORY] = op->directory != NULL;
-}
-
 static int make_plan(const struct cleanup *c, const char *const *only, const char *until, struct uh_plan **ret_plan,
                      struct uh_err *err) {
   struct uh_plan_options o = {.facts = c->carry.facts,
@@ -157,7 +149,10 @@ static int make_plan(const struct cleanup *c, const char *const *only, const cha
                               .now = uh_cli_now(),
                               .organization = c->carry.held->organization,
                               .tenant = c->carry.cli->tenant};
-  take_accounts(c->carry.config, &o);
+  UH_CLEANUP(uh_str_clear) struct uh_str tools = {0};
+  if (uh_cli_tools_of(c->carry.facts, &c->carry.how, &tools, err) < 0) return -1;
+  if (tools.len) o.tools = uh_str_or(&tools, "out of memory");
+  uh_carry_accounts(c->carry.config, &o);
   return uh_plan_make(&o, ret_plan, err);
 }
 
@@ -323,6 +318,22 @@ static int observe(struct cleanup *c) {
   return uh_cli_fail(c->carry.cli, &err);
 }
 
+static int say_unswept(const struct cleanup *c, int left, const char *why) {
+  UH_CLEANUP(uh_str_clear) struct uh_str tools = {0};
+  struct uh_err err = UH_ERR_INIT;
+  if (uh_cli_tools_of(c->carry.facts, &c->carry.how, &tools, &err) < 0) return uh_cli_fail(c->carry.cli, &err);
+  (void)uh_fail(&err, UH_ERR_DATA, "nothing is swept up before the uninstall: %s", why);
+  if (tools.len)
+    uh_err_remedy(&err,
+                  "the management tools are in use (tools.in-use): the server is never uninstalled, and `unhybrid "
+                  "cleanup` removes what may go without that");
+  else
+    uh_err_remedy(&err,
+                  left == UH_SERVERS_SOME ? "`unhybrid cleanup` comes first" : "see that Active Directory can be read");
+  (void)uh_cli_fail(c->carry.cli, &err);
+  return left == UH_SERVERS_SOME ? BLOCKED : UNDETERMINED;
+}
+
 /* 0 go on, else the exit code: what is swept up is what nobody needs once the last server is gone. */
 static int look_for_servers(const struct cleanup *c) {
   struct uh_err err = UH_ERR_INIT;
@@ -330,12 +341,7 @@ static int look_for_servers(const struct cleanup *c) {
   if (!c->after) return 0;
   int left = uh_servers_left(c->carry.facts, why, sizeof why, &err);
   if (left < 0) return uh_cli_fail(c->carry.cli, &err);
-  if (left == UH_SERVERS_NONE) return 0;
-  (void)uh_fail(&err, UH_ERR_DATA, "nothing is swept up before the uninstall: %s", why);
-  uh_err_remedy(&err,
-                left == UH_SERVERS_SOME ? "`unhybrid cleanup` comes first" : "see that Active Directory can be read");
-  (void)uh_cli_fail(c->carry.cli, &err);
-  return left == UH_SERVERS_SOME ? BLOCKED : UNDETERMINED;
+  return left == UH_SERVERS_NONE ? 0 : say_unswept(c, left, why);
 }
 
 static int plan_and_show(struct cleanup *c) {

@@ -26,6 +26,12 @@ void uh_cleanup_status_clear(struct uh_cleanup_status *s) {
   s->journal = NULL;
 }
 
+bool uh_cleanup_status_begun(const struct uh_cleanup_status *s) {
+  for (size_t i = 0; s->history && i < uh_history_count(s->history); i++)
+    if (uh_history_at(s->history, i)->begun_at) return true;
+  return false;
+}
+
 /* ---- counting ---- */
 
 struct tally {

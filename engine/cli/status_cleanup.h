@@ -17,6 +17,8 @@ struct uh_cleanup_status {
 int uh_cleanup_status_read(const struct uh_cli *cli, const struct uh_case *held, struct uh_cleanup_status *ret,
                            struct uh_err *err);
 void uh_cleanup_status_clear(struct uh_cleanup_status *s);
+/* An action of this case was begun at some time. */
+bool uh_cleanup_status_begun(const struct uh_cleanup_status *s);
 /* Members of the document, each with a comma before it. */
 void uh_cleanup_status_json(struct uh_str *out, const struct uh_cleanup_status *s);
 void uh_cleanup_status_text(struct uh_str *out, const struct uh_cleanup_status *s, bool verbose);

@@ -59,26 +59,31 @@ static bool will_be_mended(const struct uh_run *run, const char *check) {
   return false;
 }
 
-/* What fails is what this very plan is still to put right. Once that is done the whole audit is asked again, see
- * gate_step(). */
-static bool only_what_will_be_mended(const struct uh_run *run, const struct uh_gate *gate) {
-  size_t mended = 0;
+/* What fails is what this very plan is still to put right, or none of its business. Once the former is done the whole
+ * audit is asked again, see gate_step(). */
+static bool only_what_may_fail(const struct uh_run *run, const struct uh_gate *gate, bool *ret_mended) {
+  size_t passed_over = 0;
+  *ret_mended = false;
   for (size_t i = 0; i < gate->n; i++) {
     const struct uh_gate_check *c = &gate->v[i];
     bool fails = strcmp(c->status, "fail") == 0;
     if (c->severity != UH_BLOCKER || (!fails && strcmp(c->status, "unknown") != 0)) continue;
-    if (!fails || !will_be_mended(run, c->id)) return false;
-    mended++;
+    bool over = fails && uh_plan_passes_over(run->plan, c->id);
+    passed_over += over;
+    if (over) continue;
+    if (!fails || gate->verdict != UH_BLOCKED || !will_be_mended(run, c->id)) return false;
+    *ret_mended = true;
   }
-  return mended > 0;
+  return *ret_mended || passed_over > 0;
 }
 
 static int gate_says(struct uh_run *run, const struct uh_plan_step *step, const struct uh_gate *gate) {
   struct uh_str list UH_CLEANUP(uh_str_clear) = {0};
   const char *before = step ? step->step->id : "the cleanup";
+  bool mended = false;
   if (gate->verdict == UH_READY) return 0;
-  if (!step && gate->verdict == UH_BLOCKED && only_what_will_be_mended(run, gate)) {
-    run->gate_owed = true;
+  if (!step && gate->verdict != UH_UNDETERMINED && only_what_may_fail(run, gate, &mended)) {
+    run->gate_owed = mended;
     return 0;
   }
   bool undetermined = gate->verdict == UH_UNDETERMINED;
@@ -532,6 +537,12 @@ static bool may_go_now(const struct uh_run *run, const struct uh_planned *a, con
   return is_approved(run, a) || (run->o->guide && run->o->guide->ask && !run->o->dry);
 }
 
+/* Nobody is there to approve it, and nobody did: no gate has to be open for what is left out. */
+static bool is_left_out(const struct uh_run *run, const struct uh_planned *a, const struct uh_history_entry *e) {
+  bool guided = run->o->guide && run->o->guide->ask;
+  return a->action.approval && !guided && !run->o->dry && !is_approved(run, a) && !(e && e->begun);
+}
+
 static int held_back(struct uh_run *run, const struct uh_planned *a, bool *ret_held) {
   const char *because = "";
   char why[1000];
@@ -584,6 +595,7 @@ int uh_run_action(struct uh_run *run, const struct uh_planned *a) {
   if (state == UH_ACTION_SKIPPED && !may_go_now(run, a, e)) return hold_skipped(run, a, e->skip);
   if (state == UH_ACTION_WAITS && e->is.until) return pause_over(run, a, e);
   if (held_back(run, a, &held) < 0 || held) return run->stopped ? -1 : 0;
+  if (is_left_out(run, a, e)) return leave_to_approve(run, a);
   int wanted = e && e->begun ? 1 : is_wanted(run, a);
   return wanted == 1 ? live(run, &l) : wanted;
 }

@@ -29,6 +29,7 @@ struct uh_history_action {
   enum uh_action_state state;
   int64_t begun_at, until;       /* UTC; until: WAITS */
   const char *why;               /* of failed, skipped, doubt, waits */
+  bool unapproved;               /* skipped: nobody was there to approve it; a later run may be told to */
   const char *became;            /* GUID of the object that an undo made, "" */
   const void *UH_NULLABLE image; /* before-image: a look's image */
   size_t image_size;
@@ -46,6 +47,8 @@ const struct uh_anchors *UH_NULLABLE uh_history_anchors(const struct uh_history 
 const struct uh_history_action *UH_NULLABLE uh_history_action(const struct uh_history *history, const char *action_id);
 /* The planned form of an action of any plan of this case. */
 const struct uh_planned *UH_NULLABLE uh_history_planned(const struct uh_history *history, const char *action_id);
+/* UTC seconds of the last record of any action; 0: there is none. */
+int64_t uh_history_changed_at(const struct uh_history *history);
 size_t uh_history_count(const struct uh_history *history);
 const struct uh_history_action *uh_history_at(const struct uh_history *history, size_t i);
 

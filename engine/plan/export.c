@@ -19,8 +19,9 @@ enum { LACKING_SHOWN = 4, EXPORTS_MAX = 100 };
 #define CERTIFICATES "certificates"
 
 /*
- * What the guide's 2.0 asks for and a source of ours reads. All of it has to be complete, or step 0 fails. Other kinds
- * of configuration that the facts hold are exported too, with how complete they are.
+ * What the guide's 2.0 asks for and a source of ours reads. All of it has to be complete, or step 0 fails; once no
+ * server is left, what its own cmdlets alone would read does not count, and the manifest says that it is not there.
+ * Other kinds of configuration that the facts hold are exported too, with how complete they are.
  */
 static const struct {
   const char *side, *kinds;
@@ -52,6 +53,7 @@ struct export {
   char facts_name[256];
   char facts_sha256[65];
   struct uh_str files; /* the manifest's list */
+  bool no_server;      /* nobody can run the cmdlets that alone read some sets */
   int64_t without_bytes;
   struct uh_err *err;
 };
@@ -74,6 +76,7 @@ static const char *text(sqlite3_stmt *st, int column) {
 
 struct completeness {
   bool complete;
+  bool of_server; /* only Exchange Server's own cmdlets read it */
   char why[400];
   struct uh_str sources; /* JSON objects */
 };
@@ -110,8 +113,10 @@ static int look_at_set(struct export *e, const char *side, const char *name, str
     return -1;
   (void)sqlite3_bind_text(st, 1, side, -1, SQLITE_STATIC);
   (void)sqlite3_bind_text(st, 2, name, -1, SQLITE_STATIC);
-  *ret = (struct completeness){.why = "no source reads it"};
+  *ret = (struct completeness){.of_server = true, .why = "no source reads it"};
   while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+    bool unused = strcmp(text(st, 0), "exchange-export") == 0 && strcmp(text(st, 2), "not-configured") == 0;
+    ret->of_server = ret->of_server && (unused || strcmp(text(st, 0), "exchange-server") == 0);
     bool part = strcmp(text(st, 2), "complete") == 0 || sqlite3_column_int(st, 4) == UH_NONE;
     if (strcmp(source, text(st, 0)) != 0) {
       ret->complete = ret->complete || (*source && good);
@@ -142,7 +147,8 @@ static int look_at_required(struct export *e, const char *side, const char *kind
     size_t n = strcspn(p, " ");
     (void)snprintf(kind, sizeof kind, "%.*s", (int)n, p);
     if (look_at_set(e, side, kind, &c) < 0) return -1;
-    if (!c.complete && lacking->n++ < LACKING_SHOWN)
+    bool lacks = !c.complete && !(e->no_server && c.of_server && strcmp(side, "on-premises") == 0);
+    if (lacks && lacking->n++ < LACKING_SHOWN)
       uh_str_addf(&lacking->names, "%s%s:%s (%.90s)", lacking->names.len ? "; " : "", side, kind, c.why);
     p += n + strspn(p + n, " ");
   }
@@ -517,6 +523,10 @@ static int write_and_compare(struct export *e, const char *exports, const char *
 static int open_facts(struct export *e, const char *facts) {
   const char *slash = strrchr(facts, '/');
   int64_t bytes;
+  char why[400];
+  int left = uh_servers_left(facts, why, sizeof why, e->err);
+  if (left < 0) return -1;
+  e->no_server = left == UH_SERVERS_NONE;
   (void)snprintf(e->facts_name, sizeof e->facts_name, "%s", slash ? slash + 1 : facts);
   if (export_hash_file(facts, e->facts_sha256, &bytes, e->err) < 0) return -1;
   return uh_facts_open(facts, &e->db, e->err);

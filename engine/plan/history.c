@@ -132,6 +132,7 @@ static void plan_anew(struct uh_history_entry *e, int64_t now) {
   if (e->is.state == UH_ACTION_VERIFIED || e->is.state == UH_ACTION_UNDONE) e->sent = false;
   e->is.state = UH_ACTION_PLANNED;
   e->skip = UH_SKIP_NONE;
+  e->is.unapproved = false;
   e->begun = e->undoable = e->observed = e->undo_sent = false;
 }
 
@@ -238,6 +239,7 @@ static int note_action(struct uh_history_entry *e, const struct uh_record *r, co
     case UH_RECORD_SKIPPED:
       e->is.state = UH_ACTION_SKIPPED;
       e->skip = skip_of(body);
+      e->is.unapproved = e->skip == UH_SKIP_APPROVAL;
       return set_text(&e->is.why, text_in(body, "why"), err);
     case UH_RECORD_DOUBT: e->is.state = UH_ACTION_DOUBT; return set_text(&e->is.why, text_in(body, "why"), err);
     case UH_RECORD_PAUSED:
@@ -321,6 +323,13 @@ const struct uh_planned *uh_history_planned(const struct uh_history *h, const ch
 size_t uh_history_count(const struct uh_history *h) {
   return h->n;
 }
+int64_t uh_history_changed_at(const struct uh_history *h) {
+  int64_t at = 0;
+  for (size_t i = 0; i < uh_history_count(h); i++)
+    if (uh_history_entry_at(h, i)->at > at) at = uh_history_entry_at(h, i)->at;
+  return at;
+}
+
 const struct uh_history_action *uh_history_at(const struct uh_history *h, size_t i) {
   return i < h->n ? &h->v[i]->is : NULL;
 }

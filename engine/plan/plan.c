@@ -78,26 +78,22 @@ static int choose_steps(struct making *m, struct uh_err *err) {
 
 static int look_for_servers(struct making *m, struct uh_err *err) {
   char why[256];
-  struct uh_query *q UH_CLEANUP(uh_query_freep) = NULL;
   int lacking = uh_judge_lacking(&m->judge, "on-premises:ExchangeServer", why, sizeof why, err);
   if (lacking < 0) return -1;
   if (lacking) {
     (void)snprintf(m->servers, sizeof m->servers, "whether an Exchange server is left is not known: %s", why);
     return 0;
   }
-  if (uh_judge_query(&m->judge,
-                     "SELECT count(*), max(name) FROM configuration"
-                     " WHERE side = 'on-premises' AND kind = 'ExchangeServer'",
-                     &q, err) < 0)
-    return -1;
-  int64_t n = 0;
-  if (uh_query_next(q, err) < 0) return -1;
-  (void)uh_query_int(q, 0, &n);
-  if (n) {
-    const char *name = uh_query_text(q, 1);
+  struct uh_servers servers;
+  if (uh_servers_count(m->judge.db, &servers, err) < 0) return -1;
+  if (servers.left)
     (void)snprintf(m->servers, sizeof m->servers, "waits for the uninstall: %.200s%s is still there",
-                   name ? name : "a server", n > 1 ? ", and not alone," : "");
-  }
+                   *servers.name ? servers.name : "a server", servers.left > 1 ? ", and not alone," : "");
+  else if (servers.ghosts && servers.answers)
+    (void)snprintf(m->servers, sizeof m->servers,
+                   "whether an Exchange server is left is not known: one answers, and no computer account has the name "
+                   "of any that is listed (%.200s)",
+                   servers.ghost_names);
   return 0;
 }
 
@@ -147,7 +143,8 @@ static void note_left(struct making *m, size_t i, const struct uh_step_run *run)
 static void decide(struct making *m, size_t i, struct uh_step_run *run) {
   UH_CLEANUP(uh_str_clear) struct uh_str why = {0};
   const struct uh_step *before = halted_before(m, i);
-  if (run->state != UH_STEP_NOTHING && !is_chosen(m, i)) {
+  bool left_to_tools = m->options->tools && uh_step_asks(m->steps[i], UH_CHECK_TOOLS);
+  if (run->state != UH_STEP_NOTHING && !is_chosen(m, i) && !left_to_tools) {
     add_not_chosen(m, m->steps[i], &why);
     if (run->why.len) uh_str_addf(&why, "; %s", run->why.s);
     skip(run, uh_str_or(&why, "not chosen"));
@@ -198,6 +195,24 @@ static int put_state(struct making *m, const struct uh_action *a, json_t *planne
       json_object_set_new(m->states, uh_str_text(&m->key), json_null()) < 0)
     return uh_fail_nomem(err);
   return 0;
+}
+
+/* ---- checks that say what must not be done ---- */
+
+bool uh_step_asks(const struct uh_step *step, const char *check) {
+  size_t n = strlen(check);
+  for (const char *p = step->checks; *p; p += strcspn(p, ", "), p += strspn(p, ", "))
+    if (strcspn(p, ", ") == n && strncmp(p, check, n) == 0) return true;
+  return false;
+}
+
+bool uh_plan_passes_over(const struct uh_plan *plan, const char *check) {
+  if (strcmp(check, UH_CHECK_TOOLS) != 0 && strcmp(check, UH_CHECK_SERVER_GONE) != 0) return false;
+  for (size_t i = 0; i < uh_plan_step_count(plan); i++) {
+    const struct uh_plan_step *s = uh_plan_step_at(plan, i);
+    if (s->n && uh_step_asks(s->step, check)) return false;
+  }
+  return true;
 }
 
 /* ---- into the document ---- */
@@ -272,23 +287,50 @@ static int put_step(struct making *m, size_t i, struct uh_step_run *run, struct 
   return 0;
 }
 
+/* Said of a step whose objects are shown all the same. */
+static int look_only(struct uh_step_run *run, const char *why, struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str text = {0};
+  bool ever = run->step->phase == UH_PHASE_BEFORE_UNINSTALL;
+  if (uh_discover(run, err) < 0) return -1;
+  if (ever && run->state == UH_STEP_NOTHING) return 0;
+  uh_str_add(&text, why);
+  if (run->state == UH_STEP_UNKNOWN && run->why.len) uh_str_addf(&text, "; %s", run->why.s);
+  skip(run, uh_str_or(&text, why));
+  return 0;
+}
+
+static int leave_to_tools(const struct making *m, struct uh_step_run *run, struct uh_err *err) {
+  char why[900];
+  (void)snprintf(
+      why, sizeof why,
+      "never, while recipients are managed with the management tools (tools.in-use: %.500s): the last server "
+      "is powered off, and what the tools need stays",
+      m->options->tools);
+  return look_only(run, why, err);
+}
+
 static void wait_for_cleanup(const struct making *m, struct uh_step_run *run) {
   char why[200];
-  (void)snprintf(why, sizeof why, "the uninstall waits for the cleanup: %s is not done", m->left->id);
+  (void)snprintf(why, sizeof why, "%s waits for the cleanup: %s is not done",
+                 run->step->phase == UH_PHASE_UNINSTALL ? "the uninstall" : "it", m->left->id);
   skip(run, why);
+}
+
+static int discover(const struct making *m, const struct uh_step *step, struct uh_step_run *run, struct uh_err *err) {
+  bool after = step->phase == UH_PHASE_AFTER_UNINSTALL;
+  if (m->options->tools && uh_step_asks(step, UH_CHECK_TOOLS)) return leave_to_tools(m, run, err);
+  /* On the tools' way the uninstall never comes: what Exchange Online has left waits for the cleanup alone. */
+  if (after && m->options->tools && m->left) return wait_for_cleanup(m, run), 0;
+  if (after && *m->servers && !m->options->tools) return look_only(run, m->servers, err);
+  if (step->phase == UH_PHASE_UNINSTALL && m->left) return wait_for_cleanup(m, run), 0;
+  return uh_discover(run, err);
 }
 
 static int plan_step(struct making *m, size_t i, struct uh_err *err) {
   UH_CLEANUP(uh_discover_clear)
   struct uh_step_run run = {
       .judge = &m->judge, .options = m->options, .anchors = m->anchors, .step = m->steps[i], .no_server = !*m->servers};
-  if (uh_discover_begin(&run, err) < 0) return -1;
-  if (m->steps[i]->phase == UH_PHASE_AFTER_UNINSTALL && *m->servers)
-    skip(&run, m->servers);
-  else if (m->steps[i]->phase == UH_PHASE_UNINSTALL && m->left)
-    wait_for_cleanup(m, &run);
-  else if (uh_discover(&run, err) < 0)
-    return -1;
+  if (uh_discover_begin(&run, err) < 0 || discover(m, m->steps[i], &run, err) < 0) return -1;
   note_left(m, i, &run);
   decide(m, i, &run);
   if (run.why.failed) return uh_fail_nomem(err);

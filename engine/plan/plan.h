@@ -79,9 +79,18 @@ int uh_change_powershell(const struct uh_change *change, struct uh_str *out, str
 
 /* ---- a plan ---- */
 
-/* Is an Exchange server left, by a facts file? why: which, or why that is not known. -1 with err. */
+/* Is an Exchange server left, by a facts file? One that is listed without a computer account is none. why: which, or
+ * why that is not known. -1 with err. */
 enum { UH_SERVERS_NONE, UH_SERVERS_SOME, UH_SERVERS_UNKNOWN };
 int uh_servers_left(const char *facts, char *why, size_t size, struct uh_err *err);
+/* What facts list, whether they are complete or not. */
+struct uh_servers {
+  int64_t left, ghosts;
+  bool answers;          /* Exchange's own cmdlets were answered */
+  char name[256];        /* of one that is left */
+  char ghost_names[512]; /* "EX01, EX02" */
+};
+int uh_servers_count(struct sqlite3 *facts, struct uh_servers *ret, struct uh_err *err);
 
 enum uh_step_state {
   UH_STEP_NOTHING, /* read in full, nothing to do */
@@ -113,6 +122,9 @@ struct uh_plan_options {
   const char *UH_NULLABLE until;       /* step id, included */
   bool can[UH_BY_OPERATOR + 1];        /* executors whose account is configured */
   bool server_gone_only;               /* only the phase after-uninstall (sweep) */
+  /* Recipients are managed with the management tools, says the check tools.in-use, and this is how it knows: the server
+   * is powered off and never uninstalled, and steps that ask that check are SKIPPED. NULL: it does not say so. */
+  const char *UH_NULLABLE tools;
   int64_t now;
   int64_t fresh_for;                              /* seconds for which facts count; 0: the default of 24 h */
   const struct uh_step *const *UH_NULLABLE steps; /* for tests; NULL: the registry. NULL-terminated */
@@ -121,7 +133,8 @@ struct uh_plan_options {
 };
 struct uh_plan;
 /* Runs discovery of every chosen step over the facts, orders, fingerprints. Steps of the phase after-uninstall are
- * planned only where the facts show that no Exchange server is left; else they are SKIPPED with that reason. */
+ * planned only where the facts show that no Exchange server is left; else they are SKIPPED with that reason, and show
+ * their objects. */
 int uh_plan_make(const struct uh_plan_options *options, struct uh_plan **ret_plan, struct uh_err *err);
 struct uh_plan *uh_plan_free(struct uh_plan *UH_NULLABLE plan);
 void uh_plan_freep(struct uh_plan **plan);
@@ -135,6 +148,11 @@ const struct uh_planned *uh_plan_at(const struct uh_plan *plan, size_t i);
 const struct uh_planned *UH_NULLABLE uh_plan_find(const struct uh_plan *plan, const char *action_id);
 size_t uh_plan_step_count(const struct uh_plan *plan);
 const struct uh_plan_step *uh_plan_step_at(const struct uh_plan *plan, size_t i);
+/*
+ * Some checks say what must not be done, not that nothing may: they stand in the way of the steps that name them. True
+ * where this is one, and no step of the plan that has actions names it. The gate of the whole run passes over it then.
+ */
+bool uh_plan_passes_over(const struct uh_plan *plan, const char *check);
 /* The image that an action's fingerprint was taken from; NULL: none. */
 const char *UH_NULLABLE uh_plan_image(const struct uh_plan *plan, size_t i);
 

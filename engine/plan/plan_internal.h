@@ -42,6 +42,12 @@ int uh_sha256_hex(const void *data, size_t n, char ret_hex[65], struct uh_err *e
 /* "sha256:.." of the document's canonical form. */
 int uh_plan_identify(const json_t *document, char ret_id[sizeof "sha256:" + 64], struct uh_err *err);
 
+/* ---- checks of which the plan itself knows (plan.c) ---- */
+
+#define UH_CHECK_TOOLS "tools.in-use"
+#define UH_CHECK_SERVER_GONE "server.gone"
+bool uh_step_asks(const struct uh_step *step, const char *check); /* among those right before it */
+
 /* ---- one step's discovery (discover.c) ---- */
 
 struct uh_step_run {

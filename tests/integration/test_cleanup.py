@@ -158,6 +158,8 @@ def test_end_to_end(place):
     assert said["cleanup"]["plan"]["state"] == "finished" and said["in_doubt"] == [] and said["waiting"] == []
     later = [one["requirement"] for one in said["after_uninstall"]]
     assert [one for one in later if one.startswith("C-")] == ["C-11", "C-12"]
+    waits = {one["step"]: {row["name"] for row in one["objects"] if row["owner"] == "hybrid"} for one in said["after_uninstall"]}
+    assert waits["migration-endpoint"] and waits["on-premises-organization"] and waits["system-account"], "what waits is shown, object by object"
     records = place.journal()
     begun = [r["action"] for r in records if r["record"] == "begun"]
     assert len(begun) == len(set(begun)) > 30

@@ -61,6 +61,11 @@ def test_unattended_without_approval_nothing_is_done(cleaned):
                                                          "setup"]
     assert all(action["approval"] for action in plan["actions"])
     assert [executor for step, executor in kinds if step == "setup"] == ["operator"]
+    waits = cleaned.status()["approval"]
+    assert {row["action"] for row in waits} == {action["id"] for action in plan["actions"] if action["approval"]}
+    assert any("point of no return" in row["question"] for row in waits)
+    screen = cleaned.run("status").stdout
+    assert "wait for a person's approval" in screen and ",mailbox-database,setup" in screen, screen
 
 
 def test_what_setup_would_refuse_is_named_before_anything_goes(cleaned):

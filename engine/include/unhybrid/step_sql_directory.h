@@ -42,7 +42,7 @@
   " ORDER BY length(dn), dn LIMIT 1"
 #define UH_STEP_ENTRY_NEEDS "on-premises:DirectoryEntry,on-premises:ExchangeServer"
 /* What must pass right before any entry goes. Without its groups and containers the management tools do not work. */
-#define UH_STEP_ENTRY_CHECKS "tools.in-use,cleanup.backup"
+#define UH_STEP_ENTRY_CHECKS "tools.in-use,server.gone,cleanup.backup"
 
 /* What makes an account a mailbox, or shows that it was none's business to take that away: names, as JSON; '[]' none. */
 #define UH_SQL_STEP_MAILBOX_ATTRIBUTES(json)                                                                        \

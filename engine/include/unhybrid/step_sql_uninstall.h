@@ -31,10 +31,10 @@
   " ORDER BY r.dn"
 
 /* Stated, or seen: asked before the first mailbox goes, as nothing can be looked up calmly afterwards. */
-#define UH_UNINSTALL_CHECKS                                                                                      \
-  "cleanup.backup,setup.build,setup.connector,setup.expansion,setup.queue,setup.rights,setup.interrupted,"       \
-  "setup.processes,setup.reboot,setup.monitoring,server.last,server.dag,migration.batch,migration.move-request," \
-  "mailbox.on-premises,archive.on-premises,public-folder.on-premises"
+#define UH_UNINSTALL_CHECKS                                                                                 \
+  "tools.in-use,cleanup.backup,setup.build,setup.connector,setup.expansion,setup.queue,setup.rights,"       \
+  "setup.interrupted,setup.processes,setup.reboot,setup.monitoring,server.last,server.dag,migration.batch," \
+  "migration.move-request,mailbox.on-premises,archive.on-premises,public-folder.on-premises"
 
 #define UH_POINT_OF_NO_RETURN                                                                                      \
   "This is the point of no return: from here on the way leads to the end of the last Exchange server, and nobody " \

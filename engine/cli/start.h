@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UH_CLI_START_H
+#define UH_CLI_START_H
+/* Where a case begins, for `status`; and whether it is on the management tools' way, for plans too. */
+#include <unhybrid/text.h>
+
+#include "cli/cli.h"
+#include "plan/start.h"
+
+/* How the check tools.in-use knows that the tools are used: its first finding that is not waived. Empty: it does not
+ * say so. */
+int uh_cli_tools(struct uh_results *results, struct uh_str *out, struct uh_err *err);
+/* The same of an observation, as of now. how: purpose and statements. */
+int uh_cli_tools_of(const char *facts, const struct uh_judge_options *how, struct uh_str *out, struct uh_err *err);
+/* The member "start" of the document, with a comma before it. */
+void uh_cli_start_json(struct uh_str *out, const struct uh_starts *starts);
+void uh_cli_start_text(struct uh_str *out, const struct uh_starts *starts, bool verbose);
+#endif
