@@ -16,27 +16,29 @@ static const char sql[] =
     "     AND lower(dn) LIKE 'cn=microsoft exchange,cn=services,cn=configuration,dc=%'),"
     " sorted AS ("
     "  SELECT *, (SELECT json_group_array(value) FROM json_each(links) WHERE " DELETED ") AS gone,"
-    "    (SELECT count(*) FROM json_each(links) WHERE NOT " DELETED ") AS rest,"
+    "    (SELECT json_group_array(value) FROM json_each(links) WHERE NOT " DELETED ") AS rest,"
     "    EXISTS (SELECT 1 FROM json_each(links) WHERE type <> 'text') AS unread"
     "   FROM container)"
     " SELECT " UH_SQL_STEP_ENTRY("sorted") ","
     "  CASE WHEN unread THEN NULL WHEN gone = '[]' THEN 'server' ELSE 'shared' END AS owner,"
     "  CASE WHEN unread THEN 'a value of otherWellKnownObjects cannot be read'"
-    "    WHEN gone = '[]' THEN 'it has ' || rest || ' links, none of them to a deleted object'"
+    "    WHEN gone = '[]' THEN 'it has ' || json_array_length(rest) || ' links, none of them to a deleted object'"
     "    ELSE json_array_length(gone) || ' of its links lead to deleted groups: Setup and PrepareAD fail over them; '"
-    "      || rest || ' others stay' END AS reason,"
-    "  dn, class, gone"
+    "      || json_array_length(rest) || ' others stay' END AS reason,"
+    "  dn, class, gone, rest"
     " FROM sorted"
     " ORDER BY dn";
 /* clang-format on */
 
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
-  enum { GONE = UH_ROW_OWN + 2 };
+  enum { GONE = UH_ROW_OWN + 2, REST };
   struct uh_step_list gone UH_CLEANUP(uh_step_list_clear) = {0};
+  struct uh_step_list rest UH_CLEANUP(uh_step_list_clear) = {0};
   const struct uh_action words = {.why = row->reason,
                                   .effect = "Nothing: what these links lead to has been deleted before."};
-  if (uh_step_list_read(row->query, GONE, &gone, err) < 0) return -1;
-  return uh_step_take_values(run, row, "otherWellKnownObjects", &gone, &words, err);
+  if (uh_step_list_read(row->query, GONE, &gone, err) < 0 || uh_step_list_read(row->query, REST, &rest, err) < 0)
+    return -1;
+  return uh_step_take_values(run, row, "otherWellKnownObjects", &gone, &rest, &words, err);
 }
 
 static int discover(struct uh_step_run *run, struct uh_err *err) {
@@ -61,5 +63,6 @@ UH_STEP(well_known_object) = {
     .reference = "https://microsoft.github.io/CSS-Exchange/Setup/SetupAssist/",
     .explain =
         "otherWellKnownObjects of CN=Microsoft Exchange,CN=Services holds one link for each of Exchange's security "
-        "groups. A value whose name is among the deleted objects (\\0ADEL:) goes; every other stays, whatever it is. "
+        "groups. A value whose name is among the deleted objects (\\0ADEL:) goes; every other stays, whatever it is: the "
+        "attribute is written with these alone, since no directory takes one out by the name of what was deleted. "
         "A sweep that deletes the groups itself leaves their links to the next."};

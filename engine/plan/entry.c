@@ -94,13 +94,14 @@ int uh_step_delete_entry(struct uh_step_run *run, const struct uh_step_row *row,
 }
 
 int uh_step_take_values(struct uh_step_run *run, const struct uh_step_row *row, const char *attribute,
-                        const struct uh_step_list *values, const struct uh_action *words, struct uh_err *err) {
-  UH_CLEANUP(uh_freep) struct uh_bytes *bytes = calloc(values->n + 1, sizeof *bytes);
+                        const struct uh_step_list *values, const struct uh_step_list *rest,
+                        const struct uh_action *words, struct uh_err *err) {
+  UH_CLEANUP(uh_freep) struct uh_bytes *bytes = calloc(rest->n + 1, sizeof *bytes);
   UH_CLEANUP(uh_freep) struct uh_expect *expect = calloc(values->n + 1, sizeof *expect);
   uint8_t guid[UH_GUID_SIZE];
   if (!bytes || !expect) return uh_fail_nomem(err);
-  for (size_t i = 0; i < values->n; i++) bytes[i] = (struct uh_bytes){values->v[i], strlen(values->v[i])};
-  const struct uh_directory_edit edit = {UH_DIRECTORY_TAKE_VALUES, attribute, bytes, values->n};
+  for (size_t i = 0; i < rest->n; i++) bytes[i] = (struct uh_bytes){rest->v[i], strlen(rest->v[i])};
+  const struct uh_directory_edit edit = {UH_DIRECTORY_REPLACE_VALUES, attribute, bytes, rest->n};
   struct uh_directory_change change = {.action = UH_DIRECTORY_MODIFY, .edits = &edit, .n_edits = 1};
   if (describe(row, &change, guid, err) < 0) return -1;
   uh_step_expect_lacks(attribute, values, expect);

@@ -201,8 +201,10 @@ def test_links_to_deleted_groups(tmp_path):
                 entry(f"CN=Other,{SERVICES}", "msExchConfigurationContainer", otherWellKnownObjects=[GONE]))
     (action,) = made.actions
     assert action["verb"] == "reduce" and action["directory"]["dn"] == EXCHANGE, action
-    assert action["directory"]["edits"] == [{"type": "take", "attribute": "otherWellKnownObjects", "values": [GONE]}], action
+    assert action["directory"]["edits"] == [{"type": "replace", "attribute": "otherWellKnownObjects", "values": [LIVE, FOREIGN]}], action
     assert [e["value"] for e in action["expect"]] == [GONE], action
+    (action,) = plan(tmp_path, "well-known-object", entry(EXCHANGE, "msExchConfigurationContainer", otherWellKnownObjects=[GONE])).actions
+    assert action["directory"]["edits"] == [{"type": "replace", "attribute": "otherWellKnownObjects", "values": []}], action
     for links in ([LIVE, FOREIGN], []):
         assert plan(tmp_path, "well-known-object", entry(EXCHANGE, "msExchConfigurationContainer", otherWellKnownObjects=links)).state == "nothing"
     unread = entry(EXCHANGE, "msExchConfigurationContainer", otherWellKnownObjects=[GONE, {"bytes": 9000, "mark": "0" * 16}])

@@ -221,9 +221,11 @@ int uh_step_reduce(struct uh_step_run *run, const struct uh_step_row *row, const
 /* The row's entry goes, and with it exactly what the facts show below it. words: why, effect, approval, part. */
 int uh_step_delete_entry(struct uh_step_run *run, const struct uh_step_row *row, const struct uh_action *words,
                          struct uh_err *err);
-/* These values of one of its attributes go. */
+/* These values of one of its attributes go, and the rest stays. It is the rest that is written: a directory finds no
+ * value to take out by the name of what was deleted. */
 int uh_step_take_values(struct uh_step_run *run, const struct uh_step_row *row, const char *attribute,
-                        const struct uh_step_list *values, const struct uh_action *words, struct uh_err *err);
+                        const struct uh_step_list *values, const struct uh_step_list *rest,
+                        const struct uh_action *words, struct uh_err *err);
 /* A set that this step needs after all (learnt while running), as in uh_rule.needs. 1 complete, 0 not: the step is
  * unknown now, return 0. */
 int uh_step_need(struct uh_step_run *run, const char *needs, struct uh_err *err);
