@@ -25,6 +25,16 @@ static int refuse_doubt(const struct uh_run *run, const struct uh_plan *open, st
   return 0;
 }
 
+/* While nothing changes the same plan is made again. What was skipped in it, or put back, may be done after all. */
+static bool is_carried_out(const struct uh_run *run) {
+  if (!uh_history_finished(run->h, uh_plan_id(run->o->plan))) return false;
+  for (size_t i = 0; i < uh_plan_count(run->o->plan); i++) {
+    const struct uh_history_entry *e = uh_history_entry(run->h, uh_plan_at(run->o->plan, i)->id);
+    if (e && (e->is.state == UH_ACTION_SKIPPED || e->is.state == UH_ACTION_UNDONE)) return false;
+  }
+  return true;
+}
+
 /* new: the plan is not the one that the journal has open. */
 static int look_at_options(struct uh_run *run, bool *ret_new, struct uh_err *err) {
   const struct uh_execute_options *o = run->o;
@@ -33,7 +43,7 @@ static int look_at_options(struct uh_run *run, bool *ret_new, struct uh_err *err
   if (!o->dry && !o->journal) return uh_fail(err, UH_ERR_INTERNAL, "a run needs a journal");
   if (!o->dry && !o->yes && !(o->guide && o->guide->ask))
     return uh_fail(err, UH_ERR_USAGE, "nobody is there to ask, and nobody said --yes");
-  if (uh_history_finished(run->h, uh_plan_id(o->plan))) {
+  if (is_carried_out(run)) {
     (void)uh_fail(err, UH_ERR_USAGE, "the plan %s is finished", uh_plan_id(o->plan));
     uh_err_remedy(err, "plan anew with `unhybrid cleanup --dry-run`");
     return -1;

@@ -287,12 +287,29 @@ static int put_step(struct making *m, size_t i, struct uh_step_run *run, struct 
   return 0;
 }
 
+/* What a step says of an object holds for the time when it may act. */
+static int speak_of_later(struct uh_step_run *run, struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str text = {0};
+  size_t i;
+  json_t *object;
+  json_array_clear(run->notes);
+  json_array_foreach(run->objects, i, object) {
+    const char *reason = json_string_value(json_object_get(object, "reason"));
+    uh_str_reset(&text);
+    uh_str_addf(&text, "once no server is left: %s", reason ? reason : "");
+    if (!uh_str_text(&text) || json_object_set_new(object, "reason", json_string(uh_str_text(&text))) < 0)
+      return uh_fail_nomem(err);
+  }
+  return 0;
+}
+
 /* Said of a step whose objects are shown all the same. */
 static int look_only(struct uh_step_run *run, const char *why, struct uh_err *err) {
   UH_CLEANUP(uh_str_clear) struct uh_str text = {0};
   bool ever = run->step->phase == UH_PHASE_BEFORE_UNINSTALL;
   if (uh_discover(run, err) < 0) return -1;
   if (ever && run->state == UH_STEP_NOTHING) return 0;
+  if (run->step->phase == UH_PHASE_AFTER_UNINSTALL && speak_of_later(run, err) < 0) return -1;
   uh_str_add(&text, why);
   if (run->state == UH_STEP_UNKNOWN && run->why.len) uh_str_addf(&text, "; %s", run->why.s);
   skip(run, uh_str_or(&text, why));

@@ -11,11 +11,13 @@ import pytest
 
 from fixtures.lab import snapshot, uninstall, written
 from fixtures.lab.lab import Lab
+from terminal import Terminal
 from test_cleanup import Place, finish
 from test_lab_uninstall import COMPUTER
 
 STEPS = ["monitoring-mailbox", "arbitration-mailbox", "mailbox-database", "setup"]
 ALL = ["--approve", "monitoring-mailbox,audit-log-mailbox,arbitration-mailbox,mailbox-database,setup"]
+LEFT = ["--approve", "audit-log-mailbox,arbitration-mailbox,mailbox-database,setup"]   # the monitoring mailbox goes at a terminal
 OTHERS = "To our cloud and Tailspin"
 ARBITRATION = ("SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}", "Migration.8f3e7716-2011-43e4-96b1-aba62d229136")
 
@@ -93,10 +95,57 @@ def remove_connector(lab):
     assert done.returncode == 0, done.stderr
 
 
+QUESTION, APPROVE = r"yes, skip, details or stop\? ", r"Type approve to go on, anything else to think again: "
+
+
+def guided(place, *arguments):
+    return Terminal([place.program.path, "-c", place.configuration, "-C", place.case, "cleanup", "--replan", *arguments])
+
+
+def test_at_a_terminal_without_a_stated_backup_nothing_is_asked(cleaned):
+    """The gate stands before the first question: nobody is led up to the point of no return without a backup of Active Directory."""
+    before = snapshot.directory(cleaned.lab)
+    with open(cleaned.lab.path("attestations.yaml"), encoding="utf-8") as text:
+        stated = text.read()
+    withdrawn = cleaned.run("attest", "withdraw", "cleanup.backup")
+    assert withdrawn.returncode == 0, withdrawn.stderr
+    with guided(cleaned) as terminal:
+        terminal.expect("cleanup.backup")
+        assert terminal.wait() == 2, terminal.screen[-3000:]
+    assert "yes, skip" not in terminal.screen and snapshot.directory(cleaned.lab) == before
+    with open(cleaned.lab.path("attestations.yaml"), "w", encoding="utf-8") as text:
+        text.write(stated)
+
+
+def test_at_a_terminal_the_point_of_no_return_wants_a_typed_word(cleaned):
+    """A yes is not enough; another word than the one that is asked for does nothing, and the question comes again."""
+    before, mailboxes = snapshot.directory(cleaned.lab), len(system_mailboxes(cleaned.lab))
+    with guided(cleaned, "--only", "monitoring-mailbox") as terminal:
+        terminal.answer(QUESTION, "yes", 120)
+        terminal.expect("point of no return")
+        for word in ("yes", "Approve", ""):
+            terminal.answer(APPROVE, word)
+            terminal.expect("That is something else; nothing was done")
+            assert snapshot.directory(cleaned.lab) == before
+            terminal.answer(QUESTION, "yes")
+        terminal.answer(APPROVE, "no")
+        terminal.answer(QUESTION, "skip")
+        terminal.answer("Why is it skipped", "the backup is looked at once more")
+        terminal.expect("=> .*skipped")
+        assert terminal.wait() == 0, terminal.screen[-3000:]
+    assert snapshot.directory(cleaned.lab) == before
+    with guided(cleaned, "--only", "monitoring-mailbox") as terminal:
+        terminal.answer(QUESTION, "yes", 120)
+        terminal.answer(APPROVE, "approve")
+        terminal.expect("=> .*verified", 120)
+        assert terminal.wait() == 0, terminal.screen[-3000:]
+    assert len(system_mailboxes(cleaned.lab)) == mailboxes - 1, "one was approved, and one is gone"
+
+
 def test_the_uninstall(cleaned):
     lab = cleaned.lab
     written_before = len(written.of(lab))
-    done = cleaned.run("cleanup", "--yes=irreversible", "--replan", *ALL)
+    done = cleaned.run("cleanup", "--yes=irreversible", "--replan", *LEFT)
     assert done.returncode == 3, done.stderr + done.stdout    # Setup waits for a person
     assert system_mailboxes(lab) == []
     people = snapshot.directory(lab)
@@ -127,12 +176,12 @@ def test_right_before_setup_everything_is_in_a_snapshot(cleaned):
 
 
 def test_setup_is_not_believed_but_seen(cleaned):
-    waits = cleaned.run("resume", "--yes=irreversible", *ALL)
+    waits = cleaned.run("resume", "--yes=irreversible", *LEFT)
     assert waits.returncode == 3, waits.stderr
     before = facts_files(cleaned)[-1]
     gone = uninstall.play(cleaned.lab, "server-only")
     assert any("cn=fabex01,cn=servers" in uninstall.normal(dn) for dn in gone)
-    done = cleaned.run("resume", "--yes=irreversible", *ALL)
+    done = cleaned.run("resume", "--yes=irreversible", *LEFT)
     assert done.returncode == 0, done.stderr + done.stdout
     said = cleaned.status()
     assert said["waiting"] == [] and said["cleanup"]["plan"]["state"] == "finished", said

@@ -308,6 +308,11 @@ static void test_skip(void **state) {
   assert_int_equal(state_of(action_of("graph")->id, why), UH_ACTION_VERIFIED);
   assert_int_equal(requests(GUID_SEND) + requests(GUID_INBOUND) + requests(GUID_CONNECTOR), 0);
   assert_int_equal(typed, 1); /* the approval */
+  /* The same plan is made again while nothing changes: what was skipped may be done after all, and then it is finished. */
+  skip_step = NULL;
+  assert_int_equal(run(guided, NULL), 0);
+  assert_int_equal(state_of(action_of("disable")->id, why), UH_ACTION_VERIFIED);
+  assert_int_equal(state_of(action_of("delete")->id, why), UH_ACTION_VERIFIED);
   assert_int_equal(run(guided, NULL), -1);
   assert_int_equal(err.cls, UH_ERR_USAGE); /* finished */
 }
