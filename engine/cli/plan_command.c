@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <unhybrid/text.h>
 
+#include "cli/left.h"
 #include "cli/observe.h"
 #include "cli/stale.h"
 #include "cli/start.h"
@@ -208,6 +209,16 @@ static int show_plan(struct cleanup *c, struct uh_err *err) {
   return c->format->render(c->plan, &how, &uh_cli_stdout, err) < 0 ? -1 : uh_cli_flush(err);
 }
 
+/* After the table of a sweep: documents for programs have their place in `audit --purpose after --format json`. */
+static int show_left(const struct cleanup *c, struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str out = {0};
+  const struct uh_cli *cli = c->carry.cli;
+  if (!c->after || c->place || c->format != &uh_plan_table || cli->quiet) return 0;
+  if (uh_cli_left_text(c->carry.facts, &c->carry.how, uh_cli_width(STDOUT_FILENO), cli->verbose, &out, err) < 0)
+    return -1;
+  return uh_cli_stdout.write(NULL, out.s, out.len, err) < 0 ? -1 : uh_cli_flush(err);
+}
+
 /* plans/plan-<stamp>.json in the case: what is applied without being asked about can be looked at afterwards. */
 static int save_in_case(const struct cleanup *c, struct uh_err *err) {
   UH_CLEANUP(uh_str_clear) struct uh_str path = {0};
@@ -347,7 +358,7 @@ static int look_for_servers(const struct cleanup *c) {
 static int plan_and_show(struct cleanup *c) {
   struct uh_err err = UH_ERR_INIT;
   if (!c->plan && make_plan(c, c->only, c->until, &c->plan, &err) < 0) return uh_cli_fail(c->carry.cli, &err);
-  if (show_plan(c, &err) < 0) return uh_cli_fail(c->carry.cli, &err);
+  if (show_plan(c, &err) < 0 || show_left(c, &err) < 0) return uh_cli_fail(c->carry.cli, &err);
   int code = uh_carry_approve(&c->carry, c->plan);
   if (code) return code;
   code = nothing_to_do(c);

@@ -374,6 +374,6 @@ const struct uh_source uh_source_directory = {
     ":AutodiscoverServiceConnectionPoint " SIDE ":MoveRequest " SIDE ":TransportRule " SIDE ":JournalRule " SIDE
     ":WebServicesVirtualDirectory " SIDE ":RoleAssignment " SIDE ":ExchangeComputer " SIDE ":TransportConfig " SIDE
     ":SharingPolicy " SIDE ":UMIPGateway " SIDE ":UMAutoAttendant " SIDE ":ExchangeContainer " SIDE
-    ":ManagementToolsGroup " SIDE ":DirectoryEntry " SIDE ":RecipientMark",
+    ":ManagementToolsGroup " SIDE ":DirectoryEntry " SIDE ":RecipientMark " SIDE ":DirectoryPermission",
     .observe = observe,
 };

@@ -349,6 +349,14 @@ static int read_marks(struct part *p, struct uh_err *err) {
   return uh_directory_snapshot_recipients(p->d, p->domain->nc, p->ldap, p->gc, err);
 }
 
+static int read_permissions(struct part *p, struct uh_err *err) {
+  if (p->gc) return uh_fail(err, UH_ERR_UNAVAILABLE, "a global catalogue does not hold access control lists");
+  return uh_directory_permissions(p->d, p->domain->nc, p->ldap, err);
+}
+static void report_permissions(struct part *p, int result, const struct uh_err *err) {
+  if (result < 0) uh_directory_report(p->d, "DirectoryPermission", p->domain->nc, result, 0, 0, err);
+}
+
 /* What was read has been reported by then, with its number of objects. */
 static void report_snapshot(struct part *p, int result, const struct uh_err *err) {
   if (result < 0) uh_directory_report(p->d, "DirectoryEntry", p->domain->nc, result, 0, 0, err);
@@ -395,6 +403,7 @@ static int read_domain(struct uh_directory *d, const struct uh_directory_domain 
   read_more(&p, "ManagementToolsGroup", connected, &why, read_groups, report_groups, &groups_why);
   if (wants_snapshot(d))
     read_more(&p, "DirectoryEntry", connected, &why, read_snapshot, report_snapshot, &snapshot_why);
+  read_more(&p, "DirectoryPermission", connected, &why, read_permissions, report_permissions, &snapshot_why);
   read_more(&p, "RecipientMark", connected, &why, read_marks, report_marks, &snapshot_why);
   if (p.ldap) uh_observe_counted(d->observe, 0, uh_ldap_requests(p.ldap));
   if (!broken_off(d)) return 0;
@@ -409,7 +418,8 @@ static int read_domain(struct uh_directory *d, const struct uh_directory_domain 
 
 int uh_directory_recipients(struct uh_directory *d, struct uh_err *err) {
   if (!uh_directory_wants(d, "Recipient") && !uh_directory_wants(d, "ExchangeComputer") &&
-      !uh_directory_wants(d, "ManagementToolsGroup") && !wants_snapshot(d) && !uh_directory_wants(d, "RecipientMark"))
+      !uh_directory_wants(d, "ManagementToolsGroup") && !wants_snapshot(d) && !uh_directory_wants(d, "RecipientMark") &&
+      !uh_directory_wants(d, "DirectoryPermission"))
     return 0;
   for (size_t i = 0; i < d->domains_n; i++)
     if (read_domain(d, &d->domains[i], err) < 0) return -1;

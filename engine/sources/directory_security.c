@@ -54,6 +54,10 @@ static bool sid_text(const uint8_t *p, size_t n, char text[UH_SID_TEXT]) {
   return true;
 }
 
+bool uh_sid_text(const void *sid, size_t n, char text[UH_SID_TEXT]) {
+  return sid_text(sid, n, text);
+}
+
 struct ace {
   bool grants, denies; /* it speaks of the right */
   char sid[UH_SID_TEXT];
@@ -121,4 +125,53 @@ int uh_security_holders(const void *descriptor, size_t n, const uint8_t right[UH
   }
   *ret_sids = granted;
   return 0;
+}
+
+/* ---- every entry ---- */
+
+enum { ACE_INHERITED = 0x10 };
+
+/* 1 it allows or denies, 0 it is of another kind, -1 malformed. */
+static int plain_entry(const uint8_t *p, size_t n, struct uh_security_entry *ret) {
+  uint8_t type = p[0];
+  bool object = type == 5 || type == 6 || type == 11 || type == 12;
+  if (!object && type != 0 && type != 1 && type != 9 && type != 10) return 0;
+  size_t at = 8;
+  if (n < at) return -1;
+  ret->denies = type == 1 || type == 6 || type == 10 || type == 12;
+  ret->inherited = p[1] & ACE_INHERITED;
+  ret->mask = u32(p + 4);
+  if (object) {
+    if (n < 12) return -1;
+    uint32_t flags = u32(p + 8);
+    at = 12;
+    if (flags & OBJECT_TYPE_PRESENT) at += UH_GUID_SIZE;
+    if (flags & INHERITED_TYPE_PRESENT) at += UH_GUID_SIZE;
+  }
+  return at <= n && sid_text(p + at, n - at, ret->sid) ? 1 : -1;
+}
+
+static int each_entry(const uint8_t *acl, size_t n, int (*each)(void *, const struct uh_security_entry *), void *user) {
+  if (n < 8 || (acl[0] != 2 && acl[0] != 4)) return -1;
+  size_t size = u16(acl + 2), at = 8;
+  if (size < 8 || size > n) return -1;
+  for (unsigned i = 0, count = u16(acl + 4); i < count; i++) {
+    struct uh_security_entry e = {0};
+    if (size - at < 4) return -1;
+    size_t ace_size = u16(acl + at + 2);
+    if (ace_size < 4 || ace_size > size - at) return -1;
+    int kind = plain_entry(acl + at, ace_size, &e);
+    if (kind < 0 || (kind > 0 && each(user, &e) < 0)) return -1;
+    at += ace_size;
+  }
+  return 0;
+}
+
+int uh_security_each(const void *descriptor, size_t n, int (*each)(void *user, const struct uh_security_entry *entry),
+                     void *user) {
+  const uint8_t *p = descriptor;
+  if (n < 20 || p[0] != 1 || !(u16(p + 2) & CONTROL_SELF_RELATIVE)) return -1;
+  uint32_t dacl = u16(p + 2) & CONTROL_DACL_PRESENT ? u32(p + 16) : 0;
+  if (dacl == 0) return 0;
+  return dacl < 20 || dacl > n ? -1 : each_entry(p + dacl, n - dacl, each, user);
 }

@@ -11,4 +11,6 @@ int uh_directory_snapshot_domain(struct uh_directory *d, const char *nc, struct 
 /* The marks of its recipients: the set RecipientMark. */
 int uh_directory_snapshot_recipients(struct uh_directory *d, const char *nc, struct uh_ldap *ldap, bool gc,
                                      struct uh_err *err);
+/* The set DirectoryPermission of one domain, reported here unless -1: then why is in err. */
+int uh_directory_permissions(struct uh_directory *d, const char *nc, struct uh_ldap *ldap, struct uh_err *err);
 #endif

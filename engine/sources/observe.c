@@ -115,6 +115,7 @@ static bool set_in(const char *const *list, const char *side, const char *set) {
 static bool wanted(const struct run *run, const char *side, const char *set) {
   const struct uh_observation_options *o = run->options;
   if (strcmp(set, "DirectoryEntry") == 0) return o->snapshot || set_in(o->only_sets, side, set);
+  if (strcmp(set, "DirectoryPermission") == 0) return o->snapshot && !o->entry;
   if (strcmp(set, "DnsRecord") == 0) return o->dns_question && set_in(o->only_sets, side, set);
   if (strcmp(set, "RecipientMark") == 0) return o->snapshot == UH_SNAPSHOT_ALL || set_in(o->only_sets, side, set);
   return (!o->only_sets || set_in(o->only_sets, side, set)) && !(o->configuration_only && uh_set_grows(side, set));

@@ -105,3 +105,44 @@ def test_a_drifted_entry_is_left_alone(swept):
     subprocess.run(swept.lab.inside(["/usr/bin/python3", "-c", change, swept.lab.directory, entry], "admin"), check=True, cwd=TOP, timeout=AUDIT_SECONDS)
     done = swept.run("sweep", "--yes=irreversible", "--plan", path)
     assert done.returncode not in (0, 70) and "description" in done.stderr, done.stderr[-2000:]
+
+
+GRANT = """import ldap, sys
+from ldap.controls import RequestControl
+from samba.dcerpc import security
+from samba.ndr import ndr_pack, ndr_unpack
+from fixtures.lab import uninstall
+from fixtures.lab.lab import Lab
+link = uninstall.connect(Lab("fabrikam", sys.argv[1], ad="samba"))
+dacl = RequestControl("1.2.840.113556.1.4.801", True, bytes([0x30, 3, 2, 1, 4]))
+read = lambda dn, name: link.search_ext_s(dn, ldap.SCOPE_BASE, attrlist=[name], serverctrls=[dacl])[0][1][name][0]
+domain = ndr_unpack(security.dom_sid, read("DC=fabrikam,DC=com", "objectSid"))
+group = ndr_unpack(security.dom_sid, read("CN=Exchange Windows Permissions,OU=Microsoft Exchange Security Groups,DC=fabrikam,DC=com", "objectSid"))
+for dn, entries in (("DC=fabrikam,DC=com", f"(A;;WD;;;{group})(OD;;CC;bf967aba-0de6-11d0-a285-00aa003049e2;;{group})(A;;GA;;;{domain}-99991)"),
+                    ("CN=AdminSDHolder,CN=System,DC=fabrikam,DC=com", f"(OA;;WP;bf967950-0de6-11d0-a285-00aa003049e2;;{group})")):
+    was = ndr_unpack(security.descriptor, read(dn, "nTSecurityDescriptor")).as_sddl(domain)
+    new = security.descriptor.from_sddl(was + entries, domain)
+    link.modify_ext_s(dn, [(ldap.MOD_REPLACE, "nTSecurityDescriptor", [ndr_pack(new)])], serverctrls=[dacl])
+print(group, f"{domain}-99991")
+"""
+
+
+def test_who_has_rights_for_exchanges_sake_is_told(swept):
+    """O-A9: explicit entries of Exchange's groups and of SIDs that nothing has, on the domain and on AdminSDHolder; what Samba itself put there is
+    none of it. An audit without a snapshot does not look."""
+    granted = subprocess.run(swept.lab.inside(["/usr/bin/python3", "-c", GRANT, swept.lab.directory], "admin"), check=True, cwd=TOP, timeout=AUDIT_SECONDS,
+                             capture_output=True, text=True).stdout.split()
+    group, nobody = granted
+    report = json.loads(swept.run("audit", "--purpose", "after", "--snapshot", "--format", "json").stdout)
+    check = next(one for one in report["checks"] if one["id"] == "left.permission")
+    found = {(f["evidence"]["Trustee"], f["object"].partition(" on ")[2].lower()): f["evidence"] for f in check["findings"]}
+    domain, holder = "dc=fabrikam,dc=com", "cn=adminsdholder,cn=system,dc=fabrikam,dc=com"
+    assert set(found) == {(group, domain), (nobody, domain), (group, holder)}, found
+    assert found[group, domain]["Rights"] == ["WriteDacl"] and found[group, domain]["Denied"] == ["CreateChild"] and found[group, domain]["Entries"] == 2
+    assert found[group, holder]["Rights"] == ["WriteProperty"] and "Exchange Windows Permissions" in found[group, holder]["Name"]
+    assert found[nobody, domain]["Name"] == "" and len(found[nobody, domain]["Rights"]) >= 1
+    assert check["status"] == "fail" and check["severity"] == "info"
+    bare = json.loads(swept.run("audit", "--purpose", "after", "--format", "json").stdout)
+    assert next(one for one in bare["checks"] if one["id"] == "left.permission")["status"] == "unknown"
+    table = swept.run("sweep", "--dry-run", "--only", "well-known-object").stdout
+    assert "A person looks at" in table and nobody in table and "O-A9" in table

@@ -37,7 +37,7 @@ def gone(tmp_path_factory, unhybrid):
     assert done.returncode == 0, done.stderr
     for view, lines in LEFT.items():
         zones.edit(lab, view, lines)
-    uninstall.play(lab, "server-only", (), force=True)
+    uninstall.play(lab, "server-only", ("server-members",), force=True)
     place = Swept(lab, unhybrid, case)
     place.attest()
     yield place
@@ -122,3 +122,24 @@ def test_what_serves_something_else_is_untouched(gone):
         wanted -= {zones.parsed(line[1:], ".") for line in CHANGES[view] if line[0] == "-"}
         wanted |= {zones.parsed(line[1:], ".") for line in CHANGES[view] if line[0] == "+"}
         assert {one for one in held[view] if one[1] not in ("SOA", "NS")} == wanted
+
+
+def test_what_a_person_looks_at_stands_below_the_plan(gone):
+    """Found, not known, or stated; nothing of it decides anything."""
+    def section(*arguments):
+        done = gone.run("sweep", "--dry-run", "--only", "well-known-object", *arguments)
+        assert done.returncode in (0, 3), done.stderr
+        return " ".join(done.stdout.partition("A person looks at")[2].split())
+
+    told = section()
+    assert "O-A8 No account has the rights of an Exchange server: 1 found (left.computer-account) - CN=FABEX01,CN=Computers" in told
+    for requirement in ("O-A9", "O-17", "O-18", "O-19", "O-20", "O-21", "O-A11", "O-A13"):
+        assert requirement + " " in told
+    assert "O-14" not in told and "1 more is settled" in told and "selection" not in told, "federation is as in every tenant"
+    assert "Get-ADSyncToolsAadObject -SyncObjectType PublicFolder" in section("-v") and "Get-ADSyncToolsAadObject" not in told
+    gone.attest()
+    assert gone.run("attest", "add", "left.witness", "yes", "--approver", "Test", "--days", "2").returncode == 0
+    assert "left.witness" not in section() and "2 more are settled" in section()
+    assert "A person looks at" not in gone.run("cleanup", "--dry-run").stdout + gone.run("-q", "sweep", "--dry-run").stdout
+    report = json.loads(gone.run("audit", "--purpose", "after", "--format", "json").stdout)
+    assert {c["severity"] for c in report["checks"] if c["id"].startswith("left.")} == {"info"} and report["verdict"] == "ready"

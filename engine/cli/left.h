@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UH_CLI_LEFT_H
+#define UH_CLI_LEFT_H
+/* What stays behind and no step takes away: the checks of the family `left`, for people. */
+#include "cli/cli.h"
+#include "rules/rules.h"
+
+/* Judges them on these facts and adds a paragraph of lines no wider than `width`: what was found, what a person has to
+ * look at and how; what was found to be gone, or stated, is only counted. how: with whose statements. */
+int uh_cli_left_text(const char *facts, const struct uh_judge_options *how, size_t width, bool verbose,
+                     struct uh_str *out, struct uh_err *err);
+#endif
