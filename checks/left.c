@@ -70,17 +70,20 @@ static const char federation_sql[] =
     "  json_object('Domains', domain) AS evidence,"
     "  'Get-FederatedOrganizationIdentifier -IncludeExtendedDomainInfo' AS command"
     " FROM named";
-static const struct uh_rule federation[] = {{"cloud", "cloud:FederatedOrganizationIdentifier,cloud:AcceptedDomain", federation_sql}, {0}};
+static const struct uh_rule federation[] = {{"cloud", "cloud:FederatedOrganizationIdentifier", federation_sql}, {0}};
 
 /* Errors of provisioning that name the hidden objects. */
 static const char public_folder_sql[] =
-    "SELECT 1 AS violated, lower(coalesce(nullif(guid, ''), name)) AS key, nullif(lower(guid), '') AS guid,"
+    "SELECT CASE WHEN lower(coalesce(prop_json(json, 'onPremisesProvisioningErrors'), '') || coalesce(prop_json(json, 'serviceProvisioningErrors'), '')) LIKE '%publicfolder\\_%' ESCAPE '\\' THEN 1"
+    "   WHEN prop(json, 'onPremisesProvisioningErrors') IS NOT NULL AND prop(json, 'serviceProvisioningErrors') IS NOT NULL THEN 0 END AS violated,"
+    "  lower(coalesce(nullif(guid, ''), name)) AS key, nullif(lower(guid), '') AS guid,"
     "  'provisioning error' AS kind, name AS object,"
     "  'Its address is held by an object of a public folder that nobody sees in Exchange Online.' AS message,"
-    "  json_object('error', json) AS evidence,"
+    "  json_object('onPremisesProvisioningErrors', prop_json(json, 'onPremisesProvisioningErrors'),"
+    "    'serviceProvisioningErrors', prop_json(json, 'serviceProvisioningErrors')) AS evidence,"
     "  'Get-ADSyncToolsAadObject -SyncObjectType PublicFolder' AS command"
     " FROM object"
-    " WHERE side = 'cloud' AND kind = 'GraphProvisioningError' AND lower(json) LIKE '%publicfolder\\_%' ESCAPE '\\'";
+    " WHERE side = 'cloud' AND kind = 'GraphProvisioningError'";
 static const struct uh_rule public_folder[] = {{"cloud", "cloud:GraphProvisioningError", public_folder_sql}, {0}};
 static const struct uh_attestable public_folder_attests[] = {
     {.fact = "left.public-folder",
@@ -207,6 +210,7 @@ static const struct uh_check checks[] = {
      .purposes = UH_AFTER,
      .requirements = "O-14",
      .rules = federation,
+     .absence_needs = "cloud:AcceptedDomain",
      .remedy =
          "Find out who registered the domain, and for which sharing. Every tenant's FederatedOrganizationIdentifier with "
          "its own domain stays.",

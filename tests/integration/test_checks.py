@@ -1477,6 +1477,53 @@ SPECS["writeback.attributes"] = Spec(
           ad("copy@contoso.com", external_id=f"User_{SHARED_ID}")], [(P, "a@contoso.com")])])
 
 
+
+# ---- what stays behind, for a person ----
+
+def entry(dn, class_, area, **attributes):
+    return {"table": "directory_entry", "row": {"area": area, "context": "DC=contoso,DC=com", "guid": guid(), "dn": dn, "class": class_, "json": attributes}}
+
+
+GROUPS, CN = "OU=Microsoft Exchange Security Groups,DC=contoso,DC=com", "CN=EX01,CN=Computers,DC=contoso,DC=com"
+
+
+def holder(name, *members):
+    return entry(f"CN={name},{GROUPS}", "group", "security-groups", member=list(members))
+
+
+SPECS["left.computer-account"] = Spec(
+    ["on-premises:DirectoryEntry"], blind=True,
+    violated=[([holder("Exchange Servers", CN), holder("Exchange Trusted Subsystem", CN)], [(P, CN)])],
+    clean={"groups and accounts of Exchange's own": [holder("Exchange Trusted Subsystem", f"CN=Exchange Servers,{GROUPS}"), holder("Exchange Servers", (
+        "CN=Exchange Install Domain Servers,CN=Microsoft Exchange System Objects,DC=contoso,DC=com"))],
+           "people in a role group": [holder("Organization Management", "CN=Ada,CN=Users,DC=contoso,DC=com"), holder("Exchange Servers")],
+           "a group that is called so elsewhere": [entry("CN=Exchange Servers,CN=Users,DC=contoso,DC=com", "group", "accounts", member=[CN])]},
+    unjudged=[])
+
+
+def permission(trustee, object_="DC=contoso,DC=com", sid="S-1-5-21-1-2-3-1105"):
+    return obj("DirectoryPermission", f"{sid} on {object_}", {"Object": object_, "Trustee": sid, "Name": trustee, "Rights": ["WriteDacl"], "Denied": [], "Entries": 1}, guid="")
+
+
+SPECS["left.permission"] = Spec(
+    ["on-premises:DirectoryPermission"], blind=True,
+    violated=[([permission("")], [(P, "S-1-5-21-1-2-3-1105 on DC=contoso,DC=com")]),
+              ([permission(f"CN=Exchange Windows Permissions,{GROUPS}", "CN=AdminSDHolder,CN=System,DC=contoso,DC=com")], [
+                  (P, "Exchange Windows Permissions on CN=AdminSDHolder,CN=System,DC=contoso,DC=com")])],
+    clean={"nobody": []}, unjudged=[([permission(MISSING)], [(P, "S-1-5-21-1-2-3-1105 on DC=contoso,DC=com")])])
+FEDERATED = [cloud("AcceptedDomain", "contoso.com", {"DomainName": "Contoso.com"})]
+SPECS["left.federation"] = Spec(
+    ["cloud:FederatedOrganizationIdentifier"], absence=["cloud:AcceptedDomain"],
+    violated=[([FEDERATED, cloud("FederatedOrganizationIdentifier", "Federation", {"Domains": ["contoso.com", "stranger.example"]})], [(C, "stranger.example")])],
+    clean={"the tenant's own": [FEDERATED, cloud("FederatedOrganizationIdentifier", "Federation", {"Domains": ["contoso.com", "contoso.mail.onmicrosoft.com"]})]},
+    unjudged=[([FEDERATED, cloud("FederatedOrganizationIdentifier", "Federation", {"Domains": MISSING})], [(C, "Federation")])])
+HIDDEN = {"category": "PropertyConflict", "propertyCausingError": "ProxyAddresses", "value": "SMTP:a@contoso.com PublicFolder_7a1c2e4f"}
+SPECS["left.public-folder"] = Spec(
+    ["cloud:GraphProvisioningError"], blind=True,
+    violated=[([graph_user("a@contoso.com", [HIDDEN])], [(C, "a@contoso.com")])],
+    clean={"another error": [graph_user("a@contoso.com", [CONFLICT])]},
+    unjudged=[([graph_user("a@contoso.com", MISSING, [])], [(C, "a@contoso.com")]), ([graph_user("b@contoso.com", [CONFLICT], MISSING)], [(C, "b@contoso.com")])])
+
 VIOLATED = [(c, i) for c, s in SPECS.items() for i in range(len(s.violated))]
 CLEAN = [(c, n) for c, s in SPECS.items() for n in s.clean]
 UNJUDGED = [(c, i, w) for c, s in SPECS.items() for i in range(len(s.unjudged)) for w in WAYS]
@@ -1565,6 +1612,16 @@ def test_absence_needs_the_whole_set(tmp_path, check, name):
     assert result.unjudged == sorted(expected), result
 
 
+# What no source sees at all.
+ASKED = {f"left.{word}" for word in ("sync-rights", "connector-group", "migration-account", "recipient", "gateway-key", "policy", "witness")}
+
+
+@pytest.mark.parametrize("check", sorted(ASKED))
+def test_what_nobody_sees_is_unknown_until_it_is_stated(tmp_path, check):
+    assert judge(tmp_path, check, []).status == "unknown"
+    assert judge(tmp_path, check, [], stated={check: "yes"}).status == "pass"
+
+
 def test_every_check_is_tested(tmp_path):
     """No check comes without a violation, a decoy, a value that is missing and a set that is not complete."""
     path = tmp_path / "facts.db"
@@ -1573,9 +1630,10 @@ def test_every_check_is_tested(tmp_path):
     ids = {line["id"] for line in map(json.loads, out.splitlines()) if "id" in line and not line["id"].startswith("requirement.")}
     own = {"relay.traffic", "freshness.observation", "freshness.completeness"}
     own |= {i for i in ids if i.startswith("sanity.")}  # test_sanity.py
+    own |= ASKED
     assert ids - own == set(SPECS)
     for check, spec in SPECS.items():
-        assert spec.violated and spec.clean and (spec.unjudged or check in ("routing.unverified-domain", "server.gone", "server.hybrid-gone")) and (spec.needs or check == "writeback.agent"), check
+        assert spec.violated and spec.clean and (spec.unjudged or check in ("routing.unverified-domain", "server.gone", "server.hybrid-gone", "left.computer-account")) and (spec.needs or check == "writeback.agent"), check
 
 
 # ---- what one table cannot say ----
