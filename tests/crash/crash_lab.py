@@ -21,6 +21,7 @@ a seeded order. The last line has the figures.
 """
 import argparse
 import collections
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -443,21 +444,28 @@ def carry_out(bench, chosen, until, keep):
     return done, failed
 
 
+def follow(child):
+    """Passes on what a child says, as it says it. -> its figures, None when it did not come to its end."""
+    figures = None
+    for line in child.stdout:
+        found = SUM.search(line)
+        figures = found or figures
+        if not found:
+            print(line, end="", flush=True)
+    child.wait()
+    return figures
+
+
 def share_out(arguments):
     """Runs so many of these programs as there are jobs, each on its share, and adds up what they say."""
+    began = time.monotonic()
     children = [subprocess.Popen([sys.executable, __file__, *sys.argv[1:], "--jobs", "1", "--share", f"{n}/{arguments.jobs}"],
                                  stdout=subprocess.PIPE, text=True) for n in range(arguments.jobs)]
-    done = failed = 0
-    began, good = time.monotonic(), True
-    for child in children:
-        said = child.communicate()[0]
-        found = SUM.search(said)
-        print(SUM.sub("", said).strip())
-        good = good and child.returncode == 0 and found is not None
-        done, failed = done + int(found.group(1)) if found else done, failed + int(found.group(3)) if found else failed
-        total = int(found.group(2)) if found else 0
-    print(f"{arguments.command}: {done} of {total} runs, {failed} failed, seed {arguments.seed}, {time.monotonic() - began:.0f} s")
-    return 0 if good else 1
+    with concurrent.futures.ThreadPoolExecutor(len(children)) as pool:
+        figures = [tuple(map(int, found.groups())) if found else (0, 0, 0) for found in pool.map(follow, children)]
+    done, failed = (sum(one[n] for one in figures) for n in (0, 2))
+    print(f"{arguments.command}: {done} of {figures[0][1]} runs, {failed} failed, seed {arguments.seed}, {time.monotonic() - began:.0f} s")
+    return 0 if all(child.returncode == 0 for child in children) and all(one[0] for one in figures) else 1
 
 
 def main():
