@@ -4,7 +4,8 @@
  * recovers. What was acknowledged is there, byte for byte; at most one record more is; the chain holds; and after a
  * failed write nothing is acknowledged any more.
  *
- *   crash_journal [SHARE]    SHARE: of the seeds, 1 to 100 percent; 100 is everything
+ *   crash_journal [SHARE [PART]]    SHARE: of the seeds, 1 to 100 percent; 100 is everything
+ *                                   PART: power, faults or damage alone
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,9 +245,17 @@ int main(int argc, char **argv) {
     snprintf(bodies[i] + n, sizeof bodies[i] - (size_t)n, "\"}");
   }
   storage_register();
-  power(share);
-  faults(share);
-  damage(share);
+  static const struct {
+    const char *name;
+    void (*run)(long share);
+  } parts[] = {{"power", power}, {"faults", faults}, {"damage", damage}};
+  int found = 0;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    if (argc > 2 && strcmp(argv[2], parts[i].name) != 0) continue;
+    parts[i].run(share);
+    found++;
+  }
+  if (!found) return 64;
   storage_reset();
   say(seeds_of(share));
   return failures ? 1 : 0;
