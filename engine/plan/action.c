@@ -138,10 +138,17 @@ static int verified(struct uh_run *run, const struct uh_planned *a, const char *
   return pause_after(run, a);
 }
 
-static int failed(struct uh_run *run, const struct uh_planned *a, const char *why, bool sent) {
+/* rest: what is left of its step waits too. */
+static int failed(struct uh_run *run, const struct uh_planned *a, const char *why, bool sent, bool rest) {
   if (uh_run_record_failed(run, a->id, why, sent) < 0) return -1;
   uh_run_result(run, a, UH_ACTION_FAILED, why);
-  return uh_hold_add(run, a, UH_HOLD_LEFT, true, true);
+  return uh_hold_add(run, a, UH_HOLD_LEFT, true, rest);
+}
+
+/* An entry of the directory that is protected: nothing was done to it, and it says nothing of the next, which is
+ * deleted by itself. */
+static bool is_protected(const struct uh_planned *a, const struct uh_sent *sent) {
+  return a->action.executor == UH_BY_DIRECTORY && sent->refused;
 }
 
 static int doubt(struct uh_run *run, const struct uh_planned *a, const char *why) {
@@ -419,7 +426,8 @@ static int after_failure(struct uh_run *run, const struct life *l, const struct 
   int done = uh_look_done(run, l->a, &what);
   if (done < 0) return -1;
   if (done == 1) return verified(run, l->a, "the service reported a failure; it was read again, and is done");
-  return failed(run, l->a, uh_str_or(&sent->why, ""), sent->outcome != UH_CHANGE_NOT_SENT);
+  bool protected = is_protected(l->a, sent), reached = sent->outcome != UH_CHANGE_NOT_SENT && !protected;
+  return failed(run, l->a, uh_str_or(&sent->why, ""), reached, !protected);
 }
 
 static int after_success(struct uh_run *run, struct life *l, const struct uh_sent *sent) {
@@ -433,7 +441,7 @@ static int after_success(struct uh_run *run, struct life *l, const struct uh_sen
   if (r != 1) return r;
   struct uh_str text UH_CLEANUP(uh_str_clear) = {0};
   uh_str_addf(&text, "the service said that it is done, and it is not: %s", uh_str_or(&why, ""));
-  return failed(run, l->a, uh_str_or(&text, ""), true);
+  return failed(run, l->a, uh_str_or(&text, ""), true, true);
 }
 
 /* 1 try again, 0 it has come to its end. */
@@ -443,7 +451,7 @@ static int carry_out(struct uh_run *run, struct life *l, bool again) {
   switch (sent.outcome) {
     case UH_CHANGE_APPLIED: return after_success(run, l, &sent);
     case UH_CHANGE_NOT_SENT:
-      if (!sent.not_found) return failed(run, l->a, uh_str_or(&sent.why, ""), false);
+      if (!sent.not_found) return failed(run, l->a, uh_str_or(&sent.why, ""), false, !is_protected(l->a, &sent));
       return after_failure(run, l, &sent);
     case UH_CHANGE_FAILED: return after_failure(run, l, &sent);
     case UH_CHANGE_UNKNOWN:
@@ -507,7 +515,7 @@ static int live(struct uh_run *run, struct life *l) {
     if ((r = carry_out(run, l, again)) != 1) return r;
     l->accepted = false;
   }
-  return failed(run, l->a, "it was sent several times without an answer, and nothing came of it", true);
+  return failed(run, l->a, "it was sent several times without an answer, and nothing came of it", true, true);
 }
 
 static int pause_over(struct uh_run *run, const struct uh_planned *a, const struct uh_history_entry *e) {

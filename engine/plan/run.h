@@ -89,6 +89,7 @@ bool uh_subject_same(const struct uh_subject *a, const struct uh_subject *b);
 struct uh_sent {
   enum uh_change_outcome outcome; /* of all together */
   bool not_found;
+  bool refused;          /* the account may not, and nothing was done */
   size_t applied;        /* changes that the service said are done */
   struct uh_str results; /* JSON objects, comma-separated */
   struct uh_str why;     /* where it was not applied */

@@ -23,6 +23,7 @@ static int take(struct uh_run *run, const char *what, bool again, const struct u
                 const struct uh_err *err, struct uh_sent *sent) {
   uh_result_json(&sent->results, what, result);
   sent->outcome = result->outcome;
+  sent->refused = result->refused && result->objects == 0 && sent->applied == 0;
   switch (result->outcome) {
     case UH_CHANGE_APPLIED: sent->applied++; return 0;
     case UH_CHANGE_RECORDED:
