@@ -5,6 +5,7 @@
  * statement counts for a day: queues fill, and updates want reboots.
  */
 #include <stdio.h>
+#include <string.h>
 #include <unhybrid/check.h>
 #include <unhybrid/sql.h>
 
@@ -61,7 +62,36 @@ STATED(rights, "whose account Setup will be run with is not known here") = {
      .values = "yes",
      OF_THE_SERVERS},
     {0}};
-STATED(expansion, "which server expands a group is not read") = {
+/* Seen where the directory was searched in full; else somebody has to state it. */
+static int expansion(struct uh_check_run *run, struct uh_err *err) {
+  static const char sql[] =
+      "SELECT lower(guid), coalesce(nullif(prop(json, 'PrimarySmtpAddress'), ''), name), prop(json, 'ExpansionServer'),"
+      " json_object('msExchExpansionServerName', prop(json, 'ExpansionServer'), 'distinguishedName', identity), guid"
+      " FROM object WHERE side = 'on-premises' AND kind = 'ExpandedGroup' AND prop(json, 'ExpansionServer') IS NOT ''";
+  struct uh_query *query UH_CLEANUP(uh_query_freep) = NULL, *set UH_CLEANUP(uh_query_freep) = NULL;
+  int64_t complete = 0;
+  int rc;
+  if (uh_query_open(run, sql, &query, err) < 0) return -1;
+  while ((rc = uh_query_next(query, err)) > 0) {
+    const char *server = uh_query_text(query, 2), *name = server ? strstr(server, "/cn=Servers/cn=") : NULL;
+    const struct uh_object o = {.side = "on-premises",
+                                .key = uh_query_text(query, 0),
+                                .kind = "group",
+                                .object = uh_query_text(query, 1),
+                                .guid = uh_query_text(query, 4)};
+    if (uh_violated(run, &o, uh_query_text(query, 3), NULL, err, "This group is expanded by the server %.200s.",
+                    name     ? name + strlen("/cn=Servers/cn=")
+                    : server ? server
+                             : "that it names") < 0)
+      return -1;
+  }
+  if (rc < 0 || uh_query_open(run, "SELECT " UH_SQL_COMPLETE("on-premises", "ExpandedGroup"), &set, err) < 0 ||
+      uh_query_next(set, err) < 0)
+    return -1;
+  if (uh_query_int(set, 0, &complete) && complete) return 0;
+  return stated(run, "setup.expansion", "which groups name a server that expands them was not read in full", err);
+}
+static const struct uh_attestable expansion_attests[] = {
     {.fact = "setup.expansion",
      .question = "Does no distribution group name a server that expands it (yes)?",
      .how = "In the Exchange Management Shell: Get-DistributionGroup -ResultSize Unlimited | Where-Object "
@@ -255,8 +285,20 @@ static const struct uh_check checks[] = {
      .explain = "Send, foreign and delivery agent connectors with a source server (Setup's rule "
                 "ServerIsSourceForSendConnector). Those of the hybrid deployment are gone by then; what is left is "
                 "somebody's, so a person removes it."},
-    BY_STATEMENT(expansion, "No group is expanded by the server", "U-03",
-                 "Clear the expansion server of the groups, and state it.", DECOMMISSION),
+    {.id = "setup.expansion",
+     .title = "No group is expanded by the server",
+     .severity = UH_BLOCKER,
+     .purposes = UH_SETUP,
+     .requirements = "U-03",
+     .run = expansion,
+     .attests = expansion_attests,
+     .remedy = "Clear it: Set-DistributionGroup or Set-DynamicDistributionGroup, -ExpansionServer $null.",
+     .reference = DECOMMISSION,
+     .explain =
+         "Groups and dynamic distribution groups with msExchExpansionServerName, in every domain of the forest "
+         "(Setup's rules ServerIsGroupExpansionServer and ServerIsDynamicGroupExpansionServer): with the last server "
+         "gone there is none to name. Where a domain could not be searched in full somebody looks, and states it for a "
+         "day; what was seen counts whatever was stated. Asked by the steps of the uninstall alone."},
     BY_STATEMENT(queue, "The transport queues are empty", "U-04", "Let the queues drain, and state it.", DECOMMISSION),
     BY_STATEMENT(rights, "Setup is run with an account that may", "U-05",
                  "Use an account of Organization Management, and state it.", DECOMMISSION),

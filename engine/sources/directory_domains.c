@@ -18,7 +18,7 @@ struct part { /* one domain while it is read */
   bool gc;
   struct uh_recipient_reader reader;
   struct uh_rows *objects;
-  int64_t computers, computers_unreadable, groups, groups_unreadable, counted;
+  int64_t computers, computers_unreadable, groups, groups_unreadable, expanded, expanded_unreadable, counted;
   int64_t unknown_references;
   char reference[160];
 };
@@ -313,31 +313,60 @@ static int on_group(void *user, const struct uh_ldap_entry *entry, struct uh_err
   return write_object(p, &group_kind, entry, &p->groups_unreadable, err);
 }
 
-/* The script Add-PermissionForEMT.ps1 makes it. */
-static int read_groups(struct part *p, struct uh_err *err) {
-  static const char filter[] =
-      "(&(objectClass=group)(|(cn=Recipient Management EMT)(sAMAccountName=Recipient Management EMT)))";
+/* Those that a filter finds, of one kind. */
+static int read_some(struct part *p, const struct uh_kind *kind, const char *filter,
+                     int (*on_entry)(void *, const struct uh_ldap_entry *, struct uh_err *), struct uh_err *err) {
   const char *attributes[UH_KIND_ATTRIBUTES];
   struct uh_ldap_outcome outcome;
   bool visible;
   int result = root_visible(p, &visible, err);
   if (result != 0 || !visible) return result < 0 ? -1 : UH_LDAP_NO_OBJECT;
-  if (uh_kind_attributes(&group_kind, attributes) < 0) return uh_fail(err, UH_ERR_INTERNAL, "groups: attributes");
+  if (uh_kind_attributes(kind, attributes) < 0) return uh_fail(err, UH_ERR_INTERNAL, "groups: attributes");
   if (uh_rows_open(uh_observe_facts(p->d->observe), UH_T_object, &p->objects, err) < 0) return -1;
   struct uh_ldap_search search = {.base = p->domain->nc,
                                   .scope = UH_LDAP_SUBTREE,
                                   .filter = filter,
                                   .attributes = attributes,
                                   .page_size = UH_LDAP_PAGE_SIZE,
-                                  .entry = on_group,
+                                  .entry = on_entry,
                                   .user = p};
   result = uh_ldap_search(p->ldap, &search, &outcome, err);
   if (uh_rows_close(UH_TAKE(p->objects), err) < 0) result = -1;
   return result;
 }
 
+/* The script Add-PermissionForEMT.ps1 makes it. */
+static int read_groups(struct part *p, struct uh_err *err) {
+  static const char filter[] =
+      "(&(objectClass=group)(|(cn=Recipient Management EMT)(sAMAccountName=Recipient Management EMT)))";
+  return read_some(p, &group_kind, filter, on_group, err);
+}
+
 static void report_groups(struct part *p, int result, const struct uh_err *err) {
   uh_directory_report(p->d, "ManagementToolsGroup", p->domain->nc, result, p->groups, p->groups_unreadable, err);
+}
+
+/* ---- groups that a server of their own expands ---- */
+
+/* msExchExpansionServerName is the server's legacyExchangeDN. */
+static const struct uh_property expanded[] = {{"msExchExpansionServerName", "ExpansionServer", UH_P_TEXT},
+                                              {"mail", "PrimarySmtpAddress", UH_P_TEXT},
+                                              {"objectClass", "ObjectClass", UH_P_LIST},
+                                              {NULL, NULL, UH_P_TEXT}};
+static const struct uh_kind expanded_kind = {.kind = "ExpandedGroup", .properties = expanded};
+
+static int on_expanded(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
+  struct part *p = user;
+  p->expanded++;
+  return write_object(p, &expanded_kind, entry, &p->expanded_unreadable, err);
+}
+
+static int read_expanded(struct part *p, struct uh_err *err) {
+  return read_some(p, &expanded_kind, "(msExchExpansionServerName=*)", on_expanded, err);
+}
+
+static void report_expanded(struct part *p, int result, const struct uh_err *err) {
+  uh_directory_report(p->d, "ExpandedGroup", p->domain->nc, result, p->expanded, p->expanded_unreadable, err);
 }
 
 /* ---- a snapshot ---- */
@@ -393,7 +422,8 @@ static bool wants_snapshot(const struct uh_directory *d) {
 
 static int read_domain(struct uh_directory *d, const struct uh_directory_domain *domain, struct uh_err *err) {
   struct part p UH_CLEANUP(part_clear) = {.d = d, .domain = domain};
-  struct uh_err why = UH_ERR_INIT, computers_why = UH_ERR_INIT, groups_why = UH_ERR_INIT, snapshot_why = UH_ERR_INIT;
+  struct uh_err why = UH_ERR_INIT, computers_why = UH_ERR_INIT, groups_why = UH_ERR_INIT, snapshot_why = UH_ERR_INIT,
+                expanded_why = UH_ERR_INIT;
   int connected = connect_part(&p, &why);
   if (uh_directory_wants(d, "Recipient")) {
     int result = connected == 0 ? read_recipients(&p, &why) : connected;
@@ -401,6 +431,7 @@ static int read_domain(struct uh_directory *d, const struct uh_directory_domain 
   }
   read_more(&p, "ExchangeComputer", connected, &why, read_computers, report_computers, &computers_why);
   read_more(&p, "ManagementToolsGroup", connected, &why, read_groups, report_groups, &groups_why);
+  read_more(&p, "ExpandedGroup", connected, &why, read_expanded, report_expanded, &expanded_why);
   if (wants_snapshot(d))
     read_more(&p, "DirectoryEntry", connected, &why, read_snapshot, report_snapshot, &snapshot_why);
   read_more(&p, "DirectoryPermission", connected, &why, read_permissions, report_permissions, &snapshot_why);
@@ -410,6 +441,7 @@ static int read_domain(struct uh_directory *d, const struct uh_directory_domain 
   const struct uh_err *first = why.cls != UH_ERR_NONE             ? &why
                                : computers_why.cls != UH_ERR_NONE ? &computers_why
                                : groups_why.cls != UH_ERR_NONE    ? &groups_why
+                               : expanded_why.cls != UH_ERR_NONE  ? &expanded_why
                                                                   : &snapshot_why;
   if (err->cls == UH_ERR_NONE) *err = *first;
   (void)uh_fail(err, UH_ERR_INTERRUPTED, "interrupted while reading from the directory");
@@ -418,8 +450,8 @@ static int read_domain(struct uh_directory *d, const struct uh_directory_domain 
 
 int uh_directory_recipients(struct uh_directory *d, struct uh_err *err) {
   if (!uh_directory_wants(d, "Recipient") && !uh_directory_wants(d, "ExchangeComputer") &&
-      !uh_directory_wants(d, "ManagementToolsGroup") && !wants_snapshot(d) && !uh_directory_wants(d, "RecipientMark") &&
-      !uh_directory_wants(d, "DirectoryPermission"))
+      !uh_directory_wants(d, "ManagementToolsGroup") && !uh_directory_wants(d, "ExpandedGroup") && !wants_snapshot(d) &&
+      !uh_directory_wants(d, "RecipientMark") && !uh_directory_wants(d, "DirectoryPermission"))
     return 0;
   for (size_t i = 0; i < d->domains_n; i++)
     if (read_domain(d, &d->domains[i], err) < 0) return -1;

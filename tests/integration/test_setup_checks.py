@@ -60,6 +60,23 @@ def test_the_defect_of_january_2023(tmp_path, version, status):
     assert judge(tmp_path, "setup.build", [obj("ExchangeServer", "EX01", {"AdminDisplayVersion": "Version 15.2 (Build 1544.4)"})]).status == "unknown"
 
 
+def test_groups_that_a_server_expands_are_seen(tmp_path):
+    """By the directory, where it was searched in full; whatever was stated, and whatever was not read, what is seen counts."""
+    seen = [SERVERS, a_set("on-premises:ExpandedGroup")]
+    group = obj("ExpandedGroup", "All staff", {"ExpansionServer": "/o=Contoso/ou=AG/cn=Configuration/cn=Servers/cn=EX01", "PrimarySmtpAddress": "staff@contoso.com"})
+    found = judge(tmp_path, "setup.expansion", seen + [group])
+    assert found.status == "fail" and objects(found) == ["staff@contoso.com"] and "the server EX01." in found.line["findings"][0]["message"]
+    assert judge(tmp_path, "setup.expansion", seen + [group], stated={"setup.expansion": "yes"}).status == "fail"
+    assert judge(tmp_path, "setup.expansion", [SERVERS, group], stated={"setup.expansion": "yes"}).status == "fail"
+    assert judge(tmp_path, "setup.expansion", seen).status == "pass", "nobody has to state what is seen"
+    partial = [SERVERS, a_set("on-premises:ExpandedGroup", "partial")]
+    assert judge(tmp_path, "setup.expansion", partial).status == "unknown"
+    assert judge(tmp_path, "setup.expansion", partial, stated={"setup.expansion": "yes"}).status == "pass"
+    untold = obj("ExpandedGroup", "Untold", {"ExpansionServer": MISSING})
+    for way in WAYS:
+        assert judge(tmp_path, "setup.expansion", fill(seen + [untold], way)).status == "fail", "it names one, whichever it is"
+
+
 STATED = ("expansion", "queue", "rights", "interrupted", "processes", "reboot", "monitoring")
 
 
