@@ -43,7 +43,7 @@ static void json_freep(json_t **json) {
 
 /* A plan's record holds all of its actions. What an earlier one left in doubt stays in doubt. */
 static int take_plan(struct uh_standings *s, const struct uh_record *r, struct uh_err *err) {
-  UH_CLEANUP(json_freep) json_t *plan = json_loadb(r->image ? r->image : "", r->image_size, 0, NULL);
+  UH_CLEANUP(json_freep) json_t *plan = json_loadb(r->image ? r->image : "", r->image_size, JSON_ALLOW_NUL, NULL);
   const json_t *action;
   size_t i;
   json_array_foreach(json_object_get(plan, "actions"), i, action) {

@@ -35,7 +35,7 @@ static void json_freep(json_t **json) {
 /* ---- one record as JSON ---- */
 
 static json_t *parse(const void *data, size_t n) {
-  return json_loadb(data, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+  return json_loadb(data, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 }
 
 /* Written anew, so that no byte of it steers a terminal. false: it is no JSON. */

@@ -95,16 +95,30 @@ void uh_guide_gate(struct uh_str *out, size_t columns, const struct uh_gate *gat
 
 /* ---- the object as it is ---- */
 
+/* Whole, also where a NUL stands in it. */
+static void add_json_text(struct uh_str *out, const json_t *value) {
+  const char *text = json_string_value(value);
+  for (size_t i = 0, n = json_string_length(value); i < n; i++)
+    if (text[i])
+      uh_str_addc(out, text[i]);
+    else
+      uh_str_add(out, "\xef\xbf\xbd");
+}
+
 static void add_json_value(struct uh_str *out, const json_t *value) {
   UH_CLEANUP(uh_freep) char *text = NULL;
   if (json_is_string(value)) {
-    uh_str_add(out, json_string_value(value));
+    add_json_text(out, value);
     return;
   }
   if (json_is_array(value) && json_is_string(json_array_get(value, 0))) {
     for (size_t i = 0; i < json_array_size(value); i++) {
-      const char *one = json_string_value(json_array_get(value, i));
-      uh_str_addf(out, "%s%s", i ? ", " : "", one ? one : "..");
+      const json_t *one = json_array_get(value, i);
+      uh_str_add(out, i ? ", " : "");
+      if (json_is_string(one))
+        add_json_text(out, one);
+      else
+        uh_str_add(out, "..");
     }
     return;
   }
@@ -153,7 +167,7 @@ static void add_property(struct uh_str *out, const char *title, const char *name
 
 /* What the action is about first, then what there is room for. */
 static void add_image_brief(struct uh_str *out, const struct uh_action *action, const char *image) {
-  UH_CLEANUP(json_freep) json_t *json = json_loads(image, 0, NULL);
+  UH_CLEANUP(json_freep) json_t *json = json_loads(image, JSON_ALLOW_NUL, NULL);
   json_t *row = json_array_get(json_object_get(json, "rows"), 0), *value;
   const char *name;
   size_t shown = 0, left = 0;
@@ -169,7 +183,7 @@ static void add_image_brief(struct uh_str *out, const struct uh_action *action, 
 }
 
 static void add_image_whole(struct uh_str *out, const char *image) {
-  UH_CLEANUP(json_freep) json_t *json = json_loads(image, 0, NULL);
+  UH_CLEANUP(json_freep) json_t *json = json_loads(image, JSON_ALLOW_NUL, NULL);
   UH_CLEANUP(uh_freep) char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
   for (const char *line = text ? text : image; *line;) {
     size_t n = strcspn(line, "\n");

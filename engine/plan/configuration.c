@@ -96,7 +96,7 @@ static json_t *row_of(sqlite3_stmt *st) {
   bool good = row != NULL;
   for (int i = 0; good && i < 6; i++)
     good = json_object_set_new(row, names[i], json_string((const char *)sqlite3_column_text(st, i))) == 0;
-  json_t *properties = json_loads((const char *)sqlite3_column_text(st, 6), 0, NULL);
+  json_t *properties = json_loads((const char *)sqlite3_column_text(st, 6), JSON_ALLOW_NUL, NULL);
   if (good && json_object_set_new(row, "json", properties ? properties : json_object()) == 0) return row;
   json_decref(row);
   return NULL;

@@ -159,7 +159,7 @@ bool uh_image_apply(json_t *image, const struct uh_action *action) {
 /* ---- compared with a look ---- */
 
 static int parse(const char *image, json_t **ret, struct uh_err *err) {
-  *ret = json_loads(image, 0, NULL);
+  *ret = json_loads(image, JSON_ALLOW_NUL, NULL);
   return *ret ? 0 : uh_fail(err, UH_ERR_INTERNAL, "an image of an object is no JSON");
 }
 

@@ -286,7 +286,7 @@ static int check_id(const json_t *document, struct uh_err *err) {
 int uh_plan_from_json(const char *json, size_t n, struct uh_plan **ret_plan, struct uh_err *err) {
   json_error_t where;
   if (n > UH_PLAN_BYTES_MAX) return uh_fail(err, UH_ERR_DATA, "the plan is larger than any that this program makes");
-  json_t *document = json_loadb(json, n, JSON_REJECT_DUPLICATES, &where);
+  json_t *document = json_loadb(json, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
   int rc = 0;
   if (!document)
     rc = uh_fail(err, UH_ERR_DATA, "this is no plan: no JSON at line %d, column %d", where.line, where.column);

@@ -51,7 +51,7 @@ int uh_undo_add(struct uh_undo *u, const struct uh_undo_op *op, struct uh_err *e
 int uh_undo_open(struct uh_undo *u, const struct uh_planned *a, const char *image, const char *guid,
                  const struct uh_anchors *anchors, struct uh_err *err) {
   json_error_t why;
-  *u = (struct uh_undo){.a = a, .image = json_loads(image, 0, &why), .anchors = anchors};
+  *u = (struct uh_undo){.a = a, .image = json_loads(image, JSON_ALLOW_NUL, &why), .anchors = anchors};
   if (!u->image) return uh_fail(err, UH_ERR_DATA, "the before-image of %s is no JSON: %s", a->id, why.text);
   u->guid = keep_text(u, guid ? guid : "");
   u->ops = keep_new(u, OPS_MAX, sizeof *u->ops);
@@ -104,10 +104,16 @@ const char *uh_undo_anchor(const struct uh_undo *u, const char *name) {
   return u->anchors ? uh_anchors_get(u->anchors, name, 0) : NULL;
 }
 
+/* No command can hold a NUL, and what stands before it would be another value. */
+static const char *whole_text(const json_t *value) {
+  const char *text = json_string_value(value);
+  return text && strlen(text) == json_string_length(value) ? text : NULL;
+}
+
 const char *uh_undo_text(struct uh_undo *u, const char *name) {
   const json_t *value = property_of(u, name);
   char number[32];
-  if (json_is_string(value)) return json_string_value(value);
+  if (json_is_string(value)) return whole_text(value);
   if (json_is_boolean(value)) return json_is_true(value) ? "True" : "False";
   if (!json_is_integer(value)) return NULL;
   (void)snprintf(number, sizeof number, "%" PRId64, (int64_t)json_integer_value(value));
@@ -133,7 +139,7 @@ bool uh_undo_list(struct uh_undo *u, const char *name, const char *const **ret_v
   size_t n = one ? 1 : json_array_size(value);
   const char **v = keep_new(u, n, sizeof(char *));
   for (size_t i = 0; v && i < n; i++) {
-    v[i] = json_string_value(one ? value : json_array_get(value, i));
+    v[i] = whole_text(one ? value : json_array_get(value, i));
     if (!v[i]) return false;
   }
   if (!v) return false;
@@ -369,7 +375,7 @@ static int former_value(struct uh_undo *u, const struct uh_argument *set, struct
   if (type == UH_VALUE_NULL) type = json_is_array(value) ? UH_VALUE_TEXTS : UH_VALUE_TEXT;
   if (take_value(u, set->name, type, ret)) return 0;
   bool empty = json_is_null(value) || (json_is_array(value) && !json_array_size(value)) ||
-               (json_is_string(value) && !*json_string_value(value));
+               (json_is_string(value) && !json_string_length(value));
   if (!empty || type == UH_VALUE_BOOL || type == UH_VALUE_NUMBER)
     return uh_fail(err, UH_ERR_DATA, "%s: what its %s was is no value that can be set", u->a->id, set->name);
   ret->type = UH_VALUE_NULL;

@@ -294,6 +294,10 @@ static void only_what_somebody_changed_changes_the_fingerprint(void **state) {
       {"{\"N\": \"A name\"}", "{\"N\": \"a name\"}", false},
       {"{\"K\": \"QUJD\"}", "{\"K\": \"qujd\"}", false},
       {"{\"E\": true}", "{\"E\": false}", false},
+      /* A NUL ends no text. */
+      {"{\"A\": \"Sales\\u0000a\"}", "{\"A\": \"Sales\\u0000b\"}", false},
+      {"{\"A\": \"Sales\\u0000a\"}", "{\"A\": \"Sales\"}", false},
+      {"{\"A\": [\"y\\u0000\", \"x\"]}", "{\"A\": [\"x\", \"y\\u0000\"]}", true},
       /* What was told and is not any more may be anything. */
       {"{\"E\": \"\"}", "{}", false},
       {"{\"E\": \"\"}", "{\"E\": {\"@answer\": \"timeout\"}}", false},

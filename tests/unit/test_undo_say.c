@@ -98,8 +98,22 @@ static void the_organization_is_made_with_what_it_named_once(void **state) {
   end(&s);
 }
 
+/* A command would hold what stands before it, which is another value. */
+static void a_value_with_a_nul_is_left_out(void **state) {
+  struct said s;
+  (void)state;
+  ask(&s, "cloud-connector", "InboundConnector", "Lunch in",
+      "{\"Name\": \"Lunch in\", \"Comment\": \"a\\u0000b\", \"SenderDomains\": [\"x\\u0000y\"], \"ConnectorType\": \"OnPremises\"}",
+      ANCHORS);
+  assert_non_null(strstr(uh_str_or(&s.text, ""), "-ConnectorType"));
+  assert_null(strstr(uh_str_or(&s.text, ""), "-Comment"));
+  assert_null(strstr(uh_str_or(&s.text, ""), "-SenderDomains"));
+  end(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(what_the_organization_named_is_named_again),
+                                     cmocka_unit_test(a_value_with_a_nul_is_left_out),
                                      cmocka_unit_test(the_organization_is_made_with_what_it_named_once)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
