@@ -145,21 +145,30 @@ static int remove_it(struct uh_step_run *run, const struct certificate *c, struc
                                           {.name = "Server", .type = UH_VALUE_TEXT, .text = c->server},
                                           {0}};
   const struct uh_change changes[] = {{.cmdlet = "Remove-ExchangeCertificate", .arguments = arguments}, {0}};
+  struct uh_str undo UH_CLEANUP(uh_str_clear) = {0}, server UH_CLEANUP(uh_str_clear) = {0};
+  if (!uh_powershell_quote(&server, c->server, strlen(c->server)))
+    return uh_step_blocked(
+        run, err, "the name of the server that has the certificate %s cannot be written in a command", c->thumbprint);
+  uh_str_addf(
+      &undo,
+      "Its private key goes with it. Only the file of the action before brings it back: "
+      "Import-ExchangeCertificate -Server %s -FileData ([IO.File]::ReadAllBytes('C:\\Temp\\%.40s.pfx')) -Password "
+      "(Read-Host -AsSecureString 'Password of the file') -PrivateKeyExportable $true%s%.40s%s",
+      uh_str_or(&server, ""), c->thumbprint, c->tls ? "; Enable-ExchangeCertificate -Thumbprint " : "",
+      c->tls ? c->thumbprint : "", c->tls ? " -Services SMTP" : "");
+  if (!uh_str_text(&undo) || !uh_str_text(&server)) return uh_fail_nomem(err);
   static const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
-  const struct uh_action action = {
-      .subject = c->subject,
-      .verb = UH_VERB_REMOVE,
-      .executor = UH_BY_EXCHANGE_SERVER,
-      .reversible = UH_IRREVERSIBLE,
-      .changes = changes,
-      .expect = expect,
-      .why = c->reason,
-      .effect = c->tls ? "TLS with this certificate is no longer possible on this server."
-                       : "This server can no longer speak to the federation gateway.",
-      .undo =
-          "Its private key goes with it. Only the file of the action before brings it back: Import-ExchangeCertificate "
-          "-FileData ([System.IO.File]::ReadAllBytes(..)) -Password, then Enable-ExchangeCertificate for its services.",
-      .approval = c->question};
+  const struct uh_action action = {.subject = c->subject,
+                                   .verb = UH_VERB_REMOVE,
+                                   .executor = UH_BY_EXCHANGE_SERVER,
+                                   .reversible = UH_IRREVERSIBLE,
+                                   .changes = changes,
+                                   .expect = expect,
+                                   .why = c->reason,
+                                   .effect = c->tls ? "TLS with this certificate is no longer possible on this server."
+                                                    : "This server can no longer speak to the federation gateway.",
+                                   .undo = uh_str_text(&undo),
+                                   .approval = c->question};
   return uh_step_action(run, &action, err);
 }
 

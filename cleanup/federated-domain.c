@@ -5,6 +5,7 @@
 
 #include <unhybrid/step.h>
 #include <unhybrid/step_sql_federation.h>
+#include <unhybrid/text.h>
 
 /* One clause of SQL a line, which clang-format would join. */
 /* clang-format off */
@@ -171,6 +172,33 @@ static int discover(struct uh_step_run *run, struct uh_err *err) {
   return uh_step_each(run, namespace_sql, release_namespace, err);
 }
 
+/* The trust stands as long as its own step has not been done; which one it is, the server tells. */
+static int undo(struct uh_undo *undo, struct uh_err *err) {
+  struct uh_str commands UH_CLEANUP(uh_str_clear) = {0}, name UH_CLEANUP(uh_str_clear) = {0};
+  bool holder = strcmp(uh_undo_subject(undo)->kind, "FederatedOrganizationIdentifier") == 0;
+  const char *domain = uh_undo_text(undo, holder ? "AccountNamespace" : "DomainName");
+  if (!domain || !*domain) domain = uh_undo_subject(undo)->name;
+  if (!uh_powershell_quote(&name, domain, strlen(domain)) || !uh_str_text(&name))
+    return uh_fail(err, UH_ERR_DATA, "the name of the domain cannot be written in a command");
+  if (holder)
+    uh_str_addf(
+        &commands,
+        "Set-FederatedOrganizationIdentifier -AccountNamespace %s -DelegationFederationTrust (Get-FederationTrust "
+        "| Select-Object -First 1).Name -Enabled $true",
+        uh_str_text(&name));
+  else
+    uh_str_addf(
+        &commands,
+        "(Get-FederatedDomainProof -DomainName %s).Proof  # publish this text as a TXT record of the domain first\n"
+        "Add-FederatedDomain -DomainName %s\n"
+        "# Where it was the account namespace, with no domain federated, instead of Add-FederatedDomain:\n"
+        "# Set-FederatedOrganizationIdentifier -AccountNamespace %s -DelegationFederationTrust "
+        "(Get-FederationTrust | Select-Object -First 1).Name -Enabled $true",
+        uh_str_text(&name), uh_str_text(&name), uh_str_text(&name));
+  if (!uh_str_text(&commands)) return uh_fail_nomem(err);
+  return uh_undo_commands(undo, uh_str_text(&commands), "in Exchange Management Shell", err);
+}
+
 UH_STEP(federated_domain) = {
     .id = "federated-domain",
     .title = "Release the domains that are registered with the federation gateway",
@@ -183,6 +211,7 @@ UH_STEP(federated_domain) = {
     .needs = "on-premises:FederatedOrganizationIdentifier," UH_SQL_STEP_FEDERATION_NEEDS,
     .checks = "mailbox.on-premises,sharing.partner,sharing.policy",
     .discover = discover,
+    .undo = undo,
     .effect =
         "No other organisation shares with this organisation's servers any more. Sharing through Exchange Online "
         "has its own federation, and stays.",
