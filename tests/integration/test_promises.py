@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the options of a cleanup promise, tried against fabrikam: pauses, a third hand, approval, a person who comes in time, Ctrl-C,
 a case on a network's disk, and how often a large organisation is read."""
+import glob
+import json
 import os
 import pathlib
 import signal
@@ -20,6 +22,7 @@ from test_cleanup import LONG, Place, finish, place, running  # noqa: F401
 DRIVERS = pathlib.Path(os.environ.get("BUILD_DIR") or os.path.join(TOP, "build")) / "tests" / "integration" / "drivers"
 SEND = "Outbound to Office 365 - 5d0f1c3a-8e7b-4d2a-b1c6-0f0000000003"
 PAUSE_SECONDS, DRAINS = 3, 3
+CREDENTIALS = "soft-disable,hybrid-configuration,intra-organization-connector,service-principal-credential"
 
 
 def begin(place, *arguments, **more):  # noqa: F811
@@ -27,12 +30,15 @@ def begin(place, *arguments, **more):  # noqa: F811
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
 
 
-def with_pause(place):  # noqa: F811
-    """The same configuration, with an observation pause."""
+def configured(place, name, **sections):  # noqa: F811
+    """The same configuration with other sections."""
     with open(place.configuration, encoding="utf-8") as text:
-        configuration = yaml.safe_load(text)
-    configuration["pauses"] = {"observe": f"{PAUSE_SECONDS}s"}
-    place.configuration = certificates.write_private(place.lab.path("paused.yaml"), yaml.safe_dump(configuration))
+        configuration = {**yaml.safe_load(text), **sections}
+    place.configuration = certificates.write_private(place.lab.path(name), yaml.safe_dump(configuration))
+
+
+def with_pause(place):  # noqa: F811
+    configured(place, "paused.yaml", pauses={"observe": f"{PAUSE_SECONDS}s"})
 
 
 def deleted(place):  # noqa: F811
@@ -94,11 +100,25 @@ def test_a_person_who_comes_in_time(place):  # noqa: F811
     assert "it was seen to be done" in said and place.status()["waiting"] == []
 
 
-def test_interrupted_while_nobody_knows(place):  # noqa: F811
-    """Ctrl-C while the cloud does not show yet what it accepted: in doubt, said so, settled by reading and not by doing it again."""
+LAG = {"exchange-online": ("cloud", {"replication_lag": 600}), "graph": ("cloud", {"graph_lag": 600}), "exchange-server": ("exchange", {"replication_lag": 600})}
+
+
+def set_lag(place, executor, on):  # noqa: F811
+    side, knobs = LAG[executor]
+    if side == "cloud":
+        snapshot.cloud(place.lab, "state", {"knobs": knobs if on else dict.fromkeys(knobs, 0)})
+    else:
+        snapshot.exchange(place.lab, "knobs", knobs if on else dict.fromkeys(knobs, 0))
+
+
+@pytest.mark.parametrize("executor", LAG)
+def test_interrupted_while_nobody_knows(place, executor):  # noqa: F811
+    """Ctrl-C while a service does not show yet what it accepted: in doubt, said so, settled by reading and not by doing it again."""
     place.attest()
-    snapshot.cloud(place.lab, "state", {"knobs": {"replication_lag": 600, "graph_lag": 600}})
-    run = begin(place, "cleanup", "--yes", "--only", "soft-disable")
+    usual = place.configuration
+    configured(place, "patient.yaml", replication={"directory": "5m", "cloud": "5m"})
+    set_lag(place, executor, True)
+    run = begin(place, "cleanup", "--yes", "--only", CREDENTIALS)
     seen, until = [None, None], time.monotonic() + LONG
     while (seen[-1] is None or seen[-1] != seen[-2]) and run.poll() is None and time.monotonic() < until:   # twice: it waits at this one
         doubt = place.status()["in_doubt"] if os.path.exists(os.path.join(place.case, "journal.db")) else []
@@ -107,10 +127,32 @@ def test_interrupted_while_nobody_knows(place):  # noqa: F811
     said = run.communicate(timeout=LONG)[0]
     assert run.returncode == 130 and "resume" in said, said
     assert [row["action"] for row in place.status()["in_doubt"]] == [seen[-1]], said
-    snapshot.cloud(place.lab, "state", {"knobs": {"replication_lag": 0, "graph_lag": 0}})
+    with open(glob.glob(os.path.join(place.case, "plans", "plan-*.json"))[0], encoding="utf-8") as saved:
+        planned = {action["id"]: action["executor"] for action in json.load(saved)["actions"]}
+    assert planned[seen[-1]] == executor, seen
+    set_lag(place, executor, False)
+    place.configuration = usual
     done = place.run("resume", "--yes")
     assert done.returncode == 0, done.stderr
-    assert len([row for row in written.of(place.lab) if row["object"] in seen[-1]]) == 1 and place.status()["in_doubt"] == []
+    begun = [record["action"] for record in place.journal() if record["record"] == "begun"]
+    assert begun.count(seen[-1]) == 1 and place.status()["in_doubt"] == []
+    assert written.deleted_twice(written.of(place.lab)) == []
+
+
+def test_interrupted_while_a_person_has_to_act(place):  # noqa: F811
+    """Ctrl-C while a person is waited for: nothing is in doubt, status says what the person has to do, resume goes on."""
+    place.attest()
+    run = begin(place, "cleanup", "--yes=irreversible", "--operator-timeout", "5m")
+    until, waiting = time.monotonic() + LONG, []
+    while not waiting and run.poll() is None and time.monotonic() < until:
+        waiting = place.status()["waiting"] if os.path.exists(os.path.join(place.case, "journal.db")) else []
+    run.send_signal(signal.SIGINT)
+    said = run.communicate(timeout=LONG)[0]
+    assert run.returncode == 130, said
+    now = place.status()
+    assert now["in_doubt"] == [] and [row["for"] for row in now["waiting"]] == ["operator"] and now["waiting"][0]["commands"]
+    done = finish(place, place.run("resume", "--yes=irreversible"))
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_case_on_a_network_disk(place):  # noqa: F811
@@ -145,7 +187,6 @@ def test_a_large_organisation_is_read_three_times_at_most(unhybrid, tmp_path):
 
 PRINCIPAL = "Office 365 Exchange Online"
 UNKNOWN, OTHER = "7b000000-1b2c-4d3e-8f40-0f00000000aa", "7b000000-1b2c-4d3e-8f40-0f00000000bb"
-CREDENTIALS = "soft-disable,hybrid-configuration,intra-organization-connector,service-principal-credential"
 
 
 def principal(place):  # noqa: F811
