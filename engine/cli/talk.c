@@ -171,7 +171,8 @@ static void event_text(struct uh_str *out, const struct uh_talk *talk, const str
     uh_str_add(out, ": ");
     add_outside(out, e->why);
   }
-  if (e->type == UH_EVENT_OPERATOR && e->action) add_commands(out, e);
+  bool shown = e->type == UH_EVENT_OPERATOR || (e->type == UH_EVENT_BEGIN && e->commands);
+  if (shown && e->action) add_commands(out, e);
   uh_str_addc(out, '\n');
   if (e->gate && !open_as_before(e->gate)) uh_guide_gate(out, uh_cli_width(STDERR_FILENO), e->gate, talk->cli->verbose);
 }
@@ -179,8 +180,9 @@ static void event_text(struct uh_str *out, const struct uh_talk *talk, const str
 /* Quiet: only what is not as it should be. */
 static bool wanted(const struct uh_talk *talk, const struct uh_event *e) {
   if (talk->cli->log_json) return true;
-  if (e->type == UH_EVENT_STOP) return false;               /* it is said at the end */
-  if (e->type == UH_EVENT_BEGIN) return talk->cli->verbose; /* its result follows */
+  if (e->type == UH_EVENT_STOP) return false;                             /* it is said at the end */
+  if (e->type == UH_EVENT_BEGIN && talk->dry && e->commands) return true; /* an undo: that is all there is to say */
+  if (e->type == UH_EVENT_BEGIN) return talk->cli->verbose;               /* its result follows */
   if (e->type == UH_EVENT_RESULT && talk->dry && e->state == UH_ACTION_PLANNED && !(e->why && *e->why)) return false;
   if (!talk->cli->quiet) return true;
   return e->type == UH_EVENT_OPERATOR || e->type == UH_EVENT_PAUSE || (e->gate && e->gate->verdict != UH_READY) ||

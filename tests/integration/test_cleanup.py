@@ -261,6 +261,7 @@ def test_undo(place):
     before = len(written.of(place.lab))
     done = place.run("undo", "C-01.1", "--dry-run")
     assert done.returncode == 0 and len(written.of(place.lab)) == before, done
+    assert "New-HybridConfiguration" in done.stderr, "it says what would be sent"
     done = place.run("undo", "C-01.1", "--yes")
     assert done.returncode == 0, done.stderr
     for number in range(1, 20):
