@@ -36,6 +36,10 @@ void uh_carry_clear(struct uh_carry *c) {
 static int take_yes(struct uh_carry *c) {
   c->yes = true;
   c->irreversible = optarg && strcmp(optarg, "irreversible") == 0;
+  bool undo = strcmp(c->cli->command->name, "undo") == 0;
+  c->anew = undo && optarg && strcmp(optarg, "new-object") == 0;
+  if (c->anew) return 0;
+  if (undo && optarg) return uh_cli_usage(c->cli, "undo: --yes takes nothing or =new-object, not '%s'", optarg);
   return !optarg || c->irreversible ? 0
                                     : uh_cli_usage(c->cli, "--yes takes nothing or =irreversible, not '%s'", optarg);
 }
@@ -504,6 +508,7 @@ int uh_carry_out(struct uh_carry *c, const struct uh_plan *plan, const char *und
                                        .dry = c->dry,
                                        .yes = c->yes,
                                        .irreversible = c->irreversible,
+                                       .anew = c->anew,
                                        .pause_between = c->pause_between,
                                        .operator_timeout = c->operator_timeout,
                                        .pause_observe = uh_pause_observe(c->config),

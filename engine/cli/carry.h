@@ -15,6 +15,7 @@ struct uh_carry {
   struct uh_cli *cli;
   /* options */
   bool dry, yes, irreversible, pause_between;
+  bool anew;                                 /* an undo: --yes=new-object */
   const char *approve[UH_CARRY_APPROVE_MAX]; /* as they were typed */
   size_t n_approve;
   int64_t operator_timeout;

@@ -46,7 +46,7 @@ static int run(struct uh_cli *cli, int argc, char **argv) {
 const struct uh_command uh_cmd_undo = {
     .name = "undo",
     .summary = "put back what one action of a cleanup did",
-    .usage = "ACTION [--dry-run] [--yes] [--operator-timeout DUR]",
+    .usage = "ACTION [--dry-run] [--yes[=new-object]] [--operator-timeout DUR]",
     .help =
         "Puts the object back as it was before the action, from the journal, and reads\n"
         "it again. An object that was removed is made anew: it has another GUID and new\n"
@@ -55,6 +55,9 @@ const struct uh_command uh_cmd_undo = {
         "number in the last plan (C-03.2), as `unhybrid status` shows both.\n\n"
         "      --dry-run          says what would be sent; nothing that writes is sent\n"
         "      --yes              ask nobody\n"
+        "      --yes=new-object   also make an entry of Active Directory anew, of which\n"
+        "                         nothing is left to bring it back from: it has another\n"
+        "                         GUID and another SID\n"
         "      --operator-timeout DUR  how long to wait for what a person has to run\n",
     .options = options,
     .shorts = "",

@@ -254,7 +254,7 @@ static int refused(const struct uh_directory_change *c, const struct uh_ldap_wri
       ("Delete on the object, or Delete Child on what holds it; an object that is protected from "
        "accidental deletion denies both"),
       "Write Property on the object", "Reanimate Tombstones on the domain, and Create Child where it comes back",
-      "Create Child on what holds it"};
+      "Create Child on what holds it", "Write Property on the object"};
   enum { INSUFFICIENT_ACCESS = 50, NO_SUCH_OBJECT = 32, NOT_ALLOWED_ON_NONLEAF = 66 };
   struct uh_err own = UH_ERR_INIT;
   result->refused = w->code == INSUFFICIENT_ACCESS;
@@ -502,15 +502,41 @@ static int reanimate(struct uh_directory_executor *x, const struct uh_directory_
   return restore_descriptor(x, c, result, err);
 }
 
+static int on_made(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
+  struct uh_change_result *result = user;
+  uint8_t guid[UH_GUID_SIZE];
+  char text[UH_GUID_TEXT];
+  (void)err;
+  if (take_guid(entry, guid)) (void)snprintf(result->identity, sizeof result->identity, "%s", uh_guid_text(guid, text));
+  return 0;
+}
+
+/* The GUID of what stands at the place now. Where it cannot be read it is not told. */
+static void tell_guid(struct uh_directory_executor *x, const char *dn, struct uh_change_result *result) {
+  struct uh_err ignored = UH_ERR_INIT;
+  struct uh_ldap_search search = {.base = dn,
+                                  .scope = UH_LDAP_BASE,
+                                  .filter = "(objectClass=*)",
+                                  .attributes = looked_at,
+                                  .entry = on_made,
+                                  .user = result};
+  struct uh_ldap_outcome outcome;
+  (void)uh_ldap_search(x->ldap, &search, &outcome, &ignored);
+}
+
+/* A new object. result.identity: its GUID, or that of what stands there already. */
 static int add(struct uh_directory_executor *x, const struct uh_directory_change *c, struct uh_change_result *result,
                struct uh_err *err) {
+  enum { ENTRY_ALREADY_EXISTS = 68 };
   UH_CLEANUP(uh_freep) struct uh_ldap_value *values = NULL;
   UH_CLEANUP(uh_freep) struct uh_ldap_mod *mods = mods_of(c->edits, c->n_edits, 0, &values);
   struct uh_ldap_write_result w;
   if (!mods) return uh_fail_nomem(err);
   int r = uh_ldap_write_new(x->ldap, c->dn, mods, c->n_edits, &w, err);
   if (r == 0) result->objects = 1;
-  return settle(c, r, &w, result, err);
+  r = settle(c, r, &w, result, err);
+  if (result->objects || w.code == ENTRY_ALREADY_EXISTS) tell_guid(x, c->dn, result);
+  return r;
 }
 
 static int change(void *user, const struct uh_directory_change *c, struct uh_change_result *result,
@@ -524,7 +550,8 @@ static int change(void *user, const struct uh_directory_change *c, struct uh_cha
   if (look_right_before(x, c, &seen, result, err) < 0) return -1;
   switch (c->action) {
     case UH_DIRECTORY_DELETE: return delete_tree(x, c, &seen, result, err);
-    case UH_DIRECTORY_MODIFY: return modify(x, c, seen.dn, result, err);
+    case UH_DIRECTORY_MODIFY:
+    case UH_DIRECTORY_LINK: return modify(x, c, seen.dn, result, err);
     case UH_DIRECTORY_REANIMATE: return reanimate(x, c, seen.dn, result, err);
     case UH_DIRECTORY_ADD: break;
   }

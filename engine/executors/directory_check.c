@@ -57,7 +57,7 @@ static const struct {
 };
 
 const char *uh_directory_action_name(enum uh_directory_action action) {
-  static const char *const names[] = {"delete", "modify", "reanimate", "add"};
+  static const char *const names[] = {"delete", "modify", "reanimate", "add", "link"};
   return (unsigned)action < sizeof names / sizeof *names ? names[action] : "unknown";
 }
 
@@ -170,8 +170,8 @@ static int check_edits(const struct uh_directory_change *c, struct uh_err *err) 
 
 int uh_directory_check(const struct uh_directory_change *c, struct uh_err *err) {
   static const uint8_t nothing[UH_GUID_SIZE];
-  bool edits = c->action == UH_DIRECTORY_MODIFY || c->action == UH_DIRECTORY_ADD;
-  if ((unsigned)c->action > UH_DIRECTORY_ADD) return wrong(c, "no such action", err);
+  bool edits = c->action == UH_DIRECTORY_MODIFY || c->action == UH_DIRECTORY_ADD || c->action == UH_DIRECTORY_LINK;
+  if ((unsigned)c->action > UH_DIRECTORY_LINK) return wrong(c, "no such action", err);
   if (!c->dn || !*c->dn || !c->object_class || !*c->object_class) return wrong(c, "the object is not named", err);
   if ((c->action == UH_DIRECTORY_ADD) != !c->guid)
     return wrong(c, "it needs the object's GUID, a new one has none", err);

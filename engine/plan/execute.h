@@ -94,6 +94,7 @@ struct uh_execute_options {
   const char *version;
   bool dry;               /* everything up to `begun`; nothing is written to the journal either. journal may be NULL */
   bool yes, irreversible; /* --yes, --yes=irreversible */
+  bool anew;              /* an undo: --yes=new-object, what cannot be brought back may be made anew */
   bool pause_between;
   int64_t operator_timeout;                /* seconds */
   int64_t pause_observe;                   /* seconds */

@@ -89,10 +89,11 @@ bool uh_subject_same(const struct uh_subject *a, const struct uh_subject *b);
 struct uh_sent {
   enum uh_change_outcome outcome; /* of all together */
   bool not_found;
-  bool refused;          /* the account may not, and nothing was done */
-  size_t applied;        /* changes that the service said are done */
-  struct uh_str results; /* JSON objects, comma-separated */
-  struct uh_str why;     /* where it was not applied */
+  bool refused;            /* the account may not, and nothing was done */
+  size_t applied;          /* changes that the service said are done */
+  char made[UH_GUID_TEXT]; /* the GUID of an entry of the directory that was made, or stood there already; "" */
+  struct uh_str results;   /* JSON objects, comma-separated */
+  struct uh_str why;       /* where it was not applied */
 };
 void uh_sent_clear(struct uh_sent *sent);
 /* Sends what the action says, each change once, in order, until one is not applied. again: an earlier try may have done

@@ -69,6 +69,9 @@ int uh_send_directory(struct uh_run *run, const struct uh_directory_change *chan
   uh_failpoint(run->w, "before-directory");
   (void)run->w->directory(run->w->user, change, &result, &err);
   uh_failpoint(run->w, "after-directory");
+  uint8_t guid[UH_GUID_SIZE];
+  sent->made[0] = 0;
+  if (change->action == UH_DIRECTORY_ADD && uh_guid_parse(result.identity, guid)) (void)uh_guid_text(guid, sent->made);
   return take(run, uh_directory_action_name(change->action), false, &result, &err, sent);
 }
 

@@ -19,6 +19,9 @@ struct putting_back {
   struct uh_undo u;
   struct uh_planned then;  /* the action's object with what is expected after the undo */
   char guid[UH_GUID_TEXT]; /* of the object as it is now; "" not made yet */
+  bool asked_before;       /* an earlier undo may have sent something */
+  json_t *unset;           /* attributes that a new entry could not get: what they name is not there any more */
+  bool agreed, anew;       /* entries of the directory: a person wants a new one, and one was made */
   struct uh_str said;      /* why a change failed */
 };
 
@@ -164,7 +167,7 @@ static void json_freep(json_t **json) {
 }
 
 static int take_guid(struct putting_back *p, const char *image) {
-  UH_CLEANUP(json_freep) json_t *all = json_loads(image, 0, NULL);
+  UH_CLEANUP(json_freep) json_t *all = json_loads(image, JSON_ALLOW_NUL, NULL);
   const json_t *row = json_array_get(json_object_get(all, "rows"), 0);
   const char *guid = json_string_value(json_object_get(row, "guid"));
   uint8_t bytes[UH_GUID_SIZE];
@@ -227,6 +230,11 @@ static int find_references(struct putting_back *p, struct uh_str *why) {
 static int find_entry(struct putting_back *p, const char *image, struct uh_str *why) {
   struct uh_err err = UH_ERR_INIT;
   char now[65], text[1200];
+  if (p->anew) {
+    int made = uh_undo_entry_made(&p->u, image, p->unset, why, &err);
+    if (made < 0) uh_str_add(why, uh_err_text(&err, text, sizeof text));
+    return made == 1 ? FOUND_BACK : made == 0 ? FOUND_OTHER : FOUND_UNSEEN;
+  }
   if (uh_planned_fingerprint(p->a, image, now, &err) == 0 && strcmp(now, p->a->fingerprint) == 0) {
     int back = p->a->action.verb == UH_VERB_REMOVE ? uh_undo_entry_below(&p->u, image, why, &err) : 1;
     if (back < 0) uh_str_add(why, uh_err_text(&err, text, sizeof text));
@@ -285,16 +293,37 @@ static int begin(struct putting_back *p) {
   return uh_run_record(p->run, UH_RECORD_UNDO_BEGUN, p->a->id, &body, NULL, 0);
 }
 
+/* What could not be set, once each. */
+static void add_unset(const struct putting_back *p, struct uh_str *out) {
+  size_t i, n = 0;
+  const json_t *one;
+  json_array_foreach(p->unset, i, one) {
+    size_t k = 0;
+    while (k < i && strcmp(json_string_value(json_array_get(p->unset, k)), json_string_value(one)) != 0) k++;
+    if (k == i)
+      uh_str_addf(out, "%s%s", n++ ? ", " : "; not set, for what they named is not there: ", json_string_value(one));
+  }
+}
+
 static int undone(struct putting_back *p) {
   struct uh_str body UH_CLEANUP(uh_str_clear) = {0};
   const char *was = p->a->action.subject.guid;
   bool other = *p->guid && was && strcasecmp(p->guid, was) != 0;
   uh_str_addc(&body, '{');
   uh_json_member(&body, "became", other ? p->guid : "");
+  struct uh_str unset UH_CLEANUP(uh_str_clear) = {0};
+  add_unset(p, &unset);
+  if (unset.len) uh_json_member(&body, "unset", uh_str_or(&unset, ""));
   uh_str_addc(&body, '}');
   if (uh_run_record(p->run, UH_RECORD_UNDONE, p->a->id, &body, NULL, 0) < 0) return -1;
   p->run->r->done = 1;
-  uh_run_result(p->run, p->a, UH_ACTION_UNDONE, other ? p->guid : "");
+  struct uh_str what UH_CLEANUP(uh_str_clear) = {0};
+  uh_str_addf(&what, p->anew ? "it is a new object: %s" : "%s",
+              other     ? p->guid
+              : p->anew ? "of what stood below it"
+                        : "");
+  add_unset(p, &what);
+  uh_run_result(p->run, p->a, UH_ACTION_UNDONE, uh_str_or(&what, ""));
   return 0;
 }
 
@@ -347,18 +376,85 @@ static int make(struct putting_back *p, bool asked_before) {
   return uh_run_stop(run, 3, "%s: the service said that it made it, and it is not there", p->a->id);
 }
 
+/* A new object is not the old one: nobody makes it without a person's word. */
+static int agree_to_new(struct putting_back *p, const struct uh_undo_op *op) {
+  struct uh_run *run = p->run;
+  struct uh_str why UH_CLEANUP(uh_str_clear) = {0};
+  struct uh_err err = UH_ERR_INIT;
+  enum uh_choice choice = UH_CHOICE_STOP;
+  char reason[512] = "";
+  if (run->o->anew || p->agreed) return 0;
+  uh_str_addf(
+      &why,
+      "the directory keeps nothing of %s any more to bring it back from. It can be made anew from what the case "
+      "keeps: a new object, with another GUID and another SID. What named it, memberships and rights that it "
+      "had, and passwords do not come back with it",
+      op->directory->dn);
+  if (run->o->yes || !run->o->guide || !run->o->guide->ask)
+    return uh_run_stop(run, 3, "%s: %s (--yes=new-object)", p->a->id, uh_str_or(&why, ""));
+  struct uh_event event = {
+      .type = UH_EVENT_BEGIN, .action = p->a, .why = uh_str_or(&why, ""), .commands = uh_str_or(&why, "")};
+  if (run->o->guide->ask(run->o->guide->user, &event, true, &choice, reason, sizeof reason, &err) < 0)
+    return uh_run_stop_err(run, &err, p->a->id);
+  if (uh_run_cancelled(run)) return uh_run_stop(run, 130, "interrupted before %s is made anew", p->a->id);
+  p->agreed = choice == UH_CHOICE_YES;
+  return p->agreed ? 0 : uh_run_stop(run, 3, "stopped by %s before %s is made anew", run->o->person, p->a->id);
+}
+
+/* One that stands there after an earlier undo sent it is that one, or will be told to be another when it is compared.
+ */
+static int make_entry(struct putting_back *p, struct uh_undo_op *op, struct uh_sent *sent) {
+  if (agree_to_new(p, op) < 0 || uh_send_directory(p->run, op->anew, sent) < 0) return -1;
+  if (sent->outcome == UH_CHANGE_FAILED && *sent->made && p->asked_before) sent->outcome = UH_CHANGE_APPLIED;
+  if (sent->outcome != UH_CHANGE_APPLIED) return 0;
+  if (!*sent->made) return uh_run_stop(p->run, 3, "%s: the new object's GUID was not told", p->a->id);
+  p->anew = true;
+  memcpy(op->made, sent->made, sizeof op->made);
+  if (strcmp(op->anew->dn, p->a->action.directory->dn) != 0) return 0;
+  memcpy(p->guid, sent->made, sizeof p->guid);
+  p->then.action.subject.guid = p->guid;
+  return 0;
+}
+
 /* Brought back with its GUID, where something of it is left. What an earlier undo brought back is there, and stays. */
-static int send_directory(struct putting_back *p, const struct uh_undo_op *op, struct uh_sent *sent) {
-  if (uh_send_directory(p->run, op->directory, sent) < 0) return -1;
-  if (sent->outcome != UH_CHANGE_NOT_SENT) return 0;
-  if (sent->not_found) {
-    uh_str_reset(&sent->why);
-    uh_str_addf(&sent->why,
-                "the directory keeps nothing of %s any more to bring it back from; the case's exports hold it as LDIF, "
-                "from which a person can make a new object, with another GUID",
-                op->directory->dn);
-  } else if (p->e->undo_sent) {
-    sent->outcome = UH_CHANGE_APPLIED;
+static int send_directory(struct putting_back *p, struct uh_undo_op *op, struct uh_sent *ret_sent) {
+  struct uh_sent sent UH_CLEANUP(uh_sent_clear) = {0}; /* what one entry came to is nothing of the next one's */
+  if (uh_send_directory(p->run, op->directory, &sent) < 0) return -1;
+  bool gone = sent.outcome == UH_CHANGE_NOT_SENT && sent.not_found && op->anew;
+  if (gone && make_entry(p, op, &sent) < 0) return -1;
+  if (!gone && sent.outcome == UH_CHANGE_NOT_SENT && p->e->undo_sent) sent.outcome = UH_CHANGE_APPLIED;
+  if (sent.outcome == UH_CHANGE_NOT_SENT && ret_sent->applied) sent.outcome = UH_CHANGE_FAILED; /* a part is done */
+  ret_sent->outcome = sent.outcome;
+  ret_sent->applied += sent.outcome == UH_CHANGE_APPLIED;
+  uh_str_reset(&ret_sent->why);
+  uh_str_add(&ret_sent->why, uh_str_or(&sent.why, ""));
+  return 0;
+}
+
+/* What a new entry names, attribute by attribute: one that names what is not there any more is refused, and told. */
+static int send_links_of(struct putting_back *p, const struct uh_undo_op *op, const uint8_t guid[UH_GUID_SIZE]) {
+  for (size_t i = 0; i < op->links->n_edits; i++) {
+    struct uh_sent sent UH_CLEANUP(uh_sent_clear) = {0};
+    struct uh_directory_change change = *op->links;
+    change.guid = guid;
+    change.edits = &op->links->edits[i];
+    change.n_edits = 1;
+    if (uh_send_directory(p->run, &change, &sent) < 0) return -1;
+    if (sent.outcome == UH_CHANGE_APPLIED) continue;
+    bool refused = sent.outcome == UH_CHANGE_FAILED && strcasecmp(change.edits->attribute, "nTSecurityDescriptor") != 0;
+    if (refused && json_array_append_new(p->unset, json_string(change.edits->attribute)) == 0) continue;
+    uh_str_addf(&p->said, "%s%s: %s", p->said.len ? "; " : "", change.edits->attribute, uh_str_or(&sent.why, ""));
+  }
+  return 0;
+}
+
+/* Once all of them are there. */
+static int send_links(struct putting_back *p) {
+  if (!p->unset && !(p->unset = json_array())) return uh_run_stop(p->run, 70, "out of memory");
+  for (size_t i = 0; i < p->u.n_ops; i++) {
+    uint8_t guid[UH_GUID_SIZE];
+    if (p->u.ops[i].links && uh_guid_parse(p->u.ops[i].made, guid) && send_links_of(p, &p->u.ops[i], guid) < 0)
+      return -1;
   }
   return 0;
 }
@@ -370,16 +466,16 @@ static int send_rest(struct putting_back *p) {
   for (size_t i = 0; i < p->u.n_ops; i++) {
     struct uh_undo_op op = p->u.ops[i];
     if (op.on_new && uh_guid_parse(p->guid, bytes)) op.change.guid = bytes;
-    int rc = op.directory ? send_directory(p, &op, &sent)
+    int rc = op.directory ? send_directory(p, &p->u.ops[i], &sent)
              : op.graph   ? uh_send_graph(p->run, op.graph, &sent)
                           : uh_send_change(p->run, p->a->action.executor, &op.change, false, &sent);
     if (rc < 0) return -1;
     if (sent.outcome == UH_CHANGE_NOT_SENT) return sent_badly(p, &sent);
     if (sent.outcome == UH_CHANGE_APPLIED) continue;
     uh_str_add(&p->said, uh_str_or(&sent.why, "")); /* what is there now decides */
-    break;
+    return 0;
   }
-  return 0;
+  return send_links(p);
 }
 
 /* What names nothing names it again; what names something else by now is somebody's. */
@@ -424,7 +520,7 @@ static int may_be_overwritten(struct putting_back *p, bool asked_before) {
 
 static int by_program(struct putting_back *p) {
   struct uh_str why UH_CLEANUP(uh_str_clear) = {0};
-  bool asked_before = p->e->undo_sent;
+  bool asked_before = p->asked_before = p->e->undo_sent;
   int found = find(p, &why);
   if (found < 0) return -1;
   if (found == FOUND_UNSEEN) return uh_run_stop(p->run, 3, "%s: it cannot be seen: %s", p->a->id, uh_str_or(&why, ""));
@@ -491,6 +587,7 @@ static int go(struct putting_back *p) {
 }
 
 static void putting_back_clear(struct putting_back *p) {
+  json_decref(p->unset);
   uh_str_clear(&p->said);
   uh_undo_clear(&p->u);
 }

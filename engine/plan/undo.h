@@ -10,6 +10,9 @@ struct uh_undo_op {
   struct uh_change change;             /* cmdlet NULL: it is Graph's */
   const struct uh_graph_change *graph; /* points into the undo */
   const struct uh_directory_change *directory;
+  const struct uh_directory_change *UH_NULLABLE links; /* of the new one, once all are there; its guid is `made` */
+  char made[UH_GUID_TEXT];
+  const struct uh_directory_change *UH_NULLABLE anew; /* where the directory keeps nothing to bring it back from */
   bool on_new;
 };
 /* Another object that named this one, and what makes it do so again. */
@@ -48,6 +51,11 @@ int uh_undo_entry(struct uh_undo *undo, struct uh_err *err);
 /* Whether all that stood below the entry stands there as it was: 1; 0: why says what of it does not; -1. image: of the
  * entry as it is now. */
 int uh_undo_entry_below(const struct uh_undo *undo, const char *image, struct uh_str *why, struct uh_err *err);
+/* The same where something of it had to be made anew: entries are told by their names, and what a new object has new
+ * does not count. */
+/* unset: attributes that do not count either. */
+int uh_undo_entry_made(const struct uh_undo *undo, const char *image, const json_t *UH_NULLABLE unset,
+                       struct uh_str *why, struct uh_err *err);
 void *uh_undo_keep(struct uh_undo *undo, size_t n,
                    size_t size); /* zeroed, lives as long as the undo; NULL: no memory */
 int uh_undo_add(struct uh_undo *undo, const struct uh_undo_op *op, struct uh_err *err);

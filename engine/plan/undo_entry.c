@@ -95,6 +95,52 @@ static int edits_of(struct uh_undo *u, const json_t *attributes, struct uh_direc
   return 0;
 }
 
+/* A DN, or one with something before it ("B:32:..:CN=.."): it names an entry that may not be there, or not yet. */
+static bool names_one(const struct uh_bytes *value) {
+  static const char root[] = ",DC=";
+  const char *text = value->data;
+  for (size_t i = 0; i + sizeof root - 1 <= value->size; i++)
+    if (strncasecmp(text + i, root, sizeof root - 1) == 0) return true;
+  return false;
+}
+
+/* The security descriptor goes the same way: it needs a control of its own. */
+static bool is_link(const struct uh_directory_edit *e) {
+  if (strcasecmp(e->attribute, "nTSecurityDescriptor") == 0) return true;
+  for (size_t i = 0; i < e->n; i++)
+    if (names_one(&e->values[i])) return true;
+  return false;
+}
+
+/* The same as a new object: it says its classes itself, and has its values given; what names other entries, once
+ * all of the tree are there. */
+static int anew_of(struct uh_undo *u, const struct uh_directory_change *back, const json_t *attributes,
+                   struct uh_undo_op *op, struct uh_err *err) {
+  struct uh_directory_change *anew = uh_undo_keep(u, 1, sizeof *anew), *links = uh_undo_keep(u, 1, sizeof *links);
+  struct uh_directory_edit *edits = uh_undo_keep(u, back->n_edits + 1, sizeof *edits),
+                           *later = uh_undo_keep(u, back->n_edits + 1, sizeof *later);
+  if (!anew || !links || !edits || !later) return uh_fail_nomem(err);
+  *anew = (struct uh_directory_change){
+      .action = UH_DIRECTORY_ADD, .dn = back->dn, .object_class = back->object_class, .edits = edits};
+  *links = (struct uh_directory_change){
+      .action = UH_DIRECTORY_LINK, .dn = back->dn, .object_class = back->object_class, .edits = later};
+  if (edit_of(u, "objectClass", uh_property(attributes, "objectClass"), UH_DIRECTORY_GIVE_VALUES, &edits[0], err) < 0)
+    return -1;
+  if (!edits[anew->n_edits++].n) return 0; /* nobody can make it */
+  for (size_t i = 0; i < back->n_edits; i++) {
+    if (!back->edits[i].n) continue;
+    if (is_link(&back->edits[i])) {
+      later[links->n_edits++] = back->edits[i];
+      continue;
+    }
+    edits[anew->n_edits] = back->edits[i];
+    edits[anew->n_edits++].type = UH_DIRECTORY_GIVE_VALUES;
+  }
+  op->anew = anew;
+  if (links->n_edits) op->links = links;
+  return 0;
+}
+
 /* One object, brought back from its tombstone. */
 static int add_entry(struct uh_undo *u, const char *dn, const char *guid, const char *object_class,
                      const json_t *attributes, struct uh_err *err) {
@@ -105,8 +151,8 @@ static int add_entry(struct uh_undo *u, const char *dn, const char *guid, const 
     return uh_fail(err, UH_ERR_DATA, "the before-image of %s does not tell an object's name, GUID or class", u->a->id);
   *back = (struct uh_directory_change){
       .action = UH_DIRECTORY_REANIMATE, .guid = bytes, .dn = dn, .object_class = object_class};
-  if (edits_of(u, attributes, back, err) < 0) return -1;
-  const struct uh_undo_op op = {.directory = back};
+  struct uh_undo_op op = {.directory = back};
+  if (edits_of(u, attributes, back, err) < 0 || anew_of(u, back, attributes, &op, err) < 0) return -1;
   return uh_undo_add(u, &op, err);
 }
 
@@ -183,6 +229,75 @@ int uh_undo_entry_below(const struct uh_undo *u, const char *image, struct uh_st
     uh_terminal_text(why, dn ? dn : "?", dn ? strlen(dn) : 1);
     uh_str_addf(why, ", which stood below it, %s%s", is ? "is not as it was: " : "is not there", uh_str_or(&what, ""));
     return 0;
+  }
+  return 1;
+}
+
+/* ---- made anew ---- */
+
+/* What the directory gives a new object itself; its name and its classes are the old ones. */
+static bool is_new_with_object(const char *name) {
+  static const char *const same[] = {"objectClass", "objectCategory", "name", "cn", "ou"};
+  for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+    if (strcasecmp(name, same[i]) == 0) return false;
+  return is_own(name) || strcasecmp(name, "objectGUID") == 0 || strcasecmp(name, "uSNCreated") == 0;
+}
+
+static bool is_unset(const char *name, const json_t *unset) {
+  size_t i;
+  const json_t *one;
+  json_array_foreach(unset, i, one) if (strcasecmp(json_string_value(one), name) == 0) return true;
+  return false;
+}
+
+/* A copy of a row, or of an entry below it, without that. NULL: no memory. */
+static json_t *without_new(const json_t *row, const json_t *unset) {
+  json_t *copy = json_deep_copy(row), *properties = json_object_get(copy, "json"), *value;
+  const char *name;
+  void *next;
+  json_object_foreach_safe(properties, next, name, value) {
+    if (is_new_with_object(name) || is_unset(name, unset)) json_object_del(properties, name);
+  }
+  return copy;
+}
+
+/* 1 the same, 0 not, and why. is NULL: it is not there. */
+static int same_made(const json_t *was, const json_t *UH_NULLABLE is, const char *dn, const json_t *unset,
+                     struct uh_str *why, struct uh_err *err) {
+  UH_CLEANUP(json_freep) json_t *a = without_new(was, unset);
+  UH_CLEANUP(json_freep) json_t *b = is ? without_new(is, unset) : NULL;
+  struct uh_str what UH_CLEANUP(uh_str_clear) = {0};
+  if (!a || (is && !b)) return uh_fail_nomem(err);
+  if (b && uh_row_differences(a, b, &what, err) < 0) return -1;
+  if (b && !what.len) return 1;
+  uh_terminal_text(why, dn, strlen(dn));
+  uh_str_addf(why, " is not %s%s", b ? "as it was: " : "there", uh_str_or(&what, ""));
+  return 0;
+}
+
+static const json_t *below_at(const json_t *image, const char *dn) {
+  const json_t *one;
+  size_t i;
+  json_array_foreach(below_of(image), i, one) {
+    const char *is = json_string_value(json_object_get(one, "dn"));
+    if (is && strcasecmp(is, dn) == 0) return one;
+  }
+  return NULL;
+}
+
+int uh_undo_entry_made(const struct uh_undo *u, const char *image, const json_t *unset, struct uh_str *why,
+                       struct uh_err *err) {
+  UH_CLEANUP(json_freep) json_t *now = json_loads(image, JSON_ALLOW_NUL, NULL);
+  const json_t *one;
+  size_t i;
+  if (!now) return uh_fail_nomem(err);
+  int same = same_made(json_array_get(json_object_get(u->image, "rows"), 0),
+                       json_array_get(json_object_get(now, "rows"), 0), u->a->action.directory->dn, unset, why, err);
+  if (same != 1) return same;
+  json_array_foreach(below_of(u->image), i, one) {
+    const char *dn = json_string_value(json_object_get(one, "dn"));
+    same = same_made(one, dn ? below_at(now, dn) : NULL, dn ? dn : "?", unset, why, err);
+    if (same != 1) return same;
   }
   return 1;
 }

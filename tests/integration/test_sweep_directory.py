@@ -4,6 +4,7 @@ brought back from their tombstones with GUID, SID, security descriptor and every
 import glob
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -146,3 +147,47 @@ def test_who_has_rights_for_exchanges_sake_is_told(swept):
     assert next(one for one in bare["checks"] if one["id"] == "left.permission")["status"] == "unknown"
     table = swept.run("sweep", "--dry-run", "--only", "well-known-object").stdout
     assert "A person looks at" in table and nobody in table and "O-A9" in table
+
+
+EXPUNGE = """import sys
+from samba.samdb import SamDB
+from samba.auth import system_session
+from samba.param import LoadParm
+lp = LoadParm()
+lp.load(sys.argv[1])
+sam = SamDB(session_info=system_session(), lp=lp)
+for base in (str(sam.domain_dn()), str(sam.get_config_basedn())):
+    gone = [one for one in sam.search(base, 2, "(isDeleted=TRUE)", attrs=["lastKnownParent"], controls=["show_deleted:1"]) if "lastKnownParent" in one]
+    for one in sorted(gone, key=lambda row: -str(row.dn).count(",")):
+        sam.delete(one.dn, ["show_deleted:1", "relax:0"])
+    left = sam.search(base, 2, "(&(isDeleted=TRUE)(lastKnownParent=*))", attrs=[], controls=["show_deleted:1"])
+    assert gone and not left, (base, len(gone), len(left))
+"""
+
+
+def test_what_left_no_tombstone_is_made_anew_with_consent(swept):
+    """Each a new object, and said to be one: with another GUID, with every attribute that is not the directory's own to give."""
+    before = swept.snapshot()
+    plan = json.loads(swept.run("sweep", "--dry-run", "--only", STEPS, "--format", "json").stdout)
+    tree = next(action for action in plan["actions"] if action["step"] == "organization-container")
+    account = next(action for action in plan["actions"] if action["step"] == "system-account")
+    done = swept.run("sweep", "--yes=irreversible", "--only", STEPS, "--approve", tree["id"])
+    assert done.returncode == 0, done.stderr[-3000:]
+    subprocess.run(swept.lab.inside(["/usr/bin/python3", "-c", EXPUNGE, swept.lab.path("samba", "etc", "smb.conf")], "admin"), check=True,
+                   timeout=AUDIT_SECONDS)
+    refused = swept.run("undo", account["id"], "--yes")
+    assert refused.returncode == 3 and "--yes=new-object" in refused.stderr and "another GUID" in refused.stderr, refused.stderr[-2000:]
+    said = ""
+    for action in [account["id"], tree["id"]]:
+        made = swept.run("undo", action, "--yes=new-object")
+        assert made.returncode == 0 and "it is a new object: " in made.stderr, made.stderr[-3000:]
+        said += made.stderr
+    unset = set(re.search("not set, for what they named is not there: (.*)", said).group(1).split(", "))   # the server went long before
+    assert "homeMTA" in unset, said
+    assert swept.run("undo", account["id"], "--yes=new-object").returncode == 64, "it is put back already"
+    report = json.loads(swept.run("diff", "--format", "json", before, swept.snapshot()).stdout)
+    top = {account["directory"]["dn"].lower(), tree["directory"]["dn"].lower()}
+    others = {action["directory"]["dn"].lower() for action in plan["actions"]} - top
+    back = {one["object"].lower() for one in report["objects"] if "/" in one["kind"] and one["change"] == "new"}
+    gone = {one["object"].lower() for one in report["objects"] if "/" in one["kind"] and one["change"] == "gone"}
+    assert top <= back and gone - back == others, (sorted(gone - back), sorted(others))

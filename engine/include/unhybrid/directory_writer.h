@@ -27,6 +27,7 @@ enum uh_directory_action {
   UH_DIRECTORY_MODIFY,    /* edits */
   UH_DIRECTORY_REANIMATE, /* a deleted object, back to dn; edits: what it lacks then. GUID and SID stay */
   UH_DIRECTORY_ADD,       /* a new object at dn, with edits (GIVE_VALUES) as its attributes: a new GUID */
+  UH_DIRECTORY_LINK,      /* what a new object names, once that is there too: edits (REPLACE_VALUES) */
 };
 struct uh_directory_change {
   enum uh_directory_action action;
@@ -38,7 +39,8 @@ struct uh_directory_change {
   const struct uh_directory_edit *UH_NULLABLE edits;
   size_t n_edits;
 };
-const char *uh_directory_action_name(enum uh_directory_action action); /* "delete", "modify", "reanimate", "add" */
+const char *uh_directory_action_name(
+    enum uh_directory_action action); /* "delete", "modify", "reanimate", "add", "link" */
 
 #define UH_DIRECTORY_TREE_MAX ((size_t)16384) /* objects that one deletion takes: what AD itself deletes at once */
 #define UH_DIRECTORY_EDITS_MAX ((size_t)256)
