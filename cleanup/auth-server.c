@@ -1,54 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The token services that Exchange Server trusts for the tenant. */
-#include <unhybrid/sql.h>
 #include <unhybrid/step.h>
+#include <unhybrid/step_sql_trust.h>
 
-/* One clause of SQL a line, which clang-format would join. */
-/* clang-format off */
-
-/*
- * Own columns: is_default, application. What kind of token service it is, is told by the type; Active Directory has it
- * as a number whose meaning is not documented, so there the host that its metadata comes from tells. Whose tenant it
- * leads to is told by the realm, or, where none was filled in yet, by the metadata's address.
- */
-static const char servers_sql[] =
-    "WITH tenant(id) AS ("
-    "  SELECT (SELECT lower(value) FROM anchor WHERE anchor.name = 'tenant-id' LIMIT 1)),"
-    " own(domain) AS ("
-    "  SELECT lower(value) FROM anchor WHERE anchor.name IN ('tenant-initial-domain', 'tenant-routing-domain')),"
-    " server AS ("
-    "  SELECT side, kind, guid, name, lower(prop(json, 'Type')) AS type, lower(prop(json, 'Realm')) AS realm,"
-    "    lower(prop(json, 'AuthMetadataUrl')) AS url, prop(json, 'ApplicationIdentifier') AS application,"
-    "    " UH_SQL_TRUE("IsDefaultAuthorizationEndpoint") " AS is_default"
-    "   FROM configuration"
-    "   WHERE side = 'on-premises' AND kind = 'AuthServer'),"
-    " typed AS ("
-    "  SELECT *, CASE"
-    "    WHEN type IN ('microsoftacs', 'azuread') THEN 1"
-    "    WHEN type <> '' AND type GLOB '[a-z]*' THEN 0"
-    "    WHEN url LIKE 'https://accounts.accesscontrol.%' OR url LIKE 'https://login.windows.net/%'"
-    "      OR url LIKE 'https://login.microsoftonline.%' OR url LIKE 'https://login.partner.microsoftonline.cn/%'"
-    "      OR url LIKE 'https://login.chinacloudapi.cn/%' THEN 1"
-    "    WHEN url IS NOT NULL AND type IS NOT NULL THEN 0 END AS microsofts,"
-    "    iif(realm <> '', realm = tenant.id OR realm IN (SELECT domain FROM own),"
-    "      iif(instr(url, '/' || tenant.id || '/') > 0, 1,"
-    "        iif(EXISTS (SELECT 1 FROM own WHERE instr(url, '/' || domain || '/') > 0), 1, NULL))) AS ours,"
-    "    tenant.id AS tenant_id"
-    "   FROM server, tenant)"
-    " SELECT side, kind, guid, name,"
-    "  CASE WHEN microsofts IS NULL THEN NULL WHEN NOT microsofts THEN 'server'"
-    "    WHEN tenant_id IS NULL THEN NULL WHEN ours THEN 'hybrid' WHEN ours = 0 THEN 'partner' END AS owner,"
-    "  CASE WHEN microsofts IS NULL THEN 'Type or AuthMetadataUrl was not obtained'"
-    "    WHEN NOT microsofts THEN 'it is another kind of token service (' || coalesce(nullif(type, ''), url) || ')'"
-    "    WHEN tenant_id IS NULL THEN 'the tenant''s id is not known'"
-    "    WHEN ours AND realm <> '' THEN 'it issues Microsoft''s tokens of this tenant: Realm is ' || realm"
-    "    WHEN ours THEN 'it issues Microsoft''s tokens of this tenant: ' || url"
-    "    WHEN ours = 0 THEN 'it issues tokens of another tenant: Realm is ' || realm"
-    "    ELSE 'neither Realm nor AuthMetadataUrl tells which tenant it is of' END AS reason,"
-    "  is_default, application"
-    " FROM typed"
-    " ORDER BY name, guid";
-/* clang-format on */
+static const char servers_sql[] = UH_SQL_STEP_AUTH_SERVER " ORDER BY name, guid";
 
 static int set(struct uh_step_run *run, const struct uh_step_row *row, const char *part,
                const struct uh_argument arguments[2], const char *why, const char *effect, struct uh_err *err) {
@@ -124,7 +79,7 @@ UH_STEP(auth_server) = {
                                             "premises"},
                                            {"setting-override", "it makes the servers use ApplicationIdentifier"},
                                            {0}},
-    .needs = "on-premises:AuthServer",
+    .needs = UH_SQL_STEP_AUTH_SERVER_NEEDS,
     .checks = "mailbox.on-premises",
     .discover = discover,
     .undo = undo,

@@ -4,38 +4,12 @@
 
 #include <unhybrid/step.h>
 #include <unhybrid/step_sql_federation.h>
+#include <unhybrid/step_sql_trust.h>
+
+static const char trusts_sql[] = UH_SQL_STEP_FEDERATION_TRUST " ORDER BY name, guid";
 
 /* One clause of SQL a line, which clang-format would join. */
 /* clang-format off */
-
-/*
- * Own columns: domains, those that were registered. The trust that the federated organisation uses is told by its link:
- * a distinguished name from Active Directory, a path from a cmdlet; both end in the trust's name. The only trust there
- * is is that one.
- */
-static const char trusts_sql[] =
-    "WITH link AS MATERIALIZED ("
-    "  SELECT DISTINCT prop(json, 'DelegationTrustLink') AS link"
-    "   FROM object"
-    "   WHERE side = 'on-premises' AND kind = 'FederatedOrganizationIdentifier'),"
-    " trust AS ("
-    "  SELECT side, kind, guid, name, json, count(*) OVER () AS trusts,"
-    "    EXISTS (SELECT 1 FROM link WHERE lower(link) IN (lower(configuration.name), lower(identity),"
-    "      lower(prop(json, 'DistinguishedName')))"
-    "      OR lower(substr(link, -length(configuration.name) - 1)) IN ('/' || lower(configuration.name),"
-    "        '\\' || lower(configuration.name))) AS used,"
-    "    EXISTS (SELECT 1 FROM link WHERE link IS NULL) AS untold"
-    "   FROM configuration"
-    "   WHERE side = 'on-premises' AND kind = 'FederationTrust')"
-    " SELECT side, kind, guid, name,"
-    "  CASE WHEN used OR trusts = 1 THEN 'hybrid' WHEN NOT untold THEN 'partner' END AS owner,"
-    "  CASE WHEN used THEN 'the federated organisation uses it, and nothing but the hybrid deployment uses federation'"
-    "    WHEN trusts = 1 THEN 'it is the only trust, and nothing but the hybrid deployment uses federation'"
-    "    WHEN untold THEN 'which of ' || trusts || ' trusts the federated organisation uses was not obtained'"
-    "    ELSE 'the federated organisation uses another trust: who made this one, and what for, only its makers know' END"
-    "   AS reason"
-    " FROM trust"
-    " ORDER BY name, guid";
 
 static const char domains_sql[] =
     "SELECT group_concat(domain, ', ') FROM ("

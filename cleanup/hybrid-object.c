@@ -3,6 +3,7 @@
 #include <unhybrid/step.h>
 #include <unhybrid/step_sql.h>
 #include <unhybrid/step_sql_directory.h>
+#include <unhybrid/step_sql_trust.h>
 
 /* One clause of SQL a line, which clang-format would join. */
 /* clang-format off */
@@ -37,7 +38,9 @@ static const char *const statements[] = {hybrid_configuration,
                                          SWEPT(UH_SQL_STEP_SEND),
                                          SWEPT(UH_SQL_STEP_SPACE),
                                          SWEPT(UH_SQL_STEP_REMOTE_DOMAIN),
-                                         setting_override};
+                                         setting_override,
+                                         SWEPT(UH_SQL_STEP_AUTH_SERVER),
+                                         SWEPT(UH_SQL_STEP_FEDERATION_TRUST)};
 /* clang-format on */
 
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
@@ -64,7 +67,8 @@ UH_STEP(hybrid_object) = {
     .needs = UH_STEP_ENTRY_NEEDS ",on-premises:HybridConfiguration,on-premises:SettingOverride," UH_SQL_STEP_INTRA_NEEDS
                                  ",on-premises:OrganizationRelationship,cloud:OrganizationRelationship"
                                  ",on-premises:SendConnector,on-premises:AvailabilityAddressSpace"
-                                 ",cloud:AvailabilityAddressSpace,on-premises:RemoteDomain,cloud:RemoteDomain",
+                                 ",cloud:AvailabilityAddressSpace,on-premises:RemoteDomain,cloud:RemoteDomain"
+                                 "," UH_SQL_STEP_AUTH_SERVER_NEEDS "," UH_SQL_STEP_FEDERATION_TRUST_NEEDS,
     .checks = UH_STEP_ENTRY_CHECKS,
     .discover = discover,
     .undo = uh_undo_by_engine,
@@ -73,9 +77,10 @@ UH_STEP(hybrid_object) = {
     .reference = "https://learn.microsoft.com/exchange/hybrid-deployment/decommission-last-exchange-server",
     .explain =
         "The hybrid configuration, intra-organization connectors, organization relationships, send connectors, "
-        "availability address spaces, remote domains and the setting override of the dedicated application, where the "
-        "uninstall or somebody's own removal left them. Whose each is, is told exactly as the steps before the "
-        "uninstall tell it. With a server they are removed by its cmdlets, and this step has nothing to do; without one "
-        "their entries are deleted. Those of partners, other tenants and other forests stay, those that also serve "
-        "others too, and so do token services, partner applications and federation trusts, which keep no door open "
-        "once no server has their keys. Recipients are never touched."};
+        "availability address spaces, remote domains, the tenant's authorization servers, the federation trust and the "
+        "setting override of the dedicated application, where the uninstall or somebody's own removal left them. Whose "
+        "each is, is told exactly as the steps before the uninstall tell it. With a server they are removed by its "
+        "cmdlets, and this step has nothing to do; without one their entries are deleted. Those of partners, other "
+        "tenants and other forests stay, those that also serve others too, and so do partner applications, which Setup "
+        "made and not the wizard. The trust goes as an entry alone: Microsoft's gateway is not told, as nobody is left "
+        "who could. Recipients are never touched."};

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from test_steps_trust import BASE as HYBRID_BASE, DRIVERS, EXO, LABS, NOW, OTHERS, Plan, TENANT, _numbers, cloud, guid, obj, pytestmark  # noqa: F401
+from test_steps_trust import BASE as HYBRID_BASE, DRIVERS, EXO, LABS, NOW, OTHERS, Plan, TENANT, _numbers, auth_server, cloud, guid, obj, pytestmark  # noqa: F401
 
 CFG, DOM = "CN=Configuration,DC=contoso,DC=com", "DC=contoso,DC=com"
 SERVICES = f"CN=Services,{CFG}"
@@ -22,7 +22,8 @@ BASE = [row for row in HYBRID_BASE if row["row"]["kind"] != "ExchangeServer"]
 SETS = """on-premises:DirectoryEntry on-premises:ExchangeServer on-premises:HybridConfiguration on-premises:SettingOverride
  on-premises:IntraOrganizationConnector cloud:IntraOrganizationConnector on-premises:OrganizationRelationship cloud:OrganizationRelationship
  on-premises:SendConnector on-premises:AvailabilityAddressSpace cloud:AvailabilityAddressSpace on-premises:RemoteDomain cloud:RemoteDomain
- on-premises:AcceptedDomain cloud:AcceptedDomain cloud:OnPremisesOrganization cloud:GraphServicePrincipal""".split()
+ on-premises:AcceptedDomain cloud:AcceptedDomain cloud:OnPremisesOrganization cloud:GraphServicePrincipal
+ on-premises:AuthServer on-premises:FederationTrust on-premises:FederatedOrganizationIdentifier""".split()
 
 
 def entry(dn, class_, area="configuration", id_=None, **attributes):
@@ -272,6 +273,27 @@ def test_hybrid_objects_that_survived(tmp_path):
     assert set(dns(made)) == {rows[4]["row"]["dn"], f"CN=Outbound,CN=Connections,{ORGANIZATION}", f"CN=ours,{ORGANIZATION}"}, made
     assert "no cmdlet is left" in made.reasons[f"CN=Both,CN=Connections,{ORGANIZATION}"]
     assert {name: made.owners[f"CN={name},CN=Connections,{ORGANIZATION}"] for name in spaces} == {name: owner for name, (_, owner) in spaces.items()}
+
+
+def test_what_the_servers_trusted_microsoft_by(tmp_path):
+    """Told as before the uninstall; in Active Directory the type is a number, and the metadata's host tells."""
+    acs = f"https://accounts.accesscontrol.windows.net/{TENANT}/metadata/json/1"
+    rows = [auth_server("EvoSts", 4, source="directory"), auth_server("ACS", 1, "", acs, source="directory"),
+            auth_server("Other tenant", 4, LABS, f"https://login.windows.net/{LABS}/federationmetadata.xml", source="directory"),
+            auth_server("AD FS", 5, None, "https://sts.contoso.com/federationmetadata.xml", source="directory"),
+            obj("FederationTrust", "Gateway", source="directory"), obj("FederationTrust", "Another", source="directory")]
+    link = obj("FederatedOrganizationIdentifier", "Federation", source="directory", AccountNamespace="FYDIBOHF25SPDLT.contoso.com",
+               DelegationTrustLink=f"CN=Gateway,CN=Federation Trusts,{ORGANIZATION}", Enabled=True)
+    entries = [entry(f"CN={row['row']['name']},CN=Kept,{ORGANIZATION}", "msExchAuthAuthServer", id_=row["row"]["guid"]) for row in rows]
+    entries[4]["row"]["class"] = entries[5]["row"]["class"] = "msExchFedTrust"
+    rows[4]["row"]["identity"] = f"CN=Gateway,CN=Federation Trusts,{ORGANIZATION}"
+    made = plan(tmp_path, "hybrid-object", *ORG_ENTRIES, *entries, *rows, link)
+    assert {dn.split(",")[0] for dn in dns(made)} == {"CN=EvoSts", "CN=ACS", "CN=Gateway"}, made
+    assert {dn.split(",")[0]: owner for dn, owner in made.owners.items()} == {
+        "CN=EvoSts": "hybrid", "CN=ACS": "hybrid", "CN=Gateway": "hybrid", "CN=Other tenant": "partner", "CN=AD FS": "server", "CN=Another": "partner"}
+    # Which trust is the federated organisation's nobody could read: none of the two goes.
+    del link["row"]["json"]["DelegationTrustLink"]
+    assert plan(tmp_path, "hybrid-object", *ORG_ENTRIES, *entries, *rows, link).state == "unknown"
 
 
 # ---- names of Exchange Online's principal
