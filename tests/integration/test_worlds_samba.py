@@ -135,7 +135,9 @@ WIZARDS = {f"{name},{ORGANIZATION}" for name in (   # what its cmdlets make, and
     "cn=hybrid configuration,cn=hybrid configuration", "cn=fabrikam.mail.onmicrosoft.com,cn=availability configuration",
     f"cn=hybridioc - {HYBRID},cn=intra organization connectors", f"cn=on-premises to o365 - {HYBRID},cn=federation",
     f"cn=outbound to office 365 - {HYBRID},cn=connections,cn=exchange routing group (dwbgzmfd01qnbjr),cn=routing groups,"
-    "cn=exchange administrative group (fydibohf23spdlt),cn=administrative groups")}
+    "cn=exchange administrative group (fydibohf23spdlt),cn=administrative groups",
+    f"cn=acs - {HYBRID},cn=auth servers,cn=auth configuration", f"cn=evosts - {HYBRID},cn=auth servers,cn=auth configuration",
+    "cn=microsoft federation gateway,cn=federation trusts")}
 MORE = {f"{name},cn=global settings,{ORGANIZATION}" for name in (
     "cn=enableexchangehybrid3pappfeature,cn=setting overrides", "cn=hybrid domain - fabrikam.onmicrosoft.com,cn=internet message formats",
     "cn=hybrid domain - fabrikam.mail.onmicrosoft.com,cn=internet message formats")}
