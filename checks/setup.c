@@ -62,14 +62,22 @@ STATED(rights, "whose account Setup will be run with is not known here") = {
      .values = "yes",
      OF_THE_SERVERS},
     {0}};
+
+/* A condition of one row: 1 it holds, 0 it does not, -1. */
+static int holds(struct uh_check_run *run, const char *sql, struct uh_err *err) {
+  struct uh_query *query UH_CLEANUP(uh_query_freep) = NULL;
+  int64_t value = 0;
+  if (uh_query_open(run, sql, &query, err) < 0 || uh_query_next(query, err) < 0) return -1;
+  return uh_query_int(query, 0, &value) && value;
+}
+
 /* Seen where the directory was searched in full; else somebody has to state it. */
 static int expansion(struct uh_check_run *run, struct uh_err *err) {
   static const char sql[] =
       "SELECT lower(guid), coalesce(nullif(prop(json, 'PrimarySmtpAddress'), ''), name), prop(json, 'ExpansionServer'),"
       " json_object('msExchExpansionServerName', prop(json, 'ExpansionServer'), 'distinguishedName', identity), guid"
       " FROM object WHERE side = 'on-premises' AND kind = 'ExpandedGroup' AND prop(json, 'ExpansionServer') IS NOT ''";
-  struct uh_query *query UH_CLEANUP(uh_query_freep) = NULL, *set UH_CLEANUP(uh_query_freep) = NULL;
-  int64_t complete = 0;
+  struct uh_query *query UH_CLEANUP(uh_query_freep) = NULL;
   int rc;
   if (uh_query_open(run, sql, &query, err) < 0) return -1;
   while ((rc = uh_query_next(query, err)) > 0) {
@@ -85,10 +93,8 @@ static int expansion(struct uh_check_run *run, struct uh_err *err) {
                              : "that it names") < 0)
       return -1;
   }
-  if (rc < 0 || uh_query_open(run, "SELECT " UH_SQL_COMPLETE("on-premises", "ExpandedGroup"), &set, err) < 0 ||
-      uh_query_next(set, err) < 0)
-    return -1;
-  if (uh_query_int(set, 0, &complete) && complete) return 0;
+  int complete = rc < 0 ? -1 : holds(run, "SELECT " UH_SQL_COMPLETE("on-premises", "ExpandedGroup"), err);
+  if (complete != 0) return complete < 0 ? -1 : 0;
   return stated(run, "setup.expansion", "which groups name a server that expands them was not read in full", err);
 }
 static const struct uh_attestable expansion_attests[] = {
@@ -128,7 +134,47 @@ STATED(processes, "only the server shows which programs hold Exchange's files") 
      .values = "yes",
      OF_THE_SERVERS},
     {0}};
-STATED(monitoring, "whether Exchange may delete the monitoring mailboxes' accounts is not judged") = {
+
+/*
+ * A denial counts unless the group is allowed to delete subtrees, with what stands below the container, before it in
+ * the list: that is Microsoft's remedy, as explicit entries stand before inherited ones (KB 3046530).
+ */
+#define DENIALS                                                                                                        \
+  "WITH entry AS (SELECT name, prop(json, 'Object') AS container, prop(json, 'Trustee') AS sid, prop(json, 'Name') AS" \
+  "  trustee, prop(json, 'Place') AS place, prop(json, 'Denied') AS denied, prop(json, 'Below') AS below, json"        \
+  "  FROM object WHERE side = 'on-premises' AND kind = 'MonitoringPermission'),"                                       \
+  " denial AS (SELECT * FROM entry AS e WHERE denied IS NOT 0 AND NOT EXISTS (SELECT 1 FROM entry AS a,"               \
+  "  json_each(prop_list(a.json, 'Rights')) AS held WHERE a.container = e.container AND a.sid = e.sid AND"             \
+  "  a.denied = 0 AND a.below AND a.place < e.place AND held.value IN ('DeleteTree', 'GenericAll')))"
+
+static int monitoring(struct uh_check_run *run, struct uh_err *err) {
+  static const char sql[] = DENIALS
+      " SELECT lower(name), container, json_object('Trustee', sid, 'Name', trustee, 'Denied',"
+      "  prop_json(json, 'Rights'), 'Inherited', iif(prop(json, 'Inherited'), 'yes', 'no'), 'Place in the list', place),"
+      "  'dsacls ' || ps_quote(container, '') FROM denial WHERE trustee IS NOT NULL AND denied = 1 ORDER BY container, place";
+  struct uh_query *query UH_CLEANUP(uh_query_freep) = NULL;
+  int rc;
+  if (uh_query_open(run, sql, &query, err) < 0) return -1;
+  while ((rc = uh_query_next(query, err)) > 0) {
+    const struct uh_object o = {.side = "on-premises",
+                                .key = uh_query_text(query, 0),
+                                .kind = "access control entry",
+                                .object = uh_query_text(query, 1)};
+    if (uh_violated(run, &o, uh_query_text(query, 2), uh_query_text(query, 3), err,
+                    "Exchange Servers are denied to delete accounts here: they stay behind, without mailboxes.") < 0)
+      return -1;
+  }
+  int seen = rc < 0 ? -1
+                    : holds(run,
+                            DENIALS " SELECT " UH_SQL_COMPLETE(
+                                "on-premises", "MonitoringPermission") " AND NOT EXISTS (SELECT 1 FROM denial WHERE"
+                                                                       " trustee IS NULL OR denied IS NULL)",
+                            err);
+  if (seen != 0) return seen < 0 ? -1 : 0;
+  return stated(run, "setup.monitoring",
+                "the access control list of Monitoring Mailboxes, or whom it denies to delete, is not shown", err);
+}
+static const struct uh_attestable monitoring_attests[] = {
     {.fact = "setup.monitoring",
      .question = "May Exchange Servers delete the accounts in Monitoring Mailboxes, or will left-over accounts be "
                  "deleted afterwards (yes)?",
@@ -320,9 +366,24 @@ static const struct uh_check checks[] = {
      .reference = "https://support.microsoft.com/help/5025312",
      .explain = "Exchange 2019 CU14 and everything later has the mend. Of older servers only the cumulative update is "
                 "shown, not the security update: then somebody has to state that it is that of June 2023 or later."},
-    BY_STATEMENT(monitoring, "Monitoring mailboxes can be deleted, or left-overs are known of", "U-17",
-                 "Look at the permissions, and state it.",
-                 "https://learn.microsoft.com/troubleshoot/exchange/administration/"
-                 "remove-mailboxdatabase-cannot-remove-health-mailboxes"),
+    {.id = "setup.monitoring",
+     .title = "Monitoring mailboxes can be deleted, or left-overs are known of",
+     .severity = UH_BLOCKER,
+     .purposes = UH_SETUP,
+     .requirements = "U-17",
+     .run = monitoring,
+     .attests = monitoring_attests,
+     .remedy =
+         "Allow Exchange Servers \"Delete subtree\" on the container and all that stands below it, and wait until it is "
+         "replicated. Or accept it (unhybrid waive): the accounts HealthMailbox* that stay the sweep deletes.",
+     .reference = "https://learn.microsoft.com/troubleshoot/exchange/administration/"
+                  "remove-mailboxdatabase-cannot-remove-health-mailboxes",
+     .explain =
+         "Entries that deny Exchange Servers to delete, explicit or inherited, in the access control list of "
+         "CN=Monitoring Mailboxes,CN=Microsoft Exchange System Objects of each domain. One that stands behind an entry "
+         "by which the group may delete subtrees, below the container too, does no harm and is none. What is denied to "
+         "others whom a server belongs to (Everyone, say) is not looked at, nor are the accounts' own lists. Where the "
+         "directory shows no list somebody looks, and states it for a day; what was seen counts whatever was stated. "
+         "Asked by the steps of the uninstall alone."},
     {0}};
 UH_CHECK_MODULE(setup, checks);

@@ -25,7 +25,8 @@ void uh_directory_report(struct uh_directory *d, const char *set, const char *pa
                          int64_t unreadable, const struct uh_err *err) {
   char text[900];
   bool configuration = strcmp(set, "Recipient") != 0 && strcmp(set, "ExchangeComputer") != 0 &&
-                       strcmp(set, "ManagementToolsGroup") != 0 && strcmp(set, "ExpandedGroup") != 0;
+                       strcmp(set, "ManagementToolsGroup") != 0 && strcmp(set, "ExpandedGroup") != 0 &&
+                       strcmp(set, "MonitoringPermission") != 0;
   if (result < 0) {
     enum uh_answer answer = err->answer == UH_VALUE || err->answer == UH_NONE ? UH_NOT_ASKED : err->answer;
     uh_observe_set(d->observe, SIDE, set, part, objects > 0 ? "partial" : "failed", answer, objects, "%s",
@@ -282,8 +283,8 @@ static int read_domains(struct uh_directory *d, struct uh_err *err) {
   report_domains(d, result, p.unreadable, hidden, &why);
   if (result == 0 && p.unreadable == 0 && !hidden) return 0;
   /* Not all domains are known: what is known is read all the same. */
-  static const char *const of_domains[] = {"Recipient", "ExchangeComputer", "ManagementToolsGroup", "ExpandedGroup",
-                                           "DirectoryEntry"};
+  static const char *const of_domains[] = {"Recipient",     "ExchangeComputer",     "ManagementToolsGroup",
+                                           "ExpandedGroup", "MonitoringPermission", "DirectoryEntry"};
   for (size_t i = 0; i < sizeof of_domains / sizeof *of_domains; i++)
     if (uh_directory_wants(d, of_domains[i]))
       uh_observe_set(d->observe, SIDE, of_domains[i], "", "failed", UH_REFUSED, 0,
@@ -375,7 +376,7 @@ const struct uh_source uh_source_directory = {
     ":AutodiscoverServiceConnectionPoint " SIDE ":MoveRequest " SIDE ":TransportRule " SIDE ":JournalRule " SIDE
     ":WebServicesVirtualDirectory " SIDE ":RoleAssignment " SIDE ":ExchangeComputer " SIDE ":TransportConfig " SIDE
     ":SharingPolicy " SIDE ":UMIPGateway " SIDE ":UMAutoAttendant " SIDE ":ExchangeContainer " SIDE
-    ":ManagementToolsGroup " SIDE ":ExpandedGroup " SIDE ":DirectoryEntry " SIDE ":RecipientMark " SIDE
-    ":DirectoryPermission",
+    ":ManagementToolsGroup " SIDE ":ExpandedGroup " SIDE ":MonitoringPermission " SIDE ":DirectoryEntry " SIDE
+    ":RecipientMark " SIDE ":DirectoryPermission",
     .observe = observe,
 };

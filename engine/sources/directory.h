@@ -40,11 +40,12 @@ int uh_security_holders(const void *descriptor, size_t n, const uint8_t right[UH
 /* An entry that allows or denies. */
 struct uh_security_entry {
   bool denies, inherited;
+  bool below; /* containers below inherit it */
   uint32_t mask;
   char sid[UH_SID_TEXT];
 };
-/* Each entry of the descriptor's DACL; none where it has none, which allows everybody everything. 0, -1 where it is
- * malformed, or `each` said so. */
+/* Each entry of the descriptor's DACL; none where it is NULL, which allows everybody everything. 0 done, 1 the
+ * descriptor has no DACL in it (not obtained), -1 where it is malformed, or `each` said so. */
 int uh_security_each(const void *descriptor, size_t n, int (*each)(void *user, const struct uh_security_entry *entry),
                      void *user);
 bool uh_sid_text(const void *sid, size_t n, char text[UH_SID_TEXT]);

@@ -369,6 +369,19 @@ static void report_expanded(struct part *p, int result, const struct uh_err *err
   uh_directory_report(p->d, "ExpandedGroup", p->domain->nc, result, p->expanded, p->expanded_unreadable, err);
 }
 
+/* ---- who may delete monitoring mailboxes ---- */
+
+/* Where the domain's root is seen a container that is not seen is none: not each domain has Exchange. */
+static int read_monitoring(struct part *p, struct uh_err *err) {
+  bool visible;
+  int result = root_visible(p, &visible, err);
+  if (result != 0 || !visible) return result < 0 ? -1 : UH_LDAP_NO_OBJECT;
+  return uh_directory_monitoring(p->d, p->domain->nc, p->ldap, err);
+}
+static void report_monitoring(struct part *p, int result, const struct uh_err *err) {
+  if (result != 0) uh_directory_report(p->d, "MonitoringPermission", p->domain->nc, result, 0, 0, err);
+}
+
 /* ---- a snapshot ---- */
 
 static int read_snapshot(struct part *p, struct uh_err *err) {
@@ -423,7 +436,7 @@ static bool wants_snapshot(const struct uh_directory *d) {
 static int read_domain(struct uh_directory *d, const struct uh_directory_domain *domain, struct uh_err *err) {
   struct part p UH_CLEANUP(part_clear) = {.d = d, .domain = domain};
   struct uh_err why = UH_ERR_INIT, computers_why = UH_ERR_INIT, groups_why = UH_ERR_INIT, snapshot_why = UH_ERR_INIT,
-                expanded_why = UH_ERR_INIT;
+                expanded_why = UH_ERR_INIT, monitoring_why = UH_ERR_INIT;
   int connected = connect_part(&p, &why);
   if (uh_directory_wants(d, "Recipient")) {
     int result = connected == 0 ? read_recipients(&p, &why) : connected;
@@ -432,17 +445,19 @@ static int read_domain(struct uh_directory *d, const struct uh_directory_domain 
   read_more(&p, "ExchangeComputer", connected, &why, read_computers, report_computers, &computers_why);
   read_more(&p, "ManagementToolsGroup", connected, &why, read_groups, report_groups, &groups_why);
   read_more(&p, "ExpandedGroup", connected, &why, read_expanded, report_expanded, &expanded_why);
+  read_more(&p, "MonitoringPermission", connected, &why, read_monitoring, report_monitoring, &monitoring_why);
   if (wants_snapshot(d))
     read_more(&p, "DirectoryEntry", connected, &why, read_snapshot, report_snapshot, &snapshot_why);
   read_more(&p, "DirectoryPermission", connected, &why, read_permissions, report_permissions, &snapshot_why);
   read_more(&p, "RecipientMark", connected, &why, read_marks, report_marks, &snapshot_why);
   if (p.ldap) uh_observe_counted(d->observe, 0, uh_ldap_requests(p.ldap));
   if (!broken_off(d)) return 0;
-  const struct uh_err *first = why.cls != UH_ERR_NONE             ? &why
-                               : computers_why.cls != UH_ERR_NONE ? &computers_why
-                               : groups_why.cls != UH_ERR_NONE    ? &groups_why
-                               : expanded_why.cls != UH_ERR_NONE  ? &expanded_why
-                                                                  : &snapshot_why;
+  const struct uh_err *first = why.cls != UH_ERR_NONE              ? &why
+                               : computers_why.cls != UH_ERR_NONE  ? &computers_why
+                               : groups_why.cls != UH_ERR_NONE     ? &groups_why
+                               : expanded_why.cls != UH_ERR_NONE   ? &expanded_why
+                               : monitoring_why.cls != UH_ERR_NONE ? &monitoring_why
+                                                                   : &snapshot_why;
   if (err->cls == UH_ERR_NONE) *err = *first;
   (void)uh_fail(err, UH_ERR_INTERRUPTED, "interrupted while reading from the directory");
   return -1;
@@ -450,8 +465,9 @@ static int read_domain(struct uh_directory *d, const struct uh_directory_domain 
 
 int uh_directory_recipients(struct uh_directory *d, struct uh_err *err) {
   if (!uh_directory_wants(d, "Recipient") && !uh_directory_wants(d, "ExchangeComputer") &&
-      !uh_directory_wants(d, "ManagementToolsGroup") && !uh_directory_wants(d, "ExpandedGroup") && !wants_snapshot(d) &&
-      !uh_directory_wants(d, "RecipientMark") && !uh_directory_wants(d, "DirectoryPermission"))
+      !uh_directory_wants(d, "ManagementToolsGroup") && !uh_directory_wants(d, "ExpandedGroup") &&
+      !uh_directory_wants(d, "MonitoringPermission") && !wants_snapshot(d) && !uh_directory_wants(d, "RecipientMark") &&
+      !uh_directory_wants(d, "DirectoryPermission"))
     return 0;
   for (size_t i = 0; i < d->domains_n; i++)
     if (read_domain(d, &d->domains[i], err) < 0) return -1;

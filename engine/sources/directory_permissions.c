@@ -76,12 +76,37 @@ static int on_object(void *user, const struct uh_ldap_entry *entry, struct uh_er
 
 /* ---- whose ---- */
 
+struct named {
+  char *name;
+  size_t size;
+  bool told;
+};
+
 static int on_trustee(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
-  struct trustee *t = user;
+  struct named *t = user;
   (void)err;
-  t->told = entry->dn_size < sizeof t->name;
-  (void)snprintf(t->name, sizeof t->name, "%.*s", (int)entry->dn_size, entry->dn);
+  t->told = entry->dn_size < t->size;
+  (void)snprintf(t->name, t->size, "%.*s", (int)entry->dn_size, entry->dn);
   return 0;
+}
+
+int uh_directory_sid_name(struct uh_ldap *ldap, const char *sid, char *name, size_t size, bool *ret_told,
+                          struct uh_err *err) {
+  static const char *const attributes[] = {"objectClass", NULL};
+  struct named named = {name, size, false};
+  char base[UH_SID_TEXT + 8];
+  struct uh_ldap_outcome outcome;
+  name[0] = '\0';
+  (void)snprintf(base, sizeof base, "<SID=%s>", sid);
+  const struct uh_ldap_search search = {.base = base,
+                                        .scope = UH_LDAP_BASE,
+                                        .filter = "(objectClass=*)",
+                                        .attributes = attributes,
+                                        .entry = on_trustee,
+                                        .user = &named};
+  int result = uh_ldap_search(ldap, &search, &outcome, err);
+  *ret_told = named.told;
+  return result < 0 ? -1 : 0;
 }
 
 /* Another domain's SIDs are not known here: that one is not found says nothing of those. */
@@ -91,18 +116,7 @@ static bool is_of_domain(const struct reading *r, const char *sid) {
 }
 
 static int resolve(const struct reading *r, struct trustee *t, struct uh_err *err) {
-  static const char *const attributes[] = {"objectClass", NULL};
-  char base[UH_SID_TEXT + 8];
-  struct uh_ldap_outcome outcome;
-  (void)snprintf(base, sizeof base, "<SID=%s>", t->sid);
-  const struct uh_ldap_search search = {.base = base,
-                                        .scope = UH_LDAP_BASE,
-                                        .filter = "(objectClass=*)",
-                                        .attributes = attributes,
-                                        .entry = on_trustee,
-                                        .user = t};
-  int result = uh_ldap_search(r->ldap, &search, &outcome, err);
-  if (result < 0) return -1;
+  if (uh_directory_sid_name(r->ldap, t->sid, t->name, sizeof t->name, &t->told, err) < 0) return -1;
   if (!t->told && is_of_domain(r, t->sid)) t->told = true;
   return 0;
 }
@@ -118,7 +132,7 @@ static bool is_exchanges(const char *dn) {
 
 /* ---- rows ---- */
 
-static void add_rights(struct uh_str *json, uint32_t mask) {
+void uh_directory_add_rights(struct uh_str *json, uint32_t mask) {
   static const struct {
     uint32_t bit;
     const char *name;
@@ -146,9 +160,9 @@ static int write_trustee(struct reading *r, const struct trustee *t, struct uh_e
   uh_str_add(&json, "{\"Object\":");
   uh_json_string(&json, r->object, strlen(r->object));
   uh_str_addf(&json, ",\"Trustee\":\"%s\",\"Entries\":%lld,\"Rights\":", t->sid, (long long)t->entries);
-  add_rights(&json, t->allowed);
+  uh_directory_add_rights(&json, t->allowed);
   uh_str_add(&json, ",\"Denied\":");
-  add_rights(&json, t->denied);
+  uh_directory_add_rights(&json, t->denied);
   if (t->told) {
     uh_str_add(&json, ",\"Name\":");
     uh_json_string(&json, t->name, strlen(t->name));

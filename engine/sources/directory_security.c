@@ -129,7 +129,7 @@ int uh_security_holders(const void *descriptor, size_t n, const uint8_t right[UH
 
 /* ---- every entry ---- */
 
-enum { ACE_INHERITED = 0x10 };
+enum { ACE_CONTAINER_INHERIT = 0x02, ACE_INHERITED = 0x10 };
 
 /* 1 it allows or denies, 0 it is of another kind, -1 malformed. */
 static int plain_entry(const uint8_t *p, size_t n, struct uh_security_entry *ret) {
@@ -140,6 +140,7 @@ static int plain_entry(const uint8_t *p, size_t n, struct uh_security_entry *ret
   if (n < at) return -1;
   ret->denies = type == 1 || type == 6 || type == 10 || type == 12;
   ret->inherited = p[1] & ACE_INHERITED;
+  ret->below = p[1] & ACE_CONTAINER_INHERIT;
   ret->mask = u32(p + 4);
   if (object) {
     if (n < 12) return -1;
@@ -171,7 +172,8 @@ int uh_security_each(const void *descriptor, size_t n, int (*each)(void *user, c
                      void *user) {
   const uint8_t *p = descriptor;
   if (n < 20 || p[0] != 1 || !(u16(p + 2) & CONTROL_SELF_RELATIVE)) return -1;
-  uint32_t dacl = u16(p + 2) & CONTROL_DACL_PRESENT ? u32(p + 16) : 0;
+  if (!(u16(p + 2) & CONTROL_DACL_PRESENT)) return 1;
+  uint32_t dacl = u32(p + 16);
   if (dacl == 0) return 0;
   return dacl < 20 || dacl > n ? -1 : each_entry(p + dacl, n - dacl, each, user);
 }

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import sqlite3
+import struct
 import subprocess
 import sys
 import uuid
@@ -126,8 +127,10 @@ def expected_recipients(forest):
 
 def test_every_set_is_complete(seen):
     assert seen.exit_code == 0 and not seen.said
-    assert {s[0] for s in seen.sets().values()} == {"complete"}
-    assert len({name for name, _ in seen.sets()}) == 38
+    shown = {name: s[0] for (name, _), s in seen.sets().items()}
+    assert shown.pop("MonitoringPermission") == "not-configured", "this directory has no access control lists"
+    assert set(shown.values()) == {"complete"}
+    assert len({name for name, _ in seen.sets()}) == 39
 
 
 def test_every_recipient_arrives_with_every_value(contoso, seen):
@@ -224,7 +227,7 @@ def test_an_account_that_sees_nothing(contoso, observe):
     """Missing rights look like an empty directory; they must not become one."""
     facts = observe(f"ldap://127.0.0.1:{contoso.port}", *contoso.accounts["weak"])
     assert facts.exit_code == 77 and "rights" in facts.said
-    assert {(s[0], s[1]) for s in facts.sets().values()} == {("failed", REFUSED)} and len(facts.sets()) == 38
+    assert {(s[0], s[1]) for s in facts.sets().values()} == {("failed", REFUSED)} and len(facts.sets()) == 39
 
 
 def test_single_sets(contoso, observe):
@@ -347,7 +350,7 @@ def test_a_schema_without_exchange(observe):
     del entries[VERSION]
     facts = ask(observe, {"entries": entries})
     assert facts.exit_code == 65 and "not extended" in facts.said
-    assert {s[0] for s in facts.sets().values()} == {"failed"} and len(facts.sets()) == 38
+    assert {s[0] for s in facts.sets().values()} == {"failed"} and len(facts.sets()) == 39
 
 
 @pytest.mark.parametrize("hidden, word",
@@ -366,7 +369,7 @@ def test_what_must_be_seen(observe, hidden, word):
     facts = ask(observe, {"entries": entries})
     sets = facts.sets()
     for (name, part), (state, answer, objects, why) in sets.items():
-        if name in ("Recipient", "Domain", "ExchangeComputer", "ManagementToolsGroup", "ExpandedGroup"):
+        if name in ("Recipient", "Domain", "ExchangeComputer", "ManagementToolsGroup", "ExpandedGroup", "MonitoringPermission"):
             continue
         assert state == (
     "partial" if objects else "failed") and answer == REFUSED and "rights" in why and word in why, name
@@ -456,7 +459,7 @@ def test_a_lost_connection_loses_one_set(observe):
 def test_a_server_that_loses_every_connection(observe):
     facts = ask(observe, {"entries": small_forest(), "faults": [{"base": ORGANIZATION, "reset": True}]})
     assert "complete" not in {s[0] for (name, _), s in facts.sets().items() if name not in (
-        "Domain", "Recipient", "ExchangeComputer", "ManagementToolsGroup", "ExpandedGroup",
+        "Domain", "Recipient", "ExchangeComputer", "ManagementToolsGroup", "ExpandedGroup", "MonitoringPermission",
         "AutodiscoverServiceConnectionPoint")}
     assert facts.sets()[RECIPIENTS][0] == "complete"
 
@@ -487,6 +490,75 @@ def test_a_connector_without_readable_rights(observe):
     facts = ask(observe, {"entries": small_forest()})
     (_, relay), = facts.objects("ReceiveConnector")
     assert "AnyRecipientFor" not in relay and "AnonymousCanSubmit" not in relay and relay["AuthMechanism"] == "Tls"
+
+
+DOMAIN_SID = "S-1-5-21-1-2-3"
+GROUP_SID = DOMAIN_SID + "-1118"
+GROUP = f"CN=Exchange Servers,OU=Microsoft Exchange Security Groups,{ROOT_DN}"
+DELETE, DELETE_TREE, READ = 0x10000, 0x40, 0x10
+ALLOWED, DENIED, DENIED_OBJECT = 0, 1, 6
+BELOW, INHERITED = 0x02, 0x10
+
+
+def ace(kind, flags, mask, sid):
+    """An entry of an access control list (MS-DTYP 2.4.4)."""
+    body = struct.pack("<I", mask) + (struct.pack("<I", 1) + bytes(range(16)) if kind == DENIED_OBJECT else b"") + ldif.sid_bytes(sid)
+    return struct.pack("<BBH", kind, flags, len(body) + 4) + body
+
+
+def descriptor(*aces, present=True):
+    acl = struct.pack("<BBHHH", 4, 0, 8 + sum(map(len, aces)), len(aces), 0) + b"".join(aces)
+    return "hex:" + (struct.pack("<BBHIIII", 1, 0, 0x8004 if present else 0x8000, 0, 0, 0, 20 if present else 0) + acl).hex()
+
+
+def monitoring(domain, security):
+    values = {"objectClass": ["top", "container"], "objectGUID": guid("monitoring" + domain)}
+    return {f"CN=Monitoring Mailboxes,CN=Microsoft Exchange System Objects,{domain}": {**values, **({"nTSecurityDescriptor": security} if security else {})}}
+
+
+def with_groups(entries):
+    for dn, sid in ((GROUP, GROUP_SID), (f"CN=Exchange Servers,CN=Users,{ROOT_DN}", DOMAIN_SID + "-1200")):
+        entries[dn] = {"objectClass": ["top", "group"], "objectGUID": guid(dn), "objectSid": "hex:" + ldif.sid_bytes(sid).hex()}
+    return entries
+
+
+def test_who_is_denied_to_delete_monitoring_mailboxes(observe):
+    """Entries of Exchange Servers that speak of deleting, where one of them denies it; another group that is called so is none of it, nor is
+    what Windows knows itself. A SID that nobody tells is kept without a name."""
+    untold, other = "S-1-5-21-9-9-9-500", DOMAIN_SID + "-1200"
+    security = descriptor(ace(DENIED, 0, DELETE, "S-1-1-0"), ace(DENIED, 0, DELETE_TREE, other), ace(ALLOWED, BELOW, DELETE_TREE, other),
+                          ace(ALLOWED, BELOW, READ, GROUP_SID), ace(ALLOWED, BELOW, DELETE_TREE | READ, GROUP_SID), ace(DENIED_OBJECT, BELOW | INHERITED, DELETE, GROUP_SID),
+                          ace(DENIED, 0, READ, GROUP_SID), ace(DENIED, 0, DELETE, untold), ace(ALLOWED, 0, DELETE, DOMAIN_SID + "-1300"))
+    facts = ask(observe, {"entries": {**with_groups(small_forest()), **monitoring(ROOT_DN, security)}})
+    found = sorted((o["Place"], o["Trustee"], o.get("Name"), o["Denied"], o["Inherited"], o["Below"], o["Rights"]) for _, o in facts.objects("MonitoringPermission"))
+    assert found == [(5, GROUP_SID, GROUP, False, False, True, ["ReadProperty", "DeleteTree"]), (6, GROUP_SID, GROUP, True, True, True, ["Delete"]),
+                     (8, untold, None, True, False, False, ["Delete"])]
+    assert facts.sets()[("MonitoringPermission", ROOT_DN)][:3] == ("complete", 0, 3)
+    assert [s["security"] for s in facts.server.searches() if s["base"].startswith("CN=Monitoring")] == [4]
+
+
+@pytest.mark.parametrize("security", [None, descriptor(present=False), descriptor(ace(DENIED, 0, DELETE, GROUP_SID))[:-8], "hex:00"])
+def test_an_access_control_list_that_is_not_shown(observe, security):
+    facts = ask(observe, {"entries": {**with_groups(small_forest()), **monitoring(ROOT_DN, security)}})
+    state, answer, objects, why = facts.sets()[("MonitoringPermission", ROOT_DN)]
+    assert (state, answer, objects) == ("not-configured", REFUSED, 0) and "CN=Monitoring Mailboxes" in why
+    assert not facts.objects("MonitoringPermission")
+
+
+def test_a_list_that_could_not_be_read(observe):
+    facts = ask(observe, {"entries": {**with_groups(small_forest()), **monitoring(ROOT_DN, descriptor())},
+                          "faults": [{"base": f"CN=Monitoring Mailboxes,CN=Microsoft Exchange System Objects,{ROOT_DN}", "reset": True}]})
+    assert facts.sets()[("MonitoringPermission", ROOT_DN)][:2] == ("failed", TIMEOUT)
+
+
+def test_the_group_of_another_domains_entry_is_known_to_the_roots_controller(observe):
+    denied = descriptor(ace(DENIED, BELOW, DELETE, GROUP_SID))
+    with Responder({"entries": {**child_forest(), **monitoring(CHILD, denied)}}) as far:
+        facts = ask(observe, {"entries": with_groups(small_forest(child=f"127.0.0.1:{far.port}"))})
+    (_, entry), = facts.objects("MonitoringPermission")
+    assert entry["Name"] == GROUP and entry["Object"].endswith(CHILD)
+    assert facts.sets()[("MonitoringPermission", CHILD)][:3] == ("complete", 0, 1)
+    assert facts.sets()[("MonitoringPermission", ROOT_DN)][:3] == ("complete", 0, 0), "a domain without the container"
 
 
 def test_another_domain_has_its_own_server(observe):

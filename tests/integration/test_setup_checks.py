@@ -77,6 +77,52 @@ def test_groups_that_a_server_expands_are_seen(tmp_path):
         assert judge(tmp_path, "setup.expansion", fill(seen + [untold], way)).status == "fail", "it names one, whichever it is"
 
 
+CONTAINER = "CN=Monitoring Mailboxes,CN=Microsoft Exchange System Objects,DC=contoso,DC=com"
+EXCHANGE_SERVERS = "CN=Exchange Servers,OU=Microsoft Exchange Security Groups,DC=contoso,DC=com"
+
+
+def entry(place, denied, rights, below=True, container=CONTAINER, **more):
+    return obj("MonitoringPermission", f"entry {place} on {container}", {
+        "Object": container, "Trustee": "S-1-5-21-1-2-3-1118", "Name": EXCHANGE_SERVERS, "Place": place, "Denied": denied, "Inherited": denied, "Below": below,
+        "Rights": rights, **more}, guid="")
+
+
+def test_entries_that_deny_exchange_to_delete_are_seen(tmp_path):
+    """Whatever was stated, and whatever was not read, a denial that is seen counts; without one nobody has to state anything."""
+    check, stated = "setup.monitoring", {"setup.monitoring": "yes"}
+    seen, denial = [SERVERS, a_set("on-premises:MonitoringPermission")], entry(7, True, ["Delete", "DeleteTree"])
+    found = judge(tmp_path, check, seen + [denial])
+    assert found.status == "fail" and objects(found) == [CONTAINER]
+    assert found.line["findings"][0]["evidence"] == {"Trustee": "S-1-5-21-1-2-3-1118", "Name": EXCHANGE_SERVERS, "Denied": ["Delete", "DeleteTree"],
+                                                     "Inherited": "yes", "Place in the list": 7}
+    assert judge(tmp_path, check, seen + [denial], stated=stated).status == "fail"
+    assert judge(tmp_path, check, [SERVERS, denial], stated=stated).status == "fail"
+    assert judge(tmp_path, check, seen).status == "pass"
+    for state in ("partial", "failed", "not-configured"):
+        lists = [SERVERS, a_set("on-premises:MonitoringPermission", state)]
+        assert judge(tmp_path, check, lists).status == "unknown"
+        assert judge(tmp_path, check, lists, stated=stated).status == "pass"
+
+
+@pytest.mark.parametrize("allowed, status", [
+    (entry(3, False, ["DeleteTree"]), "pass"), (entry(3, False, ["GenericAll"]), "pass"),
+    (entry(9, False, ["DeleteTree"]), "fail"), (entry(3, False, ["DeleteTree"], below=False), "fail"), (entry(3, False, ["Delete"]), "fail"),
+    (entry(3, False, ["DeleteTree"], container=f"{CONTAINER},DC=emea"), "fail"), (entry(3, False, ["DeleteTree"], Trustee="S-1-5-21-1-2-3-1119"), "fail"),
+    (entry(3, False, MISSING), "fail"), (entry(3, MISSING, ["DeleteTree"]), "fail")])
+def test_subtrees_that_may_be_deleted_before_it_is_denied(tmp_path, allowed, status):
+    """Microsoft's remedy: an entry that allows it, inherited by what is below, before the one that denies it."""
+    rows = fill([SERVERS, a_set("on-premises:MonitoringPermission"), entry(7, True, ["DeleteTree"]), allowed], "refused")
+    assert judge(tmp_path, "setup.monitoring", rows).status == status
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_whom_an_entry_denies_to_delete_is_not_told(tmp_path, way):
+    for untold in (entry(7, True, ["Delete"], Name=MISSING), entry(7, MISSING, ["Delete"])):
+        rows = fill([SERVERS, a_set("on-premises:MonitoringPermission"), untold], way)
+        assert judge(tmp_path, "setup.monitoring", rows).status == "unknown"
+        assert judge(tmp_path, "setup.monitoring", rows, stated={"setup.monitoring": "yes"}).status == "pass"
+
+
 STATED = ("expansion", "queue", "rights", "interrupted", "processes", "reboot", "monitoring")
 
 

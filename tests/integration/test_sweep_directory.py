@@ -11,6 +11,7 @@ import pytest
 
 from conftest import AUDIT_SECONDS, TOP
 from fixtures.lab.lab import Lab
+from test_checks import DRIVERS
 from test_samba import can_have_namespaces
 
 pytestmark = pytest.mark.skipif(not can_have_namespaces(), reason="a network namespace needs root, and a kernel that lets it")
@@ -147,6 +148,53 @@ def test_who_has_rights_for_exchanges_sake_is_told(swept):
     assert next(one for one in bare["checks"] if one["id"] == "left.permission")["status"] == "unknown"
     table = swept.run("sweep", "--dry-run", "--only", "well-known-object").stdout
     assert "A person looks at" in table and nobody in table and "O-A9" in table
+
+
+DENY = """import ldap, sys
+from ldap.controls import RequestControl
+from samba.dcerpc import security
+from samba.ndr import ndr_pack, ndr_unpack
+from fixtures.lab import uninstall
+from fixtures.lab.lab import Lab
+link = uninstall.connect(Lab("fabrikam", sys.argv[1], ad="samba"))
+dacl = RequestControl("1.2.840.113556.1.4.801", True, bytes([0x30, 3, 2, 1, 4]))
+read = lambda dn, name: link.search_ext_s(dn, ldap.SCOPE_BASE, attrlist=[name], serverctrls=[dacl])[0][1][name][0]
+domain = ndr_unpack(security.dom_sid, read("DC=fabrikam,DC=com", "objectSid"))
+group = ndr_unpack(security.dom_sid, read("CN=Exchange Servers,OU=Microsoft Exchange Security Groups,DC=fabrikam,DC=com", "objectSid"))
+was = ndr_unpack(security.descriptor, read(sys.argv[2], "nTSecurityDescriptor"))
+sddl = was.as_sddl(domain).replace(sys.argv[3].format(group), "") if sys.argv[4] == "out" else was.as_sddl(domain) + sys.argv[3].format(group)
+link.modify_ext_s(sys.argv[2], [(ldap.MOD_REPLACE, "nTSecurityDescriptor", [ndr_pack(security.descriptor.from_sddl(sddl, domain))])], serverctrls=[dacl])
+print(group)
+"""
+
+
+def test_a_denial_of_monitoring_mailboxes_is_seen(swept):
+    """U-17: inherited from the container above, and harmless once what Microsoft names stands before it."""
+    above = "CN=Microsoft Exchange System Objects,DC=fabrikam,DC=com"
+    container, denial, remedy = f"CN=Monitoring Mailboxes,{above}", "(D;CI;SDDT;;;{})", "(A;CI;DT;;;{})"
+
+    def change(*arguments):
+        return subprocess.run(swept.lab.inside(["/usr/bin/python3", "-c", DENY, swept.lab.directory, *arguments], "admin"), check=True, cwd=TOP,
+                              timeout=AUDIT_SECONDS, capture_output=True, text=True).stdout.strip()
+
+    def judged():
+        assert swept.run("audit", "--purpose", "after").returncode in (0, 2)
+        facts = max(glob.glob(os.path.join(swept.case, "facts-*.db")), key=os.path.getmtime)
+        out = subprocess.run([DRIVERS / "facts_judge", facts, "0", "setup.monitoring"], capture_output=True, timeout=60, check=True).stdout
+        return next(line for line in map(json.loads, out.splitlines()) if line.get("id") == "setup.monitoring")
+
+    assert judged()["status"] == "pass", "the list was read, and nothing was stated"
+    group = change(above, denial, "in")
+    found = judged()
+    assert found["status"] == "fail" and [f["object"] for f in found["findings"]] == [container]
+    evidence = found["findings"][0]["evidence"]
+    assert (evidence["Trustee"], evidence["Denied"], evidence["Inherited"]) == (group, ["DeleteTree", "Delete"], "yes")
+    change(container, remedy, "in")
+    assert judged()["status"] == "pass"
+    change(container, remedy, "out")
+    assert judged()["status"] == "fail"
+    change(above, denial, "out")
+    assert judged()["status"] == "pass"
 
 
 EXPUNGE = """import sys

@@ -509,6 +509,34 @@ static void descriptor_without_dacl_is_not_obtained(void **state) {
   assert_int_equal(holders(sd, sizeof sd, text, sizeof text), 1);
 }
 
+static int note_entry(void *user, const struct uh_security_entry *e) {
+  char *text = user;
+  size_t n = strlen(text);
+  (void)snprintf(text + n, 1000 - n, "%s%s%s%s:%x ", e->denies ? "deny" : "allow", e->inherited ? "/inherited" : "",
+                 e->below ? "/below" : "", e->sid + strlen("S-1-5"), e->mask);
+  return 0;
+}
+
+static void each_entry_of_a_list(void **state) {
+  (void)state;
+  const uint8_t sd[] = {HEADER, ACL(88, 3), OBJECT_ACE(6, 2, 40, 0x40, 0, 1),
+                        RIGHT,  ANONYMOUS,  1,
+                        0x12,   20,         0,
+                        0,      0,          1,
+                        0,      USERS,      2 /* of an audit */,
+                        0,      20,         0,
+                        0,      0,          1,
+                        0,      USERS};
+  const uint8_t none[] = {1, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  const uint8_t null[] = {1, 0, 4, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  char text[1000] = "";
+  assert_int_equal(uh_security_each(sd, sizeof sd, note_entry, text), 0);
+  assert_string_equal(text, "deny/below-7:40 deny/inherited/below-11:10000 ");
+  assert_int_equal(uh_security_each(none, sizeof none, note_entry, text), 1);
+  assert_int_equal(uh_security_each(null, sizeof null, note_entry, text), 0);
+  for (size_t n = 0; n < sizeof sd; n++) assert_int_equal(uh_security_each(sd, n, note_entry, (char[1000]){0}), -1);
+}
+
 /* Every cut and every byte turned: never a read outside (the sanitizers watch), never a holder out of a cut descriptor.
  */
 static void damaged_descriptors(void **state) {
@@ -572,6 +600,7 @@ int main(void) {
       cmocka_unit_test(catalogue_is_asked_for_what_it_holds),
       cmocka_unit_test(who_holds_a_right),
       cmocka_unit_test(descriptor_without_dacl_is_not_obtained),
+      cmocka_unit_test(each_entry_of_a_list),
       cmocka_unit_test(damaged_descriptors),
       cmocka_unit_test(holders_reach_the_connector),
   };
