@@ -350,11 +350,26 @@ static void add_counts(struct uh_str *out, const struct uh_execute_result *r) {
   uh_str_add(out, ".\n");
 }
 
+/* Setup's part is one action of this plan's, and was seen to be done: c->history is of before the run. */
+static bool is_uninstalled(const struct uh_carry *c) {
+  struct uh_history *history UH_CLEANUP(uh_history_freep) = NULL;
+  struct uh_err ignored = UH_ERR_INIT;
+  if (!c->journal || uh_history_read(c->journal, &history, &ignored) < 0) return false;
+  for (size_t i = 0; i < uh_plan_count(c->talk.plan); i++) {
+    const struct uh_planned *planned = uh_plan_at(c->talk.plan, i);
+    if (strcmp(planned->step, "setup") != 0) continue;
+    const struct uh_history_action *known = uh_history_action(history, planned->id);
+    return known && known->state == UH_ACTION_VERIFIED;
+  }
+  return false;
+}
+
 static const char *after_all(const struct uh_carry *c) {
   const struct uh_plan *plan = c->talk.plan;
   for (size_t i = 0; i < (plan ? uh_plan_count(plan) : 0); i++)
     if (uh_plan_at(plan, i)->phase == UH_PHASE_AFTER_UNINSTALL)
       return "`unhybrid audit --purpose after` looks whether all is well without the server";
+  if (plan && is_uninstalled(c)) return "`unhybrid sweep --dry-run` lists what is left without the server";
   return "`unhybrid status` lists what waits for the uninstall";
 }
 

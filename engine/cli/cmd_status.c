@@ -61,6 +61,7 @@ static int results_json(struct status *s, struct uh_err *err) {
   uh_str_addf(&s->out, ", \"age_seconds\": %lld, \"fresh\": %s, \"interrupted\": %s", (long long)age,
               age >= 0 && age <= FRESH_FOR ? "true" : "false", h->interrupted ? "true" : "false");
   uh_cli_json_member(&s->out, "verdict", uh_verdict_name(h->verdict));
+  uh_cli_json_member(&s->out, "purpose", h->purpose);
   uh_str_add(&s->out, ",\n   \"summary\": {");
   for (int i = UH_PASS; i <= UH_NOT_APPLICABLE; i++)
     uh_str_addf(&s->out, "%s\"%s\": %lld", i ? ", " : "", uh_status_name((enum uh_status)i), (long long)h->count[i]);
@@ -143,8 +144,8 @@ static int results_rows(struct status *s, struct uh_err *err) {
   if (h->interrupted) uh_str_add(&text, ", cut off");
   if (!text.failed) row(s, "Observed", text.s);
   uh_str_reset(&text);
-  uh_str_addf(&text, "%s (%lld passed, %lld failed, %lld unknown)", uh_verdict_name(h->verdict),
-              (long long)h->count[UH_PASS], (long long)h->count[UH_FAIL], (long long)h->count[UH_UNKNOWN]);
+  uh_str_addf(&text, "%s%s (%lld passed, %lld failed, %lld unknown)", uh_verdict_name(h->verdict),
+              strcmp(h->purpose, "after") == 0 ? " without the server" : "", (long long)h->count[UH_PASS], (long long)h->count[UH_FAIL], (long long)h->count[UH_UNKNOWN]);
   if (!text.failed) row(s, "Verdict", text.s);
   uh_str_clear(&text);
   s->first = true;
@@ -185,6 +186,11 @@ static int find_newest(struct status *s, const struct uh_config *config, struct 
   if (!s->facts) return 0;
   UH_CLEANUP(uh_cli_statements_free) struct uh_judge_options how = {.purpose = UH_BEFORE};
   if (uh_cli_statements(config, &how, err) < 0) return -1;
+  /* Where no server is left, what has to be true before it goes is no question any more. A facts file that cannot be
+   * read is said by the judge. */
+  char why[400];
+  struct uh_err unreadable = UH_ERR_INIT;
+  if (uh_servers_left(s->facts, why, sizeof why, &unreadable) == UH_SERVERS_NONE) how.purpose = UH_AFTER;
   if (uh_judge(s->facts, &how, &s->results, &s->err) == 0)
     uh_cli_about(s->cli, NULL, uh_results_head(s->results)->tenant);
   return 0;

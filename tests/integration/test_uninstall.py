@@ -183,9 +183,11 @@ def test_setup_is_not_believed_but_seen(cleaned):
     assert any("cn=fabex01,cn=servers" in uninstall.normal(dn) for dn in gone)
     done = cleaned.run("resume", "--yes=irreversible", *LEFT)
     assert done.returncode == 0, done.stderr + done.stdout
+    assert "Next: `unhybrid sweep --dry-run`" in done.stderr, done.stderr
     said = cleaned.status()
     assert said["waiting"] == [] and said["cleanup"]["plan"]["state"] == "finished", said
     cleaned.run("audit", "--snapshot")
+    assert cleaned.status()["last"]["purpose"] == "after", "what has to be true before the uninstall is no question any more"
     difference = cleaned.run("diff", os.path.basename(before), os.path.basename(facts_files(cleaned)[-1]), "--format", "json")
     assert "FABEX01" in difference.stdout, difference.stderr
     assert snapshot.directory(cleaned.lab).keys() & {COMPUTER, COMPUTER.replace("CN=", "cn=").replace("DC=", "dc=")}

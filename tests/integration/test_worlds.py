@@ -119,6 +119,8 @@ class World(Place):
         assert written.deleted_twice(written.of(self.lab)[self.wrote:]) == []
         assert "Nothing to do" in again.stdout and self.told(before) == (set(), {})
         report = self.after()
+        said = json.loads(self.run("status", "--format", "json").stdout)["last"]
+        assert (said["verdict"], said["purpose"]) == ("ready", "after"), said
         assert report["verdict"] == "ready", [(c["id"], c["status"]) for c in report["checks"] if c["status"] not in ("pass", "not-applicable")]
 
 
