@@ -5,11 +5,12 @@
  * statement counts for a day: queues fill, and updates want reboots.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unhybrid/check.h>
 #include <unhybrid/sql.h>
 
-enum { HOUR = 3600, STATED_HOURS = 24 };
+enum { HOUR = 3600, STATED_HOURS = 24, BUILD_MAX = 0xffff };
 
 /* ---- what is stated ---- */
 
@@ -219,6 +220,22 @@ static bool is_mended(const struct build *b) {
   return later(b, &since);
 }
 
+/* "Version 15.2 (Build 1544.4)" */
+static bool read_build(const char *text, struct build *ret) {
+  static const char *const before[] = {"Version ", ".", " (Build ", "."};
+  int *const parts[] = {&ret->major, &ret->minor, &ret->build, &ret->revision};
+  for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+    size_t n = strlen(before[i]);
+    if (strncmp(text, before[i], n) != 0 || text[n] < '0' || text[n] > '9') return false;
+    char *end;
+    long value = strtol(text + n, &end, 10);
+    if (value > BUILD_MAX) return false;
+    *parts[i] = (int)value;
+    text = end;
+  }
+  return true;
+}
+
 static int build(struct uh_check_run *run, struct uh_err *err) {
   static const char sql[] =
       "SELECT lower(name), max(name), max(lower(guid)), max(prop(json, 'AdminDisplayVersion')) FROM object"
@@ -230,9 +247,7 @@ static int build(struct uh_check_run *run, struct uh_err *err) {
   while ((rc = uh_query_next(query, err)) > 0) {
     const char *version = uh_query_text(query, 3);
     struct build b;
-    if (version && sscanf(version, "Version %d.%d (Build %d.%d)", &b.major, &b.minor, &b.build, &b.revision) == 4 &&
-        is_mended(&b))
-      continue;
+    if (version && read_build(version, &b) && is_mended(&b)) continue;
     unsure = true;
   }
   if (rc < 0) return -1;
@@ -346,8 +361,22 @@ static const struct uh_check checks[] = {
          "gone there is none to name. Where a domain could not be searched in full somebody looks, and states it for a "
          "day; what was seen counts whatever was stated. Asked by the steps of the uninstall alone."},
     BY_STATEMENT(queue, "The transport queues are empty", "U-04", "Let the queues drain, and state it.", DECOMMISSION),
-    BY_STATEMENT(rights, "Setup is run with an account that may", "U-05",
-                 "Use an account of Organization Management, and state it.", DECOMMISSION),
+    {.id = "setup.rights",
+     .title = "Setup is run with an account that may",
+     .severity = UH_BLOCKER,
+     .purposes = UH_SETUP,
+     .requirements = "U-05",
+     .run = rights,
+     .never_fails = true,
+     .attests = rights_attests,
+     .remedy = "Use an account of Organization Management, and state it.",
+     .reference = DECOMMISSION,
+     .explain =
+         "A person signs in at the server and chooses the account: it need not be one that this program's configuration "
+         "names, and what Active Directory says of those proves nothing of it. Nor does it show who is an administrator "
+         "of the server, or with which groups a session was begun; whoami /groups does. So whoever runs Setup states "
+         "it. The statement is bound to the servers that there are, and counts for a day. Asked by the steps of the "
+         "uninstall alone."},
     BY_STATEMENT(interrupted, "No earlier uninstall broke off", "U-06",
                  "Finish the uninstall that broke off, and state that none is left.", DECOMMISSION),
     BY_STATEMENT(processes, "Nothing holds Exchange's files", "U-10,U-19",

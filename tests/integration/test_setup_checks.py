@@ -51,7 +51,8 @@ def test_connectors_with_a_source(tmp_path):
     ("Version 15.2 (Build 1544.4)", "pass"), ("Version 15.2 (Build 2562.17)", "pass"), ("Version 15.2 (Build 1258.16)", "pass"),
     ("Version 15.2 (Build 1258.12)", "unknown"), ("Version 15.2 (Build 1118.30)", "pass"), ("Version 15.2 (Build 1118.7)", "unknown"),
     ("Version 15.2 (Build 986.42)", "unknown"), ("Version 15.1 (Build 2507.27)", "pass"), ("Version 15.1 (Build 2507.6)", "unknown"),
-    ("Version 15.0 (Build 1497.48)", "unknown"), ("", "unknown"), ("no version", "unknown")])
+    ("Version 15.0 (Build 1497.48)", "unknown"), ("", "unknown"), ("no version", "unknown"),
+    ("Version 15.2 (Build 1544)", "unknown"), ("Version 15.2 (Build -1.4)", "unknown"), ("Version 99999999999999999999.2 (Build 1544.4)", "unknown")])
 def test_the_defect_of_january_2023(tmp_path, version, status):
     """What an update hides is never a pass by itself; somebody who looked may say so."""
     rows = [SERVERS, obj("ExchangeServer", "EX01", {"AdminDisplayVersion": version})]
