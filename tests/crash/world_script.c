@@ -303,7 +303,8 @@ static int make_new(struct world_script *s, enum uh_executor executor, const str
   for (int i = 0; i < s->n_objects; i++)
     if (strcmp(s->objects[i].name, name) == 0 && strcmp(s->objects[i].kind, c->cmdlet + 4) == 0 &&
         strcmp(s->objects[i].side, side) == 0 && world_truth(&s->objects[i])) {
-      note(s, c->cmdlet, s->objects[i].guid, false, true);
+      snprintf(guid, sizeof guid, "%s", s->objects[i].guid);
+      note(s, c->cmdlet, guid, false, true);
       return world_answer(r, UH_CHANGE_FAILED, err, "there is one of that name");
     }
   snprintf(guid, sizeof guid, "99999999-0000-4000-8000-%012d", s->n_objects);

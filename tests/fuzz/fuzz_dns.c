@@ -4,6 +4,7 @@
  * (-Dfuzz=true), else with tests/fuzz/drive.c, which runs the files that it is given.
  * The first byte chooses the type asked; the question is the first one in the message, where that can be read.
  */
+#undef NDEBUG /* what is asserted is what is tested, whatever it is built as */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

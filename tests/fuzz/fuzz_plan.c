@@ -4,6 +4,7 @@
  * who knows how to make one. Whatever is accepted can be looked at, shown, and is the same when it is read again. Built
  * with libFuzzer where clang is used (-Dfuzz=true), else with tests/fuzz/drive.c.
  */
+#undef NDEBUG /* what is asserted is what is tested, whatever it is built as */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

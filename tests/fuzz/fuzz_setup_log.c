@@ -3,6 +3,7 @@
  * A log of Exchange Setup from any bytes, as a file. What is found is bounded, is whole, and can be shown. Built with
  * libFuzzer where clang is used (-Dfuzz=true), else with tests/fuzz/drive.c.
  */
+#undef NDEBUG /* what is asserted is what is tested, whatever it is built as */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>

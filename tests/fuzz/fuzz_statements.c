@@ -3,6 +3,7 @@
  * A file of waivers or attestations from any bytes; the first byte chooses. Whatever is accepted holds what the judge
  * relies on. Built with libFuzzer where clang is used (-Dfuzz=true), else with tests/fuzz/drive.c.
  */
+#undef NDEBUG /* what is asserted is what is tested, whatever it is built as */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
