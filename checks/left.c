@@ -212,8 +212,8 @@ static const struct uh_check checks[] = {
      .rules = federation,
      .absence_needs = "cloud:AcceptedDomain",
      .remedy =
-         "Find out who registered the domain, and for which sharing. Every tenant's FederatedOrganizationIdentifier with "
-         "its own domain stays.",
+         "Find out who registered the domain, and for which sharing (the command is for Exchange Online PowerShell). "
+         "Every tenant's FederatedOrganizationIdentifier with its own domain stays.",
      .reference = "https://learn.microsoft.com/powershell/module/exchange/get-federatedorganizationidentifier",
      .explain =
          "The domains that FederatedOrganizationIdentifier names in Exchange Online. Names below onmicrosoft.com, and the "

@@ -1487,16 +1487,16 @@ def entry(dn, class_, area, **attributes):
 GROUPS, CN = "OU=Microsoft Exchange Security Groups,DC=contoso,DC=com", "CN=EX01,CN=Computers,DC=contoso,DC=com"
 
 
-def holder(name, *members):
+def holding(name, *members):
     return entry(f"CN={name},{GROUPS}", "group", "security-groups", member=list(members))
 
 
 SPECS["left.computer-account"] = Spec(
     ["on-premises:DirectoryEntry"], blind=True,
-    violated=[([holder("Exchange Servers", CN), holder("Exchange Trusted Subsystem", CN)], [(P, CN)])],
-    clean={"groups and accounts of Exchange's own": [holder("Exchange Trusted Subsystem", f"CN=Exchange Servers,{GROUPS}"), holder("Exchange Servers", (
+    violated=[([holding("Exchange Servers", CN), holding("Exchange Trusted Subsystem", CN)], [(P, CN)])],
+    clean={"groups and accounts of Exchange's own": [holding("Exchange Trusted Subsystem", f"CN=Exchange Servers,{GROUPS}"), holding("Exchange Servers", (
         "CN=Exchange Install Domain Servers,CN=Microsoft Exchange System Objects,DC=contoso,DC=com"))],
-           "people in a role group": [holder("Organization Management", "CN=Ada,CN=Users,DC=contoso,DC=com"), holder("Exchange Servers")],
+           "people in a role group": [holding("Organization Management", "CN=Ada,CN=Users,DC=contoso,DC=com"), holding("Exchange Servers")],
            "a group that is called so elsewhere": [entry("CN=Exchange Servers,CN=Users,DC=contoso,DC=com", "group", "accounts", member=[CN])]},
     unjudged=[])
 

@@ -14,6 +14,9 @@ ONLINE, SERVER, GRAPH, OTHER = "Exchange Online PowerShell", "Exchange Managemen
 # What findings offer as a command: where it is run, and the parameters that are used.
 COMMANDS = {
     "Complete-MigrationBatch": (ONLINE, "Identity"),
+    "Get-ADObject": (OTHER, "Identity Properties"),
+    "Get-ADSyncToolsAadObject": (OTHER, "SyncObjectType"),
+    "Get-FederatedOrganizationIdentifier": (ONLINE, "IncludeExtendedDomainInfo"),
     "Invoke-MgGraphRequest": (GRAPH, "Body Method Uri"),
     "New-MoveRequest": (ONLINE, "Identity Remote RemoteCredential RemoteHostName TargetDeliveryDomain"),
     "Remove-DatabaseAvailabilityGroupServer": (SERVER, "Identity MailboxServer"),
@@ -33,7 +36,7 @@ COMMANDS = {
     "Set-WebServicesVirtualDirectory": (SERVER, "Identity MRSProxyEnabled"),
 }
 # Cmdlets of both sides: a text has to say which is meant.
-BOTH_SIDES = {"Complete-MigrationBatch", "New-MoveRequest", "Remove-MoveRequest", "Set-Mailbox", "Set-OrganizationConfig",
+BOTH_SIDES = {"Complete-MigrationBatch", "Get-FederatedOrganizationIdentifier", "New-MoveRequest", "Remove-MoveRequest", "Set-Mailbox", "Set-OrganizationConfig",
               "Set-OrganizationRelationship", "Set-TransportRule"}
 # What texts name beside these.
 NAMED = set("""Disable-MailPublicFolder Disable-Mailbox Disable-RemoteMailbox Disable-UMMailbox Enable-RemoteMailbox
@@ -42,8 +45,9 @@ Get-MailboxDatabase Get-OnPremisesOrganization Get-OrganizationConfig Get-PSSnap
 Remove-EdgeSubscription Remove-UMAutoAttendant Remove-UMIPGateway Set-PartnerApplication Set-TransportConfig Get-ClientAccessService Get-Credential
 Get-DkimSigningConfig Get-Mailbox Get-MessageTrackingLog Get-MoveRequest Get-OutboundConnector Get-ReceiveConnector Get-SiteMailbox New-DynamicDistributionGroup
 New-MigrationBatch New-RemoteMailbox Remove-Mailbox Remove-SyncMailPublicFolder Set-ADServerSettings Set-AcceptedDomain Set-MailboxSearch
-Set-RemoteMailbox Sync-MailPublicFolders Get-Command Get-DistributionGroup Get-DynamicDistributionGroup Get-Message Get-Process Get-Queue
-Remove-MailboxDatabase Set-DistributionGroup Test-Path""".split())
+Set-RemoteMailbox Sync-MailPublicFolders Get-ADComputer Get-Acl Get-Command Get-DistributionGroup Get-DynamicDistributionGroup Get-MailContact Get-MailUser Get-ManagementRoleAssignment Get-Message Get-Process Get-Queue
+Remove-MailboxDatabase Remove-ADSyncToolsAadObject Set-DistributionGroup Set-DynamicDistributionGroup
+Test-Path""".split())
 VERBS = "Complete|Disable|Enable|Export|Get|Invoke|New|Remove|Set|Start|Stop|Sync|Test|Update"
 # Nothing that takes content away may stand ready to be pasted.
 DESTROYING = re.compile(r"^(Disable|Remove)-(?!MoveRequest$|DatabaseAvailabilityGroupServer$)")
