@@ -101,8 +101,14 @@ int uh_run_gate(struct uh_run *run, const struct uh_plan_step *step, const char 
   return gate_says(run, step, &gate);
 }
 
-/* A step's checks are observed anew right before its first action, after a wait, and before what cannot be undone. */
+/*
+ * A step's checks are observed anew right before its first action, after a wait, and before what cannot be undone. Not
+ * before the rest of a tree: the gate was open when its deletion began, what is left of it tells the checks nothing any
+ * more, and something new in it would be no part of what was listed, which the executor refuses to delete.
+ */
 static int gate_step(struct uh_run *run, const struct life *l) {
+  int half_gone = uh_tree_half_gone(run, l->a);
+  if (half_gone) return half_gone < 0 ? -1 : 0;
   bool irreversible = l->a->action.reversible == UH_IRREVERSIBLE;
   bool same = run->gated && strcmp(run->gated, l->a->step) == 0;
   bool mends = l->step && l->step->step->mends && *l->step->step->mends;

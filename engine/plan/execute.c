@@ -282,6 +282,24 @@ static int gate_of_all(struct uh_run *run) {
   return uninstall_has_begun(run) ? 0 : uh_run_gate(run, NULL, NULL, false);
 }
 
+/* The rest of a tree. Where it does not go, either, that is the reason, and not what the audit cannot see for it. */
+static int finish_tree(struct uh_run *run, const struct uh_planned *a) {
+  if (uh_run_action(run, a) < 0) return -1;
+  const struct uh_history_entry *e = uh_history_entry(run->h, a->id);
+  if (e && e->is.state == UH_ACTION_VERIFIED) return 0;
+  return uh_run_stop(run, 3, "%s: a part of it is gone, and the rest is not: %s", a->id, e ? e->is.why : "");
+}
+
+/* The whole audit cannot be determined while a tree that it looks into is gone in part: the rest of that goes first. */
+static int finish_trees(struct uh_run *run) {
+  for (size_t i = 0; i < uh_plan_count(run->plan); i++) {
+    const struct uh_planned *a = uh_plan_at(run->plan, i);
+    int half_gone = uh_tree_half_gone(run, a);
+    if (half_gone < 0 || (half_gone && finish_tree(run, a) < 0)) return -1;
+  }
+  return 0;
+}
+
 static int go(struct uh_run *run, bool new, bool *ret_opened) {
   /* A plan that the gate refuses leaves no trace: it would stand in the way of the next one. */
   if (new &&gate_of_all(run) < 0) return -1;
@@ -289,6 +307,7 @@ static int go(struct uh_run *run, bool new, bool *ret_opened) {
   if (uh_run_record_opened(run, new ? "cleanup" : "resume") < 0) return -1;
   if (new &&uh_run_record_plan(run) < 0) return -1;
   if (settle_doubts(run) < 0) return -1;
+  if (!new &&finish_trees(run) < 0) return -1;
   if (!new &&gate_of_all(run) < 0) return -1;
   return run_actions(run);
 }

@@ -115,6 +115,8 @@ enum uh_settled {
 };
 /* 0 and up: enum uh_settled. why: what is not so. until: when replication has settled. */
 int uh_settle(struct uh_run *run, const struct uh_planned *action, int64_t until, struct uh_str *why);
+/* A tree of the directory whose deletion was begun, and of which a part is gone: 1; 0 no; -1. */
+int uh_tree_half_gone(struct uh_run *run, const struct uh_planned *action);
 /* One look by another way than the change took: 1 it is done, 0 not, 2 that cannot be seen. */
 int uh_look_done(struct uh_run *run, const struct uh_planned *action, struct uh_str *why);
 int uh_look(struct uh_run *run, const struct uh_planned *action, enum uh_look_path path, struct uh_look *ret_look);

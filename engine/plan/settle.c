@@ -102,6 +102,24 @@ int uh_image_same(const struct uh_planned *a, const char *before, const char *im
   return strcmp(first, second) == 0;
 }
 
+/* ---- a part of it ---- */
+
+static size_t count_below(const char *image) {
+  UH_CLEANUP(json_freep) json_t *all = json_loads(image, JSON_ALLOW_NUL, NULL);
+  return json_array_size(json_object_get(json_array_get(json_object_get(all, "rows"), 0), "below"));
+}
+
+int uh_tree_half_gone(struct uh_run *run, const struct uh_planned *a) {
+  const struct uh_history_entry *e = uh_history_entry(run->h, a->id);
+  const struct uh_directory_change *d = a->action.directory;
+  struct uh_look look UH_CLEANUP(uh_look_clear) = {.why = UH_ERR_INIT};
+  if (!d || d->action != UH_DIRECTORY_DELETE || !d->n_tree || run->o->dry) return 0;
+  if (!e || !e->begun || !e->sent || !e->is.image) return 0;
+  if (!uh_history_in_doubt(e) && e->is.state != UH_ACTION_FAILED) return 0;
+  if (uh_look(run, a, UH_LOOK_BEFORE, &look) < 0) return -1;
+  return look.seen == UH_SEEN_THERE && count_below(look.image) < count_below(e->is.image);
+}
+
 /* It is not done, and the time has passed: what is there? */
 static int what_is_there(struct uh_run *run, const struct uh_planned *a, struct uh_str *why) {
   const struct uh_history_entry *e = uh_history_entry(run->h, a->id);

@@ -12,7 +12,8 @@ touched, by the order of its records and the time at which each was durable; the
 journal's chain is whole after every stop. In the sweep entries of the directory go, too, single ones and a whole tree.
 
   failpoints   killed each time that each named place is passed
-  kills        killed at random times (cleanup 300, --all 2,000; sweep 60, --all 300)
+  kills        killed at random times (cleanup 300, --all 2,000; sweep 60, --all 300), the sweep also at some deletions of the directory
+               (--all: at each)
   faults       every kind of the cloud simulator's faults, at three requests of each service (--every-request: at all of them; sweep
                one), and the answer of each write lost; the exit code is one that may follow this very fault
 
@@ -48,7 +49,8 @@ process.BOUND = True
 
 KILLS, ALL_KILLS = {"cleanup": 300, "sweep": 60}, {"cleanup": 2000, "sweep": 300}
 REQUESTS = {"cleanup": 3, "sweep": 1}
-RUN_SECONDS = 120
+RUN_SECONDS, POLL = 120, 0.0005
+DELETIONS = 8   # of those of the directory, so many are places to be killed at; --all: every one
 SUM = re.compile(r"^(\d+) of (\d+) runs, (\d+) failed.*$", re.M)
 WRITES_OUTSIDE = {"change", "graph", "directory"}
 RESUMES = 25           # a run that is not done after so many is not getting anywhere
@@ -290,7 +292,8 @@ class Bench:
         places = collections.Counter(name for name, _ in passed(self.passed[-1]))
         self.finish(code)
         rows = self.way.written(self.lab)
-        self.reference = {"end": snapshot.take(self.lab), "effects": effects(rows), "requests": requests, "seconds": seconds, "places": places, "code": code}
+        self.reference = {"end": snapshot.take(self.lab), "effects": effects(rows), "requests": requests, "seconds": seconds, "places": places, "code": code,
+                          "deletions": sum(row["by"] == "DEL" for row in rows)}
         self.judge()
         by = {row["side"] for row in rows} | {row["kind"] for row in rows if row["kind"] in ("servicePrincipals", "applications")}
         by |= {row["how"] for row in rows if row["kind"] == "DirectoryEntry"}
@@ -320,6 +323,18 @@ class Bench:
             self.chain_is_whole()
             words = self.way.resume if self.planned() else self.way.words
         self.finish(code)
+        self.judge()
+
+    def killed_at_deletion(self, nth):
+        """Killed as soon as the directory has been asked for so many deletions: most of them are a tree's."""
+        self.reset()
+        child, seen = self.start(*self.way.words), 0
+        with open(snapshot.slapd_log(self.lab), encoding="utf-8", errors="replace") as log:
+            while seen < nth and child.poll() is None:
+                seen += log.read().count(" DEL dn=")
+                time.sleep(POLL)
+        child.kill()
+        self.finish(child.wait())
         self.judge()
 
     def faulty(self, kind, match):
@@ -419,6 +434,9 @@ def runs(bench, arguments, dice):
         for number in range(arguments.kills or (ALL_KILLS if arguments.all else KILLS)[arguments.command]):
             times = [dice.uniform(0, bench.reference["seconds"]) for _ in range(dice.choice((1, 1, 1, 2, 3)))]
             out.append((f"killed after {', '.join(f'{one:.3f}' for one in times)} s (number {number})", lambda times=times: bench.killed_after(times)))
+        deletions = bench.reference["deletions"]
+        for nth in range(1, deletions + 1, 1 if arguments.all else max(1, deletions // DELETIONS)):
+            out.append((f"killed at deletion {nth} of the directory", lambda nth=nth: bench.killed_at_deletion(nth)))
     if arguments.only in (None, "faults"):
         out += fault_runs(bench, 0 if arguments.every_request or arguments.all else arguments.requests or REQUESTS[arguments.command], dice)
     return out

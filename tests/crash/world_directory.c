@@ -43,6 +43,14 @@ json_t *world_below(struct world_script *s, const struct world_object *top, enum
   return list;
 }
 
+bool world_half_gone(struct world_script *s) {
+  const struct world_object *top = s->tree ? &s->objects[s->tree - 1] : NULL;
+  if (!top || !world_seen(s, top, UH_LOOK_BEFORE)) return false;
+  for (int i = 0; i < s->n_objects; i++)
+    if (levels_below(&s->objects[i], top) && !world_seen(s, &s->objects[i], UH_LOOK_BEFORE)) return true;
+  return false;
+}
+
 /* ---- changes ---- */
 
 static bool is_listed(const struct uh_directory_change *c, const struct world_object *o) {
@@ -74,6 +82,7 @@ static int delete_one(struct world_script *s, struct world_object *o, struct uh_
 static int delete_tree(struct world_script *s, const struct uh_directory_change *c, struct world_object *top,
                        struct uh_change_result *r, struct uh_err *err) {
   struct world_object *o;
+  if (c->n_tree) s->tree = (int)(top - s->objects) + 1;
   while ((o = deepest_below(s, top)) != NULL) {
     if (!is_listed(c, o)) die("a deletion that does not list what goes");
     if (delete_one(s, o, r, err) == 0) continue;

@@ -194,6 +194,9 @@ static int w_gate(void *user, const char *checks, bool irreversible, struct uh_g
   s->gates++;
   *ret_gate = (struct uh_gate){.verdict = s->verdict};
   if (checks && s->open_steps) ret_gate->verdict = UH_READY;
+  /* What stands below a tree is what the audit looks at: of the rest it cannot tell anything. */
+  s->untold = world_half_gone(s) && ret_gate->verdict == UH_READY;
+  if (s->untold) ret_gate->verdict = UH_UNDETERMINED;
   if (!s->failing || ret_gate->verdict == UH_READY) return 0;
   ret_gate->v = calloc(1, sizeof *ret_gate->v);
   if (!ret_gate->v) die("out of memory");

@@ -56,6 +56,8 @@ struct world_script {
   int64_t late_at;     /* a change without an answer that takes effect by then; 0: none */
   struct world_object *late_object;
   char *late_json;
+  int tree;       /* from 1: the object whose tree was to be deleted; 0: none was */
+  bool untold;    /* the gate could not tell, for a tree is gone in part */
   int blind;      /* so many looks are answered, and show nothing */
   int waits_told; /* how often a person was told what to do */
   /* Every place where a test may end the process. */
@@ -94,5 +96,7 @@ int world_become(struct world_script *script, const char *what, struct world_obj
 int world_answer(struct uh_change_result *result, enum uh_change_outcome outcome, struct uh_err *err, const char *why);
 /* What is seen of it by now; NULL: it is not there. */
 const char *world_seen(struct world_script *script, const struct world_object *object, enum uh_look_path path);
+/* The top of a tree that was to be deleted is seen, and not all that stood below it. */
+bool world_half_gone(struct world_script *script);
 json_t *world_below(struct world_script *script, const struct world_object *entry, enum uh_look_path path);
 #endif

@@ -308,7 +308,8 @@ static void test_skip(void **state) {
   assert_int_equal(state_of(action_of("graph")->id, why), UH_ACTION_VERIFIED);
   assert_int_equal(requests(GUID_SEND) + requests(GUID_INBOUND) + requests(GUID_CONNECTOR), 0);
   assert_int_equal(typed, 1); /* the approval */
-  /* The same plan is made again while nothing changes: what was skipped may be done after all, and then it is finished. */
+  /* The same plan is made again while nothing changes: what was skipped may be done after all, and then it is finished.
+   */
   skip_step = NULL;
   assert_int_equal(run(guided, NULL), 0);
   assert_int_equal(state_of(action_of("disable")->id, why), UH_ACTION_VERIFIED);
@@ -570,6 +571,32 @@ static void test_undo_tree(void **state) {
   uh_plan_free(entries);
 }
 
+/* Killed when a part of a tree was gone: the checks cannot tell anything for what is left of it, so it goes first, and
+ * then they are asked. While nothing of it is gone, they are asked before it. */
+static void test_half_a_tree(void **state) {
+  (void)state;
+  for (int gone = 0; gone < 2; gone++) {
+    world_end(&script);
+    storage_reset();
+    world_begin(&script, WORLD_CALM, 1);
+    struct uh_plan *entries = plan_entries();
+    struct uh_execute_options options = all;
+    options.plan = entries;
+    changes_left = 1; /* the single entry goes before the tree */
+    script.at = die_before_change;
+    (void)run(options, NULL);
+    script.at = NULL;
+    script.dead = false;
+    storage_revive();
+    script.tree = (int)(world_find(&script, GUID_TREE) - script.objects) + 1;
+    if (gone) world_change(&script, world_find(&script, GUID_TREE_DEEP), NULL);
+    script.verdict = gone ? UH_READY : UH_UNDETERMINED;
+    assert_int_equal(run(options, NULL), gone ? 0 : 2);
+    assert_true((world_truth(world_find(&script, GUID_TREE)) == NULL) == gone);
+    uh_plan_free(entries);
+  }
+}
+
 /* ---- many ---- */
 
 static void test_many(void **state) {
@@ -614,6 +641,7 @@ int main(void) {
       CASE(test_undo_chain),
       CASE(test_undo_name_taken),
       CASE(test_undo_tree),
+      CASE(test_half_a_tree),
       CASE(test_export),
       CASE(test_many),
   };
