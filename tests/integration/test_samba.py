@@ -116,14 +116,16 @@ def told_apart(old, new):
 
 
 def test_diff_to_slapd(inside, unhybrid, from_slapd):
-    """`unhybrid diff` between the two audits: no check, no set, no finding of its own, and of the objects only when they were
-    made, how a DN is spelled, what administrators inherit, and the GUID of the domain that Samba made itself."""
+    """`unhybrid diff` between the two audits: no check, no set but the access control lists that slapd has none of, no finding of its
+    own, and of the objects only when they were made, how a DN is spelled, what administrators inherit, and the GUID of the domain
+    that Samba made itself."""
     inside.audit(inside.lab.write_configuration())
     facts = facts_of(os.path.join(unhybrid.scratch, f"samba-{unhybrid.runs}.case"))
     done = unhybrid.run("diff", from_slapd["facts"], facts, "--format", "json")
     assert done.returncode == 1, done.stderr
     difference = json.loads(done.stdout)
-    assert difference["checks"] == [] and difference["sets"] == []
+    assert difference["checks"] == []
+    assert {(one["set"], one["old"], one["new"]) for one in difference["sets"]} == {("MonitoringPermission", "not-configured", "complete")}
     assert [f["key"] for f in difference["findings"] if f["change"] != "changed"] == []
     objects = [o for o in difference["objects"] if o["side"] == "on-premises"]
     assert len(objects) > 100
