@@ -114,7 +114,7 @@ int uh_tree_half_gone(struct uh_run *run, const struct uh_planned *a) {
   const struct uh_directory_change *d = a->action.directory;
   struct uh_look look UH_CLEANUP(uh_look_clear) = {.why = UH_ERR_INIT};
   if (!d || d->action != UH_DIRECTORY_DELETE || !d->n_tree || run->o->dry) return 0;
-  if (!e || !e->begun || !e->sent || !e->is.image) return 0;
+  if (!e || !e->begun || !e->is.image) return 0; /* a later try that was not sent says nothing of the first */
   if (!uh_history_in_doubt(e) && e->is.state != UH_ACTION_FAILED) return 0;
   if (uh_look(run, a, UH_LOOK_BEFORE, &look) < 0) return -1;
   return look.seen == UH_SEEN_THERE && count_below(look.image) < count_below(e->is.image);
