@@ -173,20 +173,26 @@ static const char other_guid_sql[] =
     "   WHERE side = 'on-premises' AND kind = 'AcceptedDomain')"
     " SELECT 'OnPremisesOrganization ' || holder.name || ' has another organisation''s GUID ' || prop(holder.json, 'OrganizationGuid')"
     "   || ', and all its domains are accepted here: ' || " UH_SQL_STEP_WORDS("prop_list(holder.json, 'HybridDomains')")
-    "   || '. It counts as another forest''s, and stays'"
+    "   || '. It and what it names count as another forest''s, and stay. Where that organisation is gone for good, a person removes'"
+    "   || ' this object in Exchange Online (Remove-OnPremisesOrganization): whose the rest is, is told by where it leads then'"
     " FROM configuration AS holder"
     " WHERE side = 'cloud' AND kind = 'OnPremisesOrganization' AND " MINE " = 0"
     "  AND prop_list(holder.json, 'HybridDomains') <> '[]'"
     "  AND NOT EXISTS (SELECT 1 FROM json_each(prop_list(holder.json, 'HybridDomains')) AS entry"
     "    WHERE " UH_SQL_STEP_DOMAIN("entry.value") " NOT IN (SELECT domain FROM here WHERE domain IS NOT NULL))";
+/* Identifiers of older uploads are written in several ways; what is none of them by itself the step compares. */
+#define CREDENTIAL_MARK                                                                                             \
+  "upper(coalesce(json_extract(k.value, '$.thumbprint'),"                                                           \
+  " iif(length(json_extract(k.value, '$.customKeyIdentifier')) = 40"                                                \
+  "  AND json_extract(k.value, '$.customKeyIdentifier') NOT GLOB '*[^0-9A-Fa-f]*', json_extract(k.value, '$.customKeyIdentifier'), '')))"
 static const char credential_sql[] =
     "SELECT 'Exchange Online''s principal has the credential ' || coalesce(json_extract(k.value, '$.displayName'), '') || ' ('"
-    "   || coalesce(json_extract(k.value, '$.keyId'), '') || '), which is no auth certificate''s that is known here'"
+    "   || coalesce(json_extract(k.value, '$.keyId'), '') || '), '"
+    "   || iif(" CREDENTIAL_MARK " = '', 'of which no thumbprint is told: the plan says whether it can be known', 'which is no auth certificate''s that is known here')"
     " FROM configuration AS p, json_each(prop_list(p.json, 'keyCredentials')) AS k"
     " WHERE p.side = 'cloud' AND p.kind = 'GraphServicePrincipal'"
     "  AND lower(prop(p.json, 'appId')) = '00000002-0000-0ff1-ce00-000000000000' AND " ALONE
-    "  AND upper(coalesce(json_extract(k.value, '$.thumbprint'), json_extract(k.value, '$.customKeyIdentifier'), ''))"
-    "    NOT IN (SELECT upper(value) FROM anchor WHERE name = 'auth-certificate')";
+    "  AND " CREDENTIAL_MARK " NOT IN (SELECT upper(value) FROM anchor WHERE name = 'auth-certificate')";
 #define APPLICATION "lower(prop(server.json, 'ApplicationIdentifier'))"
 static const char application_sql[] =
     "SELECT 'the authorization server ' || server.name || ' names the application ' || " APPLICATION
@@ -210,6 +216,13 @@ static const char agent_sql[] =
     " WHERE side = 'cloud' AND kind = 'GraphProxyPrincipal' AND " ALONE
     "  AND lower(prop(json, 'homepage')) LIKE 'https://%.resource.mailboxmigration.his.msappproxy.net%'"
     "  AND NOT EXISTS (SELECT 1 FROM anchor WHERE anchor.name = 'hybrid-agent' AND lower(anchor.value) = lower(prop(json, 'appId')))";
+/* What leads through an agent is found where it stands; the tenant's application, by which Microsoft's proxy lets it in, not. */
+static const char no_agent_sql[] =
+    "SELECT 'objects of the deployment lead through the Hybrid Agent ' || lower(value) || ', and the tenant has no application of it'"
+    " FROM anchor"
+    " WHERE name = 'hybrid-agent' AND NOT EXISTS (SELECT 1 FROM configuration AS p"
+    "   WHERE p.side = 'cloud' AND p.kind = 'GraphProxyPrincipal'"
+    "    AND (lower(prop(p.json, 'appId')) = lower(anchor.value)) IS NOT 0)";
 static const char groups_sql[] =
     "SELECT 'otherWellKnownObjects of ' || container.name || ' still points to '"
     "   || count(*) || iif(count(*) = 1, ' group that was deleted', ' groups that were deleted')"
@@ -244,6 +257,7 @@ static const struct look {
     {UH_START_OTHERS, true, "on-premises:AuthServer,cloud:GraphApplication", application_sql},
     {UH_START_OTHERS, true, "on-premises:SettingOverride,on-premises:AuthServer", override_sql},
     {UH_START_OTHERS, true, "cloud:GraphProxyPrincipal,cloud:OnPremisesOrganization", agent_sql},
+    {UH_START_OTHERS, true, "cloud:GraphProxyPrincipal", no_agent_sql},
     {UH_START_OTHERS, true, "on-premises:ExchangeContainer", groups_sql},
 };
 

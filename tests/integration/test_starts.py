@@ -11,6 +11,7 @@ import ldap
 import pytest
 import yaml
 
+from conftest import TOP
 from fixtures.lab import change, snapshot, uninstall, written
 from fixtures.lab.lab import Lab
 from test_cleanup import Place, finish
@@ -20,6 +21,12 @@ ORGANIZATION = "7a1c2e4f-5b6d-4c3a-9e8f-0f0000000002"
 H = "5d0f1c3a-8e7b-4d2a-b1c6-0f0000000003"
 HYBRID = "CN=Hybrid Configuration,CN=Hybrid Configuration,CN=Fabrikam,CN=Microsoft Exchange,CN=Services,CN=Configuration,DC=fabrikam,DC=com"
 EXCHANGE = "cn=microsoft exchange,cn=services,cn=configuration,dc=fabrikam,dc=com"
+LABS, OTHER_FOREST = "7a1c2e4f-5b6d-4c3a-9e8f-0f00000000aa", "6e1f2d4b-9f8c-4e3b-a2d7-0f00000000aa"
+ALONE = {f"exchange_online/{kind}/{name}": None for kind, name in (   # nobody else in the tenant
+    ("OnPremisesOrganization", LABS), ("InboundConnector", f"Inbound from {OTHER_FOREST}"), ("OutboundConnector", f"Outbound to {OTHER_FOREST}"),
+    ("OrganizationRelationship", f"O365 to On-premises - {OTHER_FOREST}"), ("IntraOrganizationConnector", f"HybridIOC - {OTHER_FOREST}"),
+    ("MigrationEndpoint", "Hybrid Migration Endpoint - labs"))}
+PRINCIPAL = "graph/servicePrincipals/Office 365 Exchange Online/keyCredentials+"
 NEVER = {"setup", "mailbox-database", "arbitration-mailbox", "monitoring-mailbox", "audit-log-mailbox", "security-group", "system-account",
          "organization-container", "system-objects-container", "hybrid-object", "service-connection-point"}
 
@@ -86,6 +93,28 @@ def server(lab, cmdlet, **parameters):
 
 def steps(plan):
     return {step["id"]: step for step in plan["steps"]}
+
+
+def whose(plan, step):
+    """{name: (owner, reason)} of what the step looked at in the tenant."""
+    return {o["name"]: (o["owner"], o["reason"]) for o in steps(plan)[step]["objects"] if o["side"] == "cloud"}
+
+
+def acted_on(plan):
+    return {(action["subject"]["kind"], action["subject"]["name"]) for action in plan["actions"]}
+
+
+def gone_from(place):
+    """{(kind, name)} that the tenant does not have any more."""
+    return {(kind, name) for side, kind, name, how, _ in snapshot.differences(place.before, snapshot.take(place.lab)) if side == "cloud" and how == "removed"}
+
+
+@contextlib.contextmanager
+def tenant(place, change_):
+    """The tenant with other objects, for as long as it lasts."""
+    with change.Organisation(place.lab).changed({"cloud": change_}):
+        place.before = snapshot.take(place.lab)
+        yield
 
 
 def names(lab):
@@ -262,3 +291,133 @@ def test_what_another_tool_left_is_named(place):
     assert f"OutboundConnector Outbound to {H} (Exchange Online) is the deployment's, and switched off" in said, said
     assert f"names the application {applications[0]['appId']}, which the tenant does not have" in said, said
     assert "half-done" not in found, found
+
+
+KEYS = [key["key"] for one in change.load(type("", (), {"source": os.path.join(TOP, "fixtures", "orgs", "fabrikam")}), "cloud")["graph"]["servicePrincipals"]
+        if one["displayName"] == "Office 365 Exchange Online" for key in one["keyCredentials"] if key["keyId"].endswith("0003")]
+EARLIER = "3d2c1b0a-9f8e-4d7c-8b6a-0f00000000e1"
+
+
+@pytest.mark.parametrize("others", [{}, ALONE], ids=["beside another forest", "alone"])
+def test_an_earlier_organisation_of_the_same_domains(place, others):
+    """Exchange was installed anew: what the tenant has is the deployment of the organisation before, under its GUID. Whether that one
+    still lives nothing here tells: what it names stays, what both name is undetermined, and once a person took it away, the rest is told
+    by where it leads."""
+    with tenant(place, {**others, f"exchange_online/OnPremisesOrganization/{ORGANIZATION}/OrganizationGuid": EARLIER}):
+        found = place.starts()
+        said = " | ".join(found["leftovers"])
+        assert f"has another organisation's GUID {EARLIER}, and all its domains are accepted here: fabrikam.com, fabrikam.net" in said, said
+        assert "Remove-OnPremisesOrganization" in said and "no OnPremisesOrganization in the tenant has this organisation's GUID" in " ".join(found["half-done"])
+        place.attest()
+        plan = place.plan()
+        for step, name in (("cloud-connector", f"Inbound from {H}"), ("cloud-connector", f"Outbound to {H}"),
+                           ("organization-relationship", f"O365 to On-premises - {H}")):
+            assert whose(plan, step)[name] == ("other-forest", "another forest's OnPremisesOrganization names it"), whose(plan, step)
+        assert whose(plan, "on-premises-organization")[ORGANIZATION][0] == "other-forest"
+        for step, name in (("availability-address-space", "fabrikam.com"), ("remote-domain", "Hybrid Domain - fabrikam.com")):
+            owner, reason = whose(plan, step)[name]
+            assert owner == "unknown" and "the OnPremisesOrganization of another GUID names it too" in reason, (step, owner, reason)
+            assert steps(plan)[step]["state"] == "unknown" and name in steps(plan)[step]["why"]
+        left = {("InboundConnector", f"Inbound from {H}"), ("OutboundConnector", f"Outbound to {H}"), ("AvailabilityAddressSpace", "fabrikam.com"),
+                ("OrganizationRelationship", f"O365 to On-premises - {H}"), ("RemoteDomain", "Hybrid Domain - fabrikam.com"), ("OnPremisesOrganization", ORGANIZATION)}
+        assert not acted_on(plan) & left
+        place.run("cleanup", "--yes=irreversible")
+        assert not gone_from(place) & left
+        cloud(place.lab, "Remove-OnPremisesOrganization", Identity=ORGANIZATION)
+        assert not [one for one in place.starts().get("leftovers", []) if EARLIER in one]
+        plan = place.plan("--replan")
+        assert {("InboundConnector", f"Inbound from {H}"), ("OutboundConnector", f"Outbound to {H}"),
+                ("OrganizationRelationship", f"O365 to On-premises - {H}"), ("AvailabilityAddressSpace", "fabrikam.com")} <= acted_on(plan)
+
+
+AGENT, OLD_AGENT, FALSE_AGENT = "c2e8a4d6-1b3f-4a5c-8d7e-0f0000000031", "c2e8a4d6-1b3f-4a5c-8d7e-0f0000000051", "c2e8a4d6-1b3f-4a5c-8d7e-0f0000000061"
+
+
+def proxied(number, app, name, page):
+    """An application behind Application Proxy, as its principal."""
+    return {"id": f"5a000000-1b2c-4d3e-8f40-0f00000000{number}", "appId": app, "displayName": name, "servicePrincipalType": "Application", "homepage": page,
+            "tags": ["WindowsAzureActiveDirectoryOnPremApp", "WindowsAzureActiveDirectoryIntegratedApp"]}
+
+
+AGENTS = {"graph/servicePrincipals+": [
+    proxied(51, OLD_AGENT, "Some application", f"https://{OLD_AGENT}.resource.mailboxmigration.his.msappproxy.net/"),
+    proxied(61, FALSE_AGENT, "Microsoft Exchange Hybrid Agent", "https://timesheets-fabrikam.msappproxy.net/")]}
+
+
+def test_applications_of_the_hybrid_agent_that_were_left_behind(place):
+    """An agent registered anew leaves the application of the one before. Where it leads says what it is, not its name; whose it is
+    nothing tells: it stays, and where nobody else uses the tenant the step says that it cannot tell."""
+    with tenant(place, {**ALONE, **AGENTS}):
+        found = place.starts()
+        assert any("the application Some application behind Application Proxy is a Hybrid Agent's, and nothing leads through it" in one
+                   for one in found["leftovers"]), found
+        assert "Microsoft Exchange Hybrid Agent" not in json.dumps(found) and "Intranet" not in json.dumps(found)
+        place.attest()
+        plan = place.plan()
+        agents = whose(plan, "hybrid-agent")
+        assert agents["Some application"] == ("unknown", "it is a Hybrid Agent, and nothing told led through it: whose it is, nothing says")
+        assert agents["Microsoft Exchange Hybrid Agent"] == agents["Intranet"] == ("tenant", "it is behind Application Proxy, and no Hybrid Agent")
+        assert steps(plan)["hybrid-agent"]["state"] == "unknown" and "Some application" in steps(plan)["hybrid-agent"]["why"]
+        assert "GraphProxyPrincipal" not in {kind for kind, _ in acted_on(plan)}
+    with tenant(place, AGENTS):
+        assert "leftovers" not in place.starts(), "it may be the other forest's"
+        place.attest()
+        plan = place.plan()
+        assert whose(plan, "hybrid-agent")["Some application"] == ("other-forest", "it is a Hybrid Agent, but nothing of this organisation led through it")
+        assert {name for kind, name in acted_on(plan) if kind == "GraphProxyPrincipal"} == {AGENT}
+
+
+def test_credentials_of_no_certificate_that_is_there(place):
+    """In force, and no certificate's that anything tells; one has the name and the end of the auth certificate. They go only when a
+    person says of the very one that it is nobody's."""
+    keys = [{"customKeyIdentifier": "A" * 40, "displayName": "CN=Microsoft Exchange Server Auth Certificate", "keyId": "7b000000-1b2c-4d3e-8f40-0f00000000b1",
+             "startDateTime": "2024-06-01T00:00:00Z", "endDateTime": "2029-06-01T00:00:00Z", "type": "AsymmetricX509Cert", "usage": "Verify", "key": KEYS[0]},
+            {"customKeyIdentifier": None, "displayName": "CN=old", "keyId": "7b000000-1b2c-4d3e-8f40-0f00000000b2", "startDateTime": "2018-06-01T00:00:00Z",
+             "endDateTime": "2020-06-01T00:00:00Z", "type": "AsymmetricX509Cert", "usage": "Verify", "key": KEYS[0]}]
+    with tenant(place, {**ALONE, PRINCIPAL: keys}):
+        said = [one for one in place.starts()["leftovers"] if "credential" in one]
+        for end in ("00b1", "00aa", "00b2", "0003"):
+            assert any(f"{end}), which is no auth certificate's that is known here" in one for one in said), (end, said)
+        assert not [one for one in said if "0001)" in one or "0002)" in one], "these are this organisation's"
+        place.attest()
+        plan = place.plan()
+        assert whose(plan, "service-principal-credential")["Office 365 Exchange Online"] == ("shared", "it is Microsoft's and stays; only credentials go")
+        asked = {a["part"][-4:]: a["approval"] for a in plan["actions"] if a["step"] == "service-principal-credential" and a.get("part")}
+        assert set(asked) == {"00aa", "00b1"}, asked
+        assert "its name" not in asked["00b1"], "its certificate was told, and is another: name and end say nothing then"
+        (first,) = [a for a in plan["actions"] if a["step"] == "service-principal-credential" and not a.get("part")]
+        assert {key["key_id"][-4:]: key["reason"] for key in first["graph"]["keys"]} == {"0001": "ours", "0002": "ours", "0003": "expired", "00b2": "expired"}
+        approve = next(a["id"] for a in plan["actions"] if a.get("part", "").endswith("00b1"))
+        done = finish(place, place.run("cleanup", "--yes=irreversible", "--approve", approve))
+        assert done.returncode == 0, done.stderr
+        (principal,) = [one for one in snapshot.take(place.lab)["cloud"]["graph"]["servicePrincipals"] if one["displayName"] == "Office 365 Exchange Online"]
+        assert [key["keyId"][-4:] for key in principal["keyCredentials"]] == ["00aa"], "nobody said so of this one"
+
+
+def test_references_to_what_is_gone(place):
+    """Links to deleted groups, an organisation in the tenant that names what is not there, a URL of an agent that is unregistered, and an
+    override for an application that no server names. Each is said; links that lead to something stay."""
+    container = "CN=Microsoft Exchange,CN=Services,CN=Configuration,DC=fabrikam,DC=com"
+    with directory(place.lab) as link:
+        (_, held), = link.search_s(container, ldap.SCOPE_BASE, attrlist=["otherWellKnownObjects"])
+        known = held["otherWellKnownObjects"]
+        group = next(value for value in known if b"CN=Public Folder Management," in value)
+        head, _, dn = group.decode().rpartition(":")
+        link.delete_s(dn)
+        gone = f"{head}:CN=Public Folder Management\\0ADEL:0f0e0d0c-0b0a-4908-8706-050403020100,CN=Deleted Objects,DC=fabrikam,DC=com".encode()
+        link.modify_s(container, [(ldap.MOD_REPLACE, "otherWellKnownObjects", [gone if value == group else value for value in known])])
+    server(place.lab, "Set-AuthServer", Identity=f"EvoSts - {H}", ApplicationIdentifier=None)
+    with tenant(place, {f"graph/servicePrincipals/{AGENT}": None, f"exchange_online/OrganizationRelationship/O365 to On-premises - {H}": None}):
+        found = place.starts()
+        said = " | ".join(found["leftovers"])
+        for words in ("otherWellKnownObjects of Microsoft Exchange still points to 1 group that was deleted",
+                      f"lead through the Hybrid Agent {AGENT}, and the tenant has no application of it",
+                      "EnableExchangeHybrid3PAppFeature tells servers to call by a dedicated application, and no authorization server names one"):
+            assert words in said, (words, said)
+        assert f"names the organization relationship O365 to On-premises - {H}, and it is not there" in " | ".join(found["half-done"])
+        place.attest()
+        plan = place.plan()
+        assert any(AGENT in note and "not in the tenant any more" in note for note in steps(plan)["hybrid-agent"]["notes"])
+        assert ("SettingOverride", "EnableExchangeHybrid3PAppFeature") in acted_on(plan)
+        (owner, reason), = [(o["owner"], o["reason"]) for o in steps(plan)["well-known-object"]["objects"]]
+        assert owner == "shared" and "1 of its links lead to deleted groups" in reason, (owner, reason)

@@ -44,7 +44,7 @@
  * ours: the organisation's GUID, without which nothing in the tenant can be told to be its own.
  * tenant: the tenant's accepted domains; NULL for one whose name nobody told. own: its names at Microsoft, under which
  * no other tenant's mail arrives. claimed: hybrid domains; mine of this organisation, not mine of another forest's.
- * place: where a domain is: in this organisation, or another forest's; what both claim stands in neither.
+ * place: where a domain is: in this organisation, or another forest's; what both claim stands in neither, but in both.
  * untold: an OnPremisesOrganization of which somebody did not tell what it names, or whose it is.
  */
 #define UH_SQL_STEP_PLACES                                                                                          \
@@ -69,6 +69,8 @@
   "   FROM configuration"                                                                                           \
   "   WHERE side = 'on-premises' AND kind = 'AcceptedDomain' AND local <> ''"                                       \
   "     AND local NOT IN (SELECT domain FROM claimed) AND local NOT IN (SELECT domain FROM own)),"                  \
+  " both(domain) AS MATERIALIZED ("                                                                                 \
+  "  SELECT domain FROM claimed WHERE domain <> '' GROUP BY domain HAVING count(*) > 1),"                           \
   " untold(holder, inbound, outbound, relationship) AS MATERIALIZED ("                                              \
   "  SELECT coalesce(max(prop(json, 'OrganizationGuid') IS NULL OR prop(json, 'HybridDomains') IS NULL), 0),"       \
   "    coalesce(max(prop(json, 'InboundConnector') IS NULL), 0),"                                                   \
@@ -76,6 +78,8 @@
   "    coalesce(max(prop(json, 'OrganizationRelationship') IS NULL), 0)"                                            \
   "   FROM configuration"                                                                                           \
   "   WHERE side = 'cloud' AND kind = 'OnPremisesOrganization')"
+#define UH_SQL_STEP_BOTH(domain)                                                                                    \
+  "'this organisation has the domain ' || " domain " || ', and the OnPremisesOrganization of another GUID names it too'"
 #define UH_SQL_STEP_PLACES_NEEDS                                                                                    \
   "cloud:AcceptedDomain,on-premises:AcceptedDomain,cloud:OnPremisesOrganization"
 
@@ -165,7 +169,7 @@
   "    WHEN " UH_SQL_STEP_TENANT_UNTOLD " THEN 'the name of an accepted domain in Exchange Online was not obtained'" \
   "    WHEN ours.organization_guid IS NULL THEN 'the GUID of this Exchange organisation is not known'"              \
   "    WHEN untold.holder THEN 'what an OnPremisesOrganization names was not obtained'"                             \
-  "    ELSE 'the tenant''s domains ' || " UH_SQL_STEP_WORDS("nobodys") " || ' are neither this organisation''s nor another''s'" \
+  "    ELSE 'the tenant''s domains ' || " UH_SQL_STEP_WORDS("nobodys") " || ' are neither this organisation''s alone nor another''s alone'" \
   "    END AS reason,"                                                                                              \
   "  CASE WHEN prop(json, 'Enabled') = '' THEN 1 ELSE " UH_SQL_TRUE("Enabled") " END AS enabled,"                   \
   "  gone, rest"                                                                                                    \
@@ -281,7 +285,7 @@
   "    WHEN tenants = '[]' AND to_agent THEN 'it leads through this organisation''s Hybrid Agent, but its domains are none of the tenant''s: '" \
   "      || " UH_SQL_STEP_WORDS("rest")                                                                             \
   "    WHEN nobodys <> '[]' THEN 'the tenant''s domains ' || " UH_SQL_STEP_WORDS("nobodys")                         \
-  "      || ' are neither this organisation''s nor another''s'"                                                     \
+  "      || ' are neither this organisation''s alone nor another''s alone'"                                                     \
   "    ELSE 'MailboxMoveEnabled was not obtained' END AS reason,"                                                   \
   "  CASE WHEN prop(json, 'Enabled') = '' THEN 1 ELSE " UH_SQL_TRUE("Enabled") " END AS enabled,"                   \
   "  gone, rest"                                                                                                    \
@@ -506,6 +510,7 @@
   "    WHEN owner = 'partner' THEN 'ForestName ' || forest || ' is not the other side of this hybrid deployment'"   \
   "    WHEN ours.organization_guid IS NULL THEN 'the GUID of this Exchange organisation is not known'"              \
   "    WHEN untold.holder THEN 'what an OnPremisesOrganization names was not obtained'"                             \
+  "    WHEN forest IN (SELECT domain FROM both) THEN " UH_SQL_STEP_BOTH("forest")                                   \
   "    ELSE 'the tenant''s domain ' || forest || ' is neither this organisation''s nor another''s' END AS reason,"  \
   "  forest"                                                                                                        \
   " FROM judged, ours, untold"                                                                                      \
@@ -539,6 +544,7 @@
   "    WHEN side = 'on-premises' AND to_tenant THEN 'hybrid'"                                                       \
   "    WHEN side = 'on-premises' THEN 'server'"                                                                     \
   "    WHEN ours.organization_guid IS NULL OR untold.holder THEN NULL"                                              \
+  "    WHEN domain IN (SELECT domain FROM both) AND (delivers = 0 AND trusts = 0) IS NOT 1 THEN NULL"               \
   "    WHEN mine = 0 THEN 'other-forest'"                                                                           \
   "    WHEN mine IS NULL OR (delivers = 0 AND trusts = 0) THEN 'tenant'"                                            \
   "    WHEN delivers OR trusts THEN 'hybrid' END AS owner"                                                          \
@@ -558,6 +564,7 @@
   "    WHEN owner = 'tenant' THEN 'it neither delivers to ' || domain || ' nor trusts it: a person''s settings'"    \
   "    WHEN ours.organization_guid IS NULL THEN 'the GUID of this Exchange organisation is not known'"              \
   "    WHEN untold.holder THEN 'what an OnPremisesOrganization names was not obtained'"                             \
+  "    WHEN domain IN (SELECT domain FROM both) THEN " UH_SQL_STEP_BOTH("domain")                                   \
   "    ELSE 'TargetDeliveryDomain or TrustedMailInboundEnabled was not obtained' END AS reason"                     \
   " FROM judged, ours, untold"                                                                                      \
   " ORDER BY side, name, guid"
