@@ -17,11 +17,7 @@
   "CASE WHEN typeof(" ROLE ") = 'integer' THEN " ROLE " & " bit " <> 0" \
   " ELSE coalesce(has_word(" ROLE ", '" word "'), " UH_SQL_TRUE("Is" word "Server") ") END"
 #define SERVERS                                                                 \
-  "WITH computer AS MATERIALIZED ("                                             \
-  "  SELECT rtrim(lower(prop(json, 'DNSHostName')), '.') AS fqdn"               \
-  "   FROM object"                                                              \
-  "   WHERE side = 'on-premises' AND kind = 'ExchangeComputer'),"               \
-  " listed AS ("                                                                \
+  "WITH listed AS ("                                                            \
   "  SELECT lower(name) AS key, max(name) AS name,"                             \
   "    max(nullif(lower(guid), '')) AS guid,"                                   \
   "    max(rtrim(lower(prop(json, 'Fqdn')), '.')) AS fqdn,"                     \
@@ -32,7 +28,7 @@
   "   WHERE side = 'on-premises' AND kind = 'ExchangeServer'"                   \
   "   GROUP BY lower(name)),"                                                   \
   " server AS ("                                                                \
-  "  SELECT *, fqdn IN (SELECT fqdn FROM computer) AS found FROM listed),"      \
+  "  SELECT *, " UH_SQL_HAS_ACCOUNT("name", "fqdn") " AS found FROM listed),"   \
   " judged AS ("                                                                \
   "  SELECT *, found IS NOT FALSE OR edge OR fqdn IS NULL"                      \
   "    OR NOT " UH_SQL_COMPLETE("on-premises", "ExchangeComputer") " AS counts" \
@@ -157,8 +153,9 @@ static const struct uh_check checks[] = {
                "configuration partition (ADSI Edit).",
      .reference =
          "https://learn.microsoft.com/exchange/troubleshoot/move-or-migrate-mailboxes/hcw-invalidsmtpdomainname-error",
-     .explain = "Servers whose FQDN is that of no computer account in the forest. Edge servers are left out: they "
-                "are members of no domain."},
+     .explain =
+         "Servers of which no computer account in the forest has the FQDN, or the short name. Edge servers are left out: they "
+         "are members of no domain."},
     {.id = "server.dag",
      .title = "No server is a member of a database availability group",
      .severity = UH_BLOCKER,

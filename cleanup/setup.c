@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <unhybrid/sql.h>
 #include <unhybrid/step.h>
 #include <unhybrid/step_sql_uninstall.h>
 
@@ -12,14 +13,14 @@
 /* Own column: version. A server without a computer account is a ghost, on which nobody can run anything. */
 static const char sql[] =
     "SELECT side, kind, guid, name,"
-    "  CASE WHEN fqdn IS NULL THEN NULL WHEN found THEN 'server' ELSE 'tenant' END AS owner,"
+    "  CASE WHEN found IS NULL OR fqdn IS NULL THEN NULL WHEN found THEN 'server' ELSE 'tenant' END AS owner,"
     "  CASE WHEN fqdn IS NULL THEN 'its name in DNS was not obtained'"
+    "    WHEN found IS NULL THEN 'the name of a computer account was not obtained'"
     "    WHEN found THEN 'it is the server that is left'"
     "    ELSE 'no computer account has its name: nobody can run Setup on it' END AS reason,"
     "  version"
     " FROM ("
-    "  SELECT *, fqdn IN (SELECT rtrim(lower(prop(c.json, 'DNSHostName')), '.') FROM object AS c"
-    "     WHERE c.side = 'on-premises' AND c.kind = 'ExchangeComputer') AS found"
+    "  SELECT *, " UH_SQL_HAS_ACCOUNT("name", "fqdn") " AS found"
     "   FROM ("
     "    SELECT *, rtrim(lower(prop(json, 'Fqdn')), '.') AS fqdn,"
     "      coalesce(prop(json, 'AdminDisplayVersion'), '') AS version"

@@ -18,6 +18,7 @@ struct status {
   struct uh_err err;
   struct uh_cleanup_status cleanup;
   struct uh_starts starts; /* none where there are no results */
+  struct uh_str tools;     /* how it is known that the management tools are in use; empty: they are not */
   struct uh_approvals approvals;
   int64_t now;
   struct uh_str out;
@@ -31,6 +32,7 @@ static void status_clear(struct status *s) {
   (void)uh_results_free(s->results);
   (void)uh_case_free(s->held);
   free(s->facts);
+  uh_str_clear(&s->tools);
   uh_str_clear(&s->out);
 }
 
@@ -145,7 +147,8 @@ static int results_rows(struct status *s, struct uh_err *err) {
   if (!text.failed) row(s, "Observed", text.s);
   uh_str_reset(&text);
   uh_str_addf(&text, "%s%s (%lld passed, %lld failed, %lld unknown)", uh_verdict_name(h->verdict),
-              strcmp(h->purpose, "after") == 0 ? " without the server" : "", (long long)h->count[UH_PASS], (long long)h->count[UH_FAIL], (long long)h->count[UH_UNKNOWN]);
+              strcmp(h->purpose, "after") == 0 ? " without the server" : "", (long long)h->count[UH_PASS],
+              (long long)h->count[UH_FAIL], (long long)h->count[UH_UNKNOWN]);
   if (!text.failed) row(s, "Verdict", text.s);
   uh_str_clear(&text);
   s->first = true;
@@ -191,18 +194,17 @@ static int find_newest(struct status *s, const struct uh_config *config, struct 
   char why[400];
   struct uh_err unreadable = UH_ERR_INIT;
   if (uh_servers_left(s->facts, why, sizeof why, &unreadable) == UH_SERVERS_NONE) how.purpose = UH_AFTER;
-  if (uh_judge(s->facts, &how, &s->results, &s->err) == 0)
-    uh_cli_about(s->cli, NULL, uh_results_head(s->results)->tenant);
-  return 0;
+  if (uh_judge(s->facts, &how, &s->results, &s->err) < 0) return 0;
+  uh_cli_about(s->cli, NULL, uh_results_head(s->results)->tenant);
+  how.purpose = UH_BEFORE; /* the tools stay in use also when no server is left */
+  return uh_cli_tools_of(s->facts, &how, &s->tools, err);
 }
 
 /* Where it begins, and what would come next: by the newest observation, and what the journal knows of before. */
 static int look_ahead(struct status *s, const struct uh_config *config, struct uh_err *err) {
-  UH_CLEANUP(uh_str_clear) struct uh_str tools = {0};
   const struct uh_history *h = s->cleanup.history;
   if (!s->results) return 0;
-  if (uh_cli_tools(s->results, &tools, err) < 0) return -1;
-  const char *in_use = tools.len ? uh_str_or(&tools, "out of memory") : NULL;
+  const char *in_use = s->tools.len ? uh_str_or(&s->tools, "out of memory") : NULL;
   int64_t observed_at = uh_results_head(s->results)->observed_at;
   const struct uh_start_options how = {.facts = s->facts,
                                        .known = h ? uh_history_anchors(h) : NULL,

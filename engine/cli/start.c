@@ -20,20 +20,17 @@ static int take_index(void *user, const struct uh_result_check *check) {
   return 0;
 }
 
-int uh_cli_tools(struct uh_results *results, struct uh_str *out, struct uh_err *err) {
-  int64_t index = -1;
-  if (uh_results_checks(results, take_index, &index, err) < 0) return -1;
-  return index < 0 ? 0 : uh_results_findings(results, index, FINDINGS, take_message, out, err);
-}
-
 int uh_cli_tools_of(const char *facts, const struct uh_judge_options *how, struct uh_str *out, struct uh_err *err) {
   static const char *const only[] = {tools_check, NULL};
   UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
+  int64_t index = -1;
   struct uh_judge_options options = *how;
   options.only = only;
   options.skip = NULL;
   options.now = uh_cli_now();
-  return uh_judge(facts, &options, &results, err) < 0 ? -1 : uh_cli_tools(results, out, err);
+  if (uh_judge(facts, &options, &results, err) < 0 || uh_results_checks(results, take_index, &index, err) < 0)
+    return -1;
+  return index < 0 ? 0 : uh_results_findings(results, index, FINDINGS, take_message, out, err);
 }
 
 /* ---- json ---- */

@@ -7,10 +7,8 @@
 #include "cli/cli.h"
 #include "plan/start.h"
 
-/* How the check tools.in-use knows that the tools are used: its first finding that is not waived. Empty: it does not
- * say so. */
-int uh_cli_tools(struct uh_results *results, struct uh_str *out, struct uh_err *err);
-/* The same of an observation, as of now. how: purpose and statements. */
+/* How the check tools.in-use knows from an observation, as of now, that the tools are used: its first finding that is
+ * not waived. Empty: it does not say so. how: a purpose that has the check, and the statements. */
 int uh_cli_tools_of(const char *facts, const struct uh_judge_options *how, struct uh_str *out, struct uh_err *err);
 /* The member "start" of the document, with a comma before it. */
 void uh_cli_start_json(struct uh_str *out, const struct uh_starts *starts);

@@ -323,6 +323,7 @@ const struct uh_planned *uh_history_planned(const struct uh_history *h, const ch
 size_t uh_history_count(const struct uh_history *h) {
   return h->n;
 }
+
 int64_t uh_history_changed_at(const struct uh_history *h) {
   int64_t at = 0;
   for (size_t i = 0; i < uh_history_count(h); i++)

@@ -132,9 +132,9 @@ int uh_allowed(const struct uh_planned *planned, const struct uh_anchors *anchor
 /* Which source's row of an image drift is looked at in: one that can be read again, if there is one. "" none. */
 const char *uh_image_source(const json_t *image);
 /* SHA-256 in hex. UH_ERR_UNAVAILABLE where the image has no row of that source. */
+int uh_image_fingerprint(const json_t *image, const char *source, char ret_hex[65], struct uh_err *err);
 /* Which properties of a row are others in the second, in words. */
 int uh_row_differences(const json_t *was, const json_t *is, struct uh_str *out, struct uh_err *err);
-int uh_image_fingerprint(const json_t *image, const char *source, char ret_hex[65], struct uh_err *err);
 /* Changes an image as the action's expectations say. False: the action takes the object away. */
 bool uh_image_apply(json_t *image, const struct uh_action *action);
 

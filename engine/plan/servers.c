@@ -6,6 +6,7 @@
  */
 #include <sqlite3.h>
 #include <stdio.h>
+#include <unhybrid/sql.h>
 
 #include "case/facts.h"
 #include "plan/plan_internal.h"
@@ -13,10 +14,7 @@
 /* One clause of SQL a line, which clang-format would join. */
 /* clang-format off */
 #define SERVERS                                                                                                    \
-  "WITH computer AS MATERIALIZED ("                                                                                \
-  "  SELECT rtrim(lower(prop(json, 'DNSHostName')), '.') AS fqdn FROM object"                                      \
-  "   WHERE side = 'on-premises' AND kind = 'ExchangeComputer'),"                                                  \
-  " searched(all_of_it) AS ("                                                                                      \
+  "WITH searched(all_of_it) AS ("                                                                                  \
   "  SELECT count(*) > 0 AND coalesce(min(state = 'complete'), 0) FROM \"set\""                                    \
   "   WHERE source = 'directory' AND side = 'on-premises' AND name = 'ExchangeComputer'),"                         \
   " listed AS ("                                                                                                   \
@@ -24,7 +22,7 @@
   "    coalesce(max(lower(prop(json, 'IsEdgeServer')) IN ('1', 'true')), 1) AS edge"                               \
   "   FROM object WHERE side = 'on-premises' AND kind = 'ExchangeServer' GROUP BY coalesce(lower(name), guid)),"   \
   " server AS ("                                                                                                   \
-  "  SELECT *, coalesce(all_of_it AND NOT edge AND fqdn <> '' AND fqdn NOT IN (SELECT fqdn FROM computer), 0) AS ghost" \
+  "  SELECT *, coalesce(all_of_it AND NOT edge AND fqdn <> '' AND NOT " UH_SQL_HAS_ACCOUNT("name", "fqdn") ", 0) AS ghost" \
   "   FROM listed, searched)"
 
 /* clang-format on */

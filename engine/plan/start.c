@@ -85,7 +85,8 @@ static int add(struct uh_starts *starts, enum uh_start start, const char *eviden
 
 #define COMPUTER(column)                                                                                            \
   "(SELECT " column " FROM object AS c WHERE c.side = 'on-premises' AND c.kind = 'ExchangeComputer'"                \
-  "   AND rtrim(lower(prop(c.json, 'DNSHostName')), '.') = server.fqdn)"
+  "   AND (rtrim(lower(prop(c.json, 'DNSHostName')), '.') = server.fqdn"                                            \
+  "    OR lower(prop(c.json, 'SamAccountName')) = lower(server.name) || '$'))"
 #define LISTED                                                                                                      \
   "WITH server AS MATERIALIZED ("                                                                                   \
   "  SELECT max(name) AS name, max(rtrim(lower(prop(json, 'Fqdn')), '.')) AS fqdn"                                  \

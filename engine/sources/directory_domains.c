@@ -258,6 +258,17 @@ static int on_computer(void *user, const struct uh_ldap_entry *entry, struct uh_
   return write_object(p, &computer_kind, entry, &p->computers_unreadable, err);
 }
 
+/* By its name in DNS; and by its short name, as the other may have changed, or be hidden. */
+static bool add_server(struct uh_str *filter, const struct uh_directory_server *server) {
+  if (!server->fqdn || !*server->fqdn) return false;
+  uh_str_add(filter, "(dNSHostName=");
+  uh_ldap_filter_value(filter, server->fqdn, strlen(server->fqdn));
+  uh_str_add(filter, ")(sAMAccountName=");
+  uh_ldap_filter_value(filter, server->name, strlen(server->name));
+  uh_str_add(filter, "$)");
+  return true;
+}
+
 static int read_computers(struct part *p, struct uh_err *err) {
   const char *attributes[UH_KIND_ATTRIBUTES];
   struct uh_ldap_outcome outcome;
@@ -270,12 +281,7 @@ static int read_computers(struct part *p, struct uh_err *err) {
     unsigned n = 0;
     uh_str_add(&filter, "(&(objectClass=computer)(|");
     for (; i < p->d->servers_n && n < FQDNS_AT_ONCE; i++) {
-      const char *fqdn = p->d->servers[i].fqdn;
-      if (!fqdn || !*fqdn) continue;
-      uh_str_add(&filter, "(dNSHostName=");
-      uh_ldap_filter_value(&filter, fqdn, strlen(fqdn));
-      uh_str_addc(&filter, ')');
-      n++;
+      n += add_server(&filter, &p->d->servers[i]);
     }
     uh_str_add(&filter, "))");
     if (n == 0) break;

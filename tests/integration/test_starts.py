@@ -17,6 +17,7 @@ from fixtures.lab.lab import Lab
 from test_cleanup import Place, finish
 
 COMPUTER = "CN=FABEX01,CN=Computers,DC=fabrikam,DC=com"
+EMT = "CN=Recipient Management EMT,CN=Users,DC=fabrikam,DC=com"
 ORGANIZATION = "7a1c2e4f-5b6d-4c3a-9e8f-0f0000000002"
 H = "5d0f1c3a-8e7b-4d2a-b1c6-0f0000000003"
 HYBRID = "CN=Hybrid Configuration,CN=Hybrid Configuration,CN=Fabrikam,CN=Microsoft Exchange,CN=Services,CN=Configuration,DC=fabrikam,DC=com"
@@ -117,6 +118,13 @@ def tenant(place, change_):
         yield
 
 
+def add_emt(lab):
+    """The group of those who manage recipients with the tools alone."""
+    with directory(lab) as link:
+        link.add_s(EMT, [("objectClass", [b"group"]), ("cn", [b"Recipient Management EMT"]), ("sAMAccountName", [b"Recipient Management EMT"]),
+                         ("objectGUID", [b"0123456789abcdef"]), ("groupType", [b"-2147483646"])])
+
+
 def names(lab):
     return {uninstall.normal(dn) for dn in snapshot.directory(lab)}
 
@@ -156,11 +164,18 @@ def test_the_server_is_gone(place):
 
 def test_a_ghost_is_no_server(place):
     """The machine and its account are gone, its object is not: the cloud is cleaned, Active Directory not before the object went."""
+    place.without_server()
+    with directory(place.lab) as link:
+        link.modify_s(COMPUTER, [(ldap.MOD_REPLACE, "dNSHostName", [b"fabex01.corp.fabrikam.com"])])
+    assert "ghost-server" not in place.starts(), "an account of its short name is there: it may live"
     with directory(place.lab) as link:
         link.delete_s(COMPUTER)
-    place.without_server()
     found = place.starts()
     assert "FABEX01" in found["ghost-server"][0] and "server-gone" in found and "server" not in found, found
+    add_emt(place.lab)
+    assert "Recipient Management EMT" in place.starts()["management-tools"][0], "also when no server is left"
+    with directory(place.lab) as link:
+        link.delete_s(EMT)
     place.attest()
     place.state(("cleanup.backup", "yes"), ("cleanup.observation-window", "yes"))
     before = names(place.lab)
@@ -219,10 +234,7 @@ def test_a_server_that_may_be_dead(place):
 def test_on_the_management_tools_way_the_deployment_goes_and_the_server_stays(place):
     place.attest()
     place.run("attest", "withdraw", "tools.in-use")
-    with directory(place.lab) as link:
-        link.add_s("CN=Recipient Management EMT,CN=Users,DC=fabrikam,DC=com",
-                   [("objectClass", [b"group"]), ("cn", [b"Recipient Management EMT"]), ("sAMAccountName", [b"Recipient Management EMT"]),
-                    ("objectGUID", [b"0123456789abcdef"]), ("groupType", [b"-2147483646"])])
+    add_emt(place.lab)
     found = place.starts()
     assert "Recipient Management EMT" in found["management-tools"][0], found
     assert place.run("report").returncode == 1 and place.status()["last"]["verdict"] == "shutdown-only"

@@ -85,6 +85,13 @@
 /* These outcomes of a question say what there is; after any other nobody knows. */
 #define UH_SQL_DNS_TOLD(outcome) "(" outcome " IN ('answer', 'nodata', 'nxdomain'))"
 
+/* A server has a computer account: one with its name in DNS, or one of its short name, whose name in DNS may be another
+ * or hidden. NULL: not known. */
+#define UH_SQL_ACCOUNT "FROM object WHERE side = 'on-premises' AND kind = 'ExchangeComputer')"
+#define UH_SQL_HAS_ACCOUNT(name, fqdn)                                                                  \
+  "(" fqdn " IN (SELECT rtrim(lower(prop(json, 'DNSHostName')), '.') " UH_SQL_ACCOUNT " OR lower(" name \
+  ") || '$' IN (SELECT lower(prop(json, 'SamAccountName')) " UH_SQL_ACCOUNT ")"
+
 /* Some source is configured and read all of the set: what it does not show does not exist. */
 #define UH_SQL_COMPLETE(side, name)                                         \
   "EXISTS (SELECT 1 FROM \"set\" WHERE side = '" side "' AND name = '" name \
