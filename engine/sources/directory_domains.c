@@ -398,7 +398,6 @@ static int read_marks(struct part *p, struct uh_err *err) {
 }
 
 static int read_permissions(struct part *p, struct uh_err *err) {
-  if (p->gc) return uh_fail(err, UH_ERR_UNAVAILABLE, "a global catalogue does not hold access control lists");
   return uh_directory_permissions(p->d, p->domain->nc, p->ldap, err);
 }
 static void report_permissions(struct part *p, int result, const struct uh_err *err) {

@@ -636,30 +636,21 @@ static int views_run(struct view *views, size_t n, struct uh_err *err) {
   return rc;
 }
 
-struct names {
-  char **v;
-  size_t n;
-};
-static void names_clear(struct names *names) {
-  for (size_t i = 0; i < names->n; i++) free(names->v[i]);
-  free(names->v);
-}
-
 static int observe_dns(struct uh_observe *observe, struct uh_err *err) {
   const struct uh_dns_config *config = uh_observe_config(observe)->dns;
   const struct {
     const char *name;
     const struct uh_strings *servers;
   } all[] = {{"public", &config->public_servers}, {"internal", &config->internal_servers}};
-  UH_CLEANUP(names_clear) struct names domains = {0};
-  UH_CLEANUP(names_clear) struct names hosts = {0};
+  UH_CLEANUP(uh_names_clear) struct uh_names domains = {0};
+  UH_CLEANUP(uh_names_clear) struct uh_names hosts = {0};
   size_t n_views = 0;
   bool complete = false;
   if (uh_observe_wants(observe, "dns", "DnsRecord")) return uh_dns_question_ask(observe, err);
-  if (uh_observe_accepted_domains(observe, &domains.v, &domains.n, &complete, err) < 0 ||
-      uh_observe_server_hosts(observe, &hosts.v, &hosts.n, err) < 0)
+  if (uh_observe_accepted_domains(observe, &domains, &complete, err) < 0 ||
+      uh_observe_server_hosts(observe, &hosts, err) < 0)
     return -1;
-  domains.n = uh_dns_domains_to_ask(observe, domains.v, domains.n);
+  uh_dns_domains_to_ask(observe, &domains);
   struct view *views = calloc(2, sizeof *views);
   for (size_t i = 0; i < 2 && views; i++) {
     if (!uh_observe_wants(observe, "dns", all[i].name)) continue;

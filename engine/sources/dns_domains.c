@@ -12,10 +12,6 @@ static bool is_given(const char *domain) {
          is_under(domain, "partner.onmschina.cn");
 }
 
-static int by_text(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* *.x is asked as x. false: the domain is not asked at all. */
 static bool domain_to_ask(struct uh_observe *observe, char *domain) {
   size_t n = strlen(domain);
@@ -29,21 +25,14 @@ static bool domain_to_ask(struct uh_observe *observe, char *domain) {
   return n && !is_given(domain);
 }
 
-size_t uh_dns_domains_to_ask(struct uh_observe *observe, char **domains, size_t n) {
+void uh_dns_domains_to_ask(struct uh_observe *observe, struct uh_names *domains) {
   size_t kept = 0;
-  for (size_t i = 0; i < n; i++) {
-    if (domain_to_ask(observe, domains[i]))
-      domains[kept++] = domains[i];
+  for (size_t i = 0; i < domains->n; i++) {
+    if (domain_to_ask(observe, domains->v[i]))
+      domains->v[kept++] = domains->v[i];
     else
-      free(domains[i]);
+      free(domains->v[i]);
   }
-  if (kept > 1) qsort(domains, kept, sizeof *domains, by_text);
-  size_t unique = 0;
-  for (size_t i = 0; i < kept; i++) {
-    if (unique && !strcmp(domains[i], domains[unique - 1]))
-      free(domains[i]);
-    else
-      domains[unique++] = domains[i];
-  }
-  return unique;
+  domains->n = kept;
+  uh_names_sort(domains);
 }

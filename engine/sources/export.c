@@ -183,20 +183,7 @@ static int read_one(const struct run *r, const struct found *found, struct uh_er
 
 /* ---- the directory ---- */
 
-static int compare_text(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-struct names {
-  char **v;
-  size_t n;
-};
-static void names_clear(struct names *names) {
-  for (size_t i = 0; i < names->n; i++) free(names->v[i]);
-  free(names->v);
-}
-
-static int read_directory(const struct run *r, struct names *names, struct uh_err *err) {
+static int read_directory(const struct run *r, struct uh_names *names, struct uh_err *err) {
   UH_CLEANUP(closedirp) DIR *dir = opendir(r->dir);
   if (!dir) {
     uh_fail(err, UH_ERR_DATA, "cannot read the directory of exported files: %s", strerror(errno));
@@ -211,15 +198,10 @@ static int read_directory(const struct run *r, struct names *names, struct uh_er
       uh_err_where(err, "%s", r->dir);
       return -1;
     }
-    char **v = reallocarray(names->v, names->n + 1, sizeof *v);
-    if (!v) return uh_fail_nomem(err);
-    names->v = v;
-    v[names->n] = strdup(e->d_name);
-    if (!v[names->n]) return uh_fail_nomem(err);
-    names->n++;
+    if (uh_names_add(names, e->d_name, err) < 0) return -1;
   }
   if (errno) return uh_fail(err, UH_ERR_DATA, "cannot read %s: %s", r->dir, strerror(errno));
-  if (names->n) qsort(names->v, names->n, sizeof *names->v, compare_text);
+  uh_names_sort(names);
   return 0;
 }
 
@@ -244,7 +226,7 @@ static int add_found(struct list *l, const char *file, const struct export_name 
 }
 
 static int find_files(const struct run *r, struct list *l, struct uh_err *err) {
-  UH_CLEANUP(names_clear) struct names names = {0};
+  UH_CLEANUP(uh_names_clear) struct uh_names names = {0};
   size_t ignored = 0;
   if (read_directory(r, &names, err) < 0) return -1;
   for (size_t i = 0; i < names.n; i++) {

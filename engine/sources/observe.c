@@ -273,24 +273,9 @@ void uh_observe_counted(struct uh_observe *o, int64_t objects, int64_t requests)
 /* ---- accepted domains, for dns ---- */
 
 struct domain_list {
-  char **v;
-  size_t n, capacity;
+  struct uh_names names;
   bool lost; /* an accepted domain whose name is no domain name */
 };
-
-static int add_domain(struct domain_list *list, const char *domain, struct uh_err *err) {
-  if (list->n == list->capacity) {
-    size_t capacity = list->capacity ? list->capacity * 2 : 64;
-    char **v = realloc(list->v, capacity * sizeof *v);
-    if (!v) return uh_fail_nomem(err);
-    list->v = v;
-    list->capacity = capacity;
-  }
-  list->v[list->n] = strdup(domain);
-  if (!list->v[list->n]) return uh_fail_nomem(err);
-  list->n++;
-  return 0;
-}
 
 /* "*.contoso.com" and "*" stay as they are: whoever asks for the list decides what a wildcard means. A name that is no
  * domain name is lost to the list, and that has to show. */
@@ -310,7 +295,7 @@ static int read_domains(struct sqlite3 *db, void *user, struct uh_err *err) {
   while ((rc = sqlite3_step(st)) == SQLITE_ROW && result == 0) {
     const char *domain = (const char *)sqlite3_column_text(st, 0);
     if (domain && *domain)
-      result = add_domain(list, domain, err);
+      result = uh_names_add(&list->names, domain, err);
     else
       list->lost = true;
   }
@@ -347,13 +332,13 @@ static bool side_configured(struct run *run, const char *side) {
   return any;
 }
 
-int uh_observe_accepted_domains(struct uh_observe *o, char ***ret_domains, size_t *ret_n, bool *ret_complete,
+int uh_observe_accepted_domains(struct uh_observe *o, struct uh_names *ret_domains, bool *ret_complete,
                                 struct uh_err *err) {
   struct domain_list list = {0};
   struct run *run = o->run;
+  *ret_domains = (struct uh_names){0};
   if (uh_facts_call(run->facts, read_domains_with_functions, &list, err) < 0) {
-    for (size_t i = 0; i < list.n; i++) free(list.v[i]);
-    free(list.v);
+    uh_names_clear(&list.names);
     return -1;
   }
   /* Mail may be addressed to a domain that only one side knows: each side that is looked at has to be complete. */
@@ -364,8 +349,7 @@ int uh_observe_accepted_domains(struct uh_observe *o, char ***ret_domains, size_
     *ret_complete = false;
     uh_observe_notice(o, "an accepted domain has a name that is no domain name: nothing was asked for it");
   }
-  *ret_domains = list.v;
-  *ret_n = list.n;
+  *ret_domains = list.names;
   return 0;
 }
 

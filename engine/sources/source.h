@@ -10,6 +10,7 @@
 
 #include "case/config.h"
 #include "case/facts.h"
+#include "sources/names.h"
 
 struct uh_observe; /* one source's run */
 
@@ -61,13 +62,13 @@ void uh_observe_set_time(struct uh_observe *observe, const char *side, const cha
                          int64_t observed_at);
 void uh_observe_notice(struct uh_observe *observe, const char *fmt, ...) UH_PRINTF(2, 3);
 void uh_observe_counted(struct uh_observe *observe, int64_t objects, int64_t requests); /* adds; feeds progress */
-/* Accepted domains that the sources named in `after` have written so far (keys, sorted, unique). For dns. Fills *ret_n;
- * free each and the array. complete: at least one side's AcceptedDomain set is complete. */
-int uh_observe_accepted_domains(struct uh_observe *observe, char ***ret_domains, size_t *ret_n, bool *ret_complete,
+/* Accepted domains that the sources named in `after` have written so far (keys, sorted, unique). For dns. Empty where
+ * it fails. complete: at least one side's AcceptedDomain set is complete. */
+int uh_observe_accepted_domains(struct uh_observe *observe, struct uh_names *ret_domains, bool *ret_complete,
                                 struct uh_err *err);
 /* Host names of the servers, as the sources named in `after` have told them so far, and options.hosts: keys, sorted,
- * unique; none of them an address. For dns. Free each and the array. */
-int uh_observe_server_hosts(struct uh_observe *observe, char ***ret_hosts, size_t *ret_n, struct uh_err *err);
+ * unique; none of them an address. For dns. Empty where it fails. */
+int uh_observe_server_hosts(struct uh_observe *observe, struct uh_names *ret_hosts, struct uh_err *err);
 
 /* ---- running (used by cli, later by the gate) ---- */
 /* One question of DNS: "public", "mail.contoso.com", "A". */

@@ -901,8 +901,8 @@ def server(name, role="Mailbox, ClientAccess, HubTransport, FrontendTransport", 
     return obj("ExchangeServer", name, values)
 
 
-def computer(name, fqdn=None):
-    return obj("ExchangeComputer", name, {"DNSHostName": fqdn or f"{name.lower()}.contoso.com", "SamAccountName": f"{name}$"})
+def computer(name, fqdn=None, short=None):
+    return obj("ExchangeComputer", name, {"DNSHostName": fqdn or f"{name.lower()}.contoso.com", "SamAccountName": short or f"{name}$"})
 
 
 SERVER_NEEDS = ["on-premises:ExchangeServer"]
@@ -920,13 +920,17 @@ SPECS["server.last"] = Spec(
     unjudged=[([server("EX01", MISSING), computer("EX01")], [(P, "EX01")]),
               # An Edge server has no computer account: this may be one.
               ([server("EX01"), computer("EX01"), server("EDGE1", MISSING)], [(P, "EDGE1")]),
-              ([server("EDGE1", MISSING)], [(P, "EDGE1")])])
+              ([server("EDGE1", MISSING)], [(P, "EDGE1")]),
+              # One of its two names may be a server's.
+              ([server("EX01"), computer("EX02", MISSING)], [(P, "EX01")]),
+              ([server("EX01"), computer("EX02", short=MISSING)], [(P, "EX01")])])
 SPECS["server.ghost"] = Spec(
     SERVER_NEEDS, absence=["on-premises:ExchangeComputer"],
     violated=[([server("EX01"), computer("EX01"), server("EX09")], [(P, "EX09")])],
     clean={"account there": [server("EX01"), computer("EX01")], "written differently": [server("ex01", fqdn="EX01.CONTOSO.COM."), computer("EX01")],
            "renamed in DNS": [server("EX01"), computer("EX01", "ex01.corp.contoso.com")], "an Edge server": [server("EDGE1", "Edge")]},
-    unjudged=[([server("EX01", Fqdn=MISSING)], [(P, "EX01")]), ([server("EX01"), computer("EX02", MISSING)], [(P, "EX01")])])
+    unjudged=[([server("EX01", Fqdn=MISSING)], [(P, "EX01")]), ([server("EX01"), computer("EX02", MISSING)], [(P, "EX01")]),
+              ([server("EX01"), computer("EX02", short=MISSING)], [(P, "EX01")])])
 SPECS["server.dag"] = Spec(
     ["on-premises:DatabaseAvailabilityGroup"],
     violated=[([obj("DatabaseAvailabilityGroup", "DAG01", {"Servers": ["EX01", "EX02"]})], [(P, "DAG01")]), ([obj("DatabaseAvailabilityGroup", "DAG02", {"Servers": "EX01"})], [(P, "DAG02")])],

@@ -19,8 +19,7 @@ struct uh_observe {
   struct uh_config config;
   struct uh_dns_config dns;
   struct uh_facts *facts;
-  char **domains;
-  size_t n;
+  struct uh_names domains;
   bool complete;
   const char *hosts[9];
   struct uh_dns_question question;
@@ -54,14 +53,11 @@ const struct uh_observation_options *uh_observe_options(const struct uh_observe 
 }
 
 /* As they are given: what observe_options.c makes of objects and texts is tested elsewhere. */
-int uh_observe_server_hosts(struct uh_observe *o, char ***ret_hosts, size_t *ret_n, struct uh_err *err) {
-  size_t n = 0;
-  char **hosts = calloc(sizeof o->hosts / sizeof *o->hosts, sizeof *hosts);
-  for (; hosts && o->hosts[n]; n++)
-    if (!(hosts[n] = strdup(o->hosts[n]))) return uh_fail_nomem(err);
-  *ret_hosts = hosts;
-  *ret_n = n;
-  return hosts ? 0 : uh_fail_nomem(err);
+int uh_observe_server_hosts(struct uh_observe *o, struct uh_names *ret_hosts, struct uh_err *err) {
+  *ret_hosts = (struct uh_names){0};
+  for (size_t n = 0; o->hosts[n]; n++)
+    if (uh_names_add(ret_hosts, o->hosts[n], err) < 0) return -1;
+  return 0;
 }
 
 static void say(struct uh_observe *o, struct uh_str *line) {
@@ -106,33 +102,23 @@ void uh_observe_counted(struct uh_observe *o, int64_t objects, int64_t requests)
   pthread_mutex_unlock(&o->lock);
 }
 
-int uh_observe_accepted_domains(struct uh_observe *o, char ***ret_domains, size_t *ret_n, bool *ret_complete,
+int uh_observe_accepted_domains(struct uh_observe *o, struct uh_names *ret_domains, bool *ret_complete,
                                 struct uh_err *err) {
   (void)err;
-  *ret_domains = UH_TAKE(o->domains);
-  *ret_n = o->n;
+  *ret_domains = o->domains;
+  o->domains = (struct uh_names){0};
   *ret_complete = o->complete;
   return 0;
 }
 
 static int read_domains(struct uh_observe *o, struct uh_err *err) {
   char *line = NULL;
-  size_t capacity = 0, room = 0;
+  size_t capacity = 0;
   ssize_t n;
   int rc = 0;
   while (rc == 0 && (n = getline(&line, &capacity, stdin)) > 0) {
     if (line[n - 1] == '\n') line[n - 1] = 0;
-    if (o->n == room) {
-      room = room ? room * 2 : 64;
-      char **grown = realloc(o->domains, room * sizeof *grown);
-      if (!grown) {
-        rc = uh_fail_nomem(err);
-        break;
-      }
-      o->domains = grown;
-    }
-    o->domains[o->n] = strdup(line);
-    if (!o->domains[o->n++]) rc = uh_fail_nomem(err);
+    rc = uh_names_add(&o->domains, line, err);
   }
   free(line);
   return rc;
