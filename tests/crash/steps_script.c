@@ -197,7 +197,8 @@ static int graph(struct uh_step_run *run, struct uh_err *err) {
              err);
 }
 
-static int approve(struct uh_step_run *run, struct uh_err *err) {
+/* One that may be somebody else's. approval NULL: nobody is asked. */
+static int remove_whole(struct uh_step_run *run, const char *approval, struct uh_err *err) {
   static const struct uh_change changes[] = {{"Remove-OrganizationRelationship", NULL, "Whose is it", NULL}, {0}};
   return act(run, 7, UH_OWNER_HYBRID,
              (struct uh_action){.verb = UH_VERB_REMOVE,
@@ -205,8 +206,12 @@ static int approve(struct uh_step_run *run, struct uh_err *err) {
                                 .reversible = UH_REVERSIBLE_NEW,
                                 .changes = changes,
                                 .expect = is_absent,
-                                .approval = "Is it yours?"},
+                                .approval = approval},
              err);
+}
+
+static int approve(struct uh_step_run *run, struct uh_err *err) {
+  return remove_whole(run, "Is it yours?", err);
 }
 
 static int irreversible(struct uh_step_run *run, struct uh_err *err) {
@@ -243,14 +248,7 @@ static int parts(struct uh_step_run *run, struct uh_err *err) {
   return act(run, 7, UH_OWNER_HYBRID, action, err);
 }
 static int whole(struct uh_step_run *run, struct uh_err *err) {
-  static const struct uh_change changes[] = {{"Remove-OrganizationRelationship", NULL, "Whose is it", NULL}, {0}};
-  return act(run, 7, UH_OWNER_HYBRID,
-             (struct uh_action){.verb = UH_VERB_REMOVE,
-                                .executor = UH_BY_EXCHANGE_ONLINE,
-                                .reversible = UH_REVERSIBLE_NEW,
-                                .changes = changes,
-                                .expect = is_absent},
-             err);
+  return remove_whole(run, NULL, err);
 }
 
 /* What a person prepares, and what it is for. */
