@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "case/config.h"
+#include "executors/directory_left.h"
 #include "wire/ldap_write.h"
 
 #define DN_MAX 2048
@@ -14,7 +15,6 @@
 #define PAGE 1000
 /* Who knows this control knows <GUID=..> too; what a server calls itself proves nothing. */
 #define OID_SHOW_DELETED "1.2.840.113556.1.4.417"
-#define EVERY_PART 7u /* of a security descriptor: owner, group, DACL. The audit list needs a right of its own */
 
 struct uh_directory_executor {
   struct uh_directory_executor_options options;
@@ -215,11 +215,16 @@ static int look(struct uh_directory_executor *x, const struct uh_directory_chang
   return 0;
 }
 
-static int left_alone(const struct uh_directory_change *c, struct uh_err *err, const char *why, const char *what) {
+static int left_alone_but(const struct uh_directory_change *c, struct uh_err *err, const char *why, const char *what,
+                          const char *remedy) {
   (void)uh_fail(err, UH_ERR_DATA, "left alone: %s%.300s", why, what);
   uh_err_where(err, "%s", c->dn);
-  uh_err_remedy(err, "plan again: the directory has changed since");
+  uh_err_remedy(err, "%s", remedy);
   return -1;
+}
+
+static int left_alone(const struct uh_directory_change *c, struct uh_err *err, const char *why, const char *what) {
+  return left_alone_but(c, err, why, what, "plan again: the directory has changed since");
 }
 
 static int look_right_before(struct uh_directory_executor *x, const struct uh_directory_change *c, struct seen *ret,
@@ -253,12 +258,16 @@ static int refused(const struct uh_directory_change *c, const struct uh_ldap_wri
   static const char *const rights[] = {
       ("Delete on the object, or Delete Child on what holds it; an object that is protected from "
        "accidental deletion denies both"),
-      "Write Property on the object", "Reanimate Tombstones on the domain, and Create Child where it comes back",
-      "Create Child on what holds it", "Write Property on the object"};
-  enum { INSUFFICIENT_ACCESS = 50, NO_SUCH_OBJECT = 32, NOT_ALLOWED_ON_NONLEAF = 66 };
+      "Write Property on the object",
+      "Reanimate Tombstones on the domain, and Create Child where it comes back",
+      "Create Child on what holds it",
+      "Write Property on the object",
+      "Modify Permissions and Modify Owner on the object"};
+  enum { CONSTRAINT_VIOLATION = 19, NO_SUCH_OBJECT = 32, INSUFFICIENT_ACCESS = 50, NOT_ALLOWED_ON_NONLEAF = 66 };
   struct uh_err own = UH_ERR_INIT;
   result->refused = w->code == INSUFFICIENT_ACCESS;
-  result->not_found = w->code == NO_SUCH_OBJECT;
+  /* A link to what is not there is answered with either. */
+  result->not_found = w->code == NO_SUCH_OBJECT || (w->code == CONSTRAINT_VIOLATION && c->action == UH_DIRECTORY_LINK);
   (void)snprintf(result->message, sizeof result->message, "%s", w->text);
   (void)snprintf(result->identity, sizeof result->identity, "LDAP %d", w->code);
   if (result->refused) {
@@ -447,7 +456,7 @@ static struct uh_ldap_mod *mods_of(const struct uh_directory_edit *edits, size_t
 
 static unsigned security_parts(const struct uh_directory_change *c) {
   for (size_t i = 0; i < c->n_edits; i++)
-    if (strcasecmp(c->edits[i].attribute, "nTSecurityDescriptor") == 0) return EVERY_PART;
+    if (uh_directory_is_descriptor(&c->edits[i])) return UH_DIRECTORY_EVERY_PART;
   return 0;
 }
 
@@ -462,16 +471,12 @@ static int modify(struct uh_directory_executor *x, const struct uh_directory_cha
   return settle(c, r, &w, result, err);
 }
 
-static bool is_descriptor(const struct uh_directory_edit *e) {
-  return strcasecmp(e->attribute, "nTSecurityDescriptor") == 0;
-}
-
 /* The security descriptor needs a control of its own, which goes with no other change. */
 static int restore_descriptor(struct uh_directory_executor *x, const struct uh_directory_change *c,
                               struct uh_change_result *result, struct uh_err *err) {
   struct uh_directory_change rest = *c;
   for (size_t i = 0; i < c->n_edits; i++) {
-    if (!is_descriptor(&c->edits[i])) continue;
+    if (!uh_directory_is_descriptor(&c->edits[i])) continue;
     rest.edits = &c->edits[i];
     rest.n_edits = 1;
     int r = modify(x, &rest, c->dn, result, err);
@@ -494,12 +499,54 @@ static int reanimate(struct uh_directory_executor *x, const struct uh_directory_
   mods[0] = (struct uh_ldap_mod){UH_LDAP_MOD_DELETE, "isDeleted", NULL, 0};
   mods[1] = (struct uh_ldap_mod){UH_LDAP_MOD_REPLACE, "distinguishedName", &place, 1};
   for (size_t i = 0; i < c->n_edits; i++)
-    if (!is_descriptor(&c->edits[i])) mods[n++] = mods[BACK + i];
+    if (!uh_directory_is_descriptor(&c->edits[i])) mods[n++] = mods[BACK + i];
   int r = uh_ldap_modify(x->ldap, dn, mods, n, true, 0, &w, err);
   if (r < 0) return settle(c, r, &w, result, err);
   (void)settle(c, r, &w, result, err);
   result->objects = 1;
+  if (x->options.failpoint) x->options.failpoint(x->options.cancel_user, "half-back");
   return restore_descriptor(x, c, result, err);
+}
+
+/* ---- going on with what an earlier try left ---- */
+
+static int somebodys(const struct uh_directory_change *c, struct uh_err *err, const char *why, const char *attribute) {
+  return left_alone_but(c, err, why, attribute,
+                        "compare it with the before-image among the case's exports, and set by hand what is to be set");
+}
+
+/* Which edits are not so yet: 1 some, 0 none. What cannot be one of ours, untouched since, is left alone. */
+static int look_at_rest(struct uh_directory_executor *x, const struct uh_directory_change *c, const char *dn,
+                        struct uh_err *err) {
+  UH_CLEANUP(uh_freep) enum uh_directory_left *left = calloc(c->n_edits + 1, sizeof *left);
+  bool untouched = false;
+  int rest = 0;
+  if (!left) return uh_fail_nomem(err);
+  if (uh_directory_left(x->ldap, dn, c->edits, c->n_edits, left, err) < 0) return -1;
+  for (size_t i = 0; i < c->n_edits; i++) {
+    if (left[i] == UH_LEFT_SAME) continue;
+    bool lacking = left[i] == UH_LEFT_ABSENT && c->action == UH_DIRECTORY_LINK;
+    if (!lacking && !uh_directory_is_descriptor(&c->edits[i]))
+      return somebodys(c, err, "it is there already, and not as it is to be in ", c->edits[i].attribute);
+    if (left[i] == UH_LEFT_OTHER) {
+      if (uh_directory_descriptor_untouched(x->ldap, dn, &untouched, err) < 0) return -1;
+      if (!untouched)
+        return somebodys(c, err, "it is there again, and somebody has since written ", c->edits[i].attribute);
+    }
+    rest = 1;
+  }
+  return rest;
+}
+
+static int go_on(struct uh_directory_executor *x, const struct uh_directory_change *c, const char *dn,
+                 struct uh_change_result *result, struct uh_err *err) {
+  int rest = look_at_rest(x, c, dn, err);
+  if (rest < 0) return -1;
+  if (rest && c->action == UH_DIRECTORY_LINK) return modify(x, c, dn, result, err);
+  if (rest) return restore_descriptor(x, c, result, err);
+  result->outcome = UH_CHANGE_APPLIED;
+  result->objects = 1;
+  return 0;
 }
 
 static int on_made(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
@@ -550,8 +597,9 @@ static int change(void *user, const struct uh_directory_change *c, struct uh_cha
   if (look_right_before(x, c, &seen, result, err) < 0) return -1;
   switch (c->action) {
     case UH_DIRECTORY_DELETE: return delete_tree(x, c, &seen, result, err);
-    case UH_DIRECTORY_MODIFY:
-    case UH_DIRECTORY_LINK: return modify(x, c, seen.dn, result, err);
+    case UH_DIRECTORY_MODIFY: return modify(x, c, seen.dn, result, err);
+    case UH_DIRECTORY_LINK:
+    case UH_DIRECTORY_FINISH: return go_on(x, c, seen.dn, result, err);
     case UH_DIRECTORY_REANIMATE: return reanimate(x, c, seen.dn, result, err);
     case UH_DIRECTORY_ADD: break;
   }

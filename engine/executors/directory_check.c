@@ -57,7 +57,7 @@ static const struct {
 };
 
 const char *uh_directory_action_name(enum uh_directory_action action) {
-  static const char *const names[] = {"delete", "modify", "reanimate", "add", "link"};
+  static const char *const names[] = {"delete", "modify", "reanimate", "add", "link", "finish"};
   return (unsigned)action < sizeof names / sizeof *names ? names[action] : "unknown";
 }
 
@@ -164,6 +164,8 @@ static int check_edits(const struct uh_directory_change *c, struct uh_err *err) 
     }
     if (c->action == UH_DIRECTORY_ADD && e->type != UH_DIRECTORY_GIVE_VALUES)
       return wrong(c, "a new object only gets values", err);
+    if (c->action == UH_DIRECTORY_FINISH && e->type == UH_DIRECTORY_TAKE_VALUES)
+      return wrong(c, "what is finished loses no values", err);
   }
   return 0;
 }
@@ -171,7 +173,7 @@ static int check_edits(const struct uh_directory_change *c, struct uh_err *err) 
 int uh_directory_check(const struct uh_directory_change *c, struct uh_err *err) {
   static const uint8_t nothing[UH_GUID_SIZE];
   bool edits = c->action == UH_DIRECTORY_MODIFY || c->action == UH_DIRECTORY_ADD || c->action == UH_DIRECTORY_LINK;
-  if ((unsigned)c->action > UH_DIRECTORY_LINK) return wrong(c, "no such action", err);
+  if ((unsigned)c->action > UH_DIRECTORY_FINISH) return wrong(c, "no such action", err);
   if (!c->dn || !*c->dn || !c->object_class || !*c->object_class) return wrong(c, "the object is not named", err);
   if ((c->action == UH_DIRECTORY_ADD) != !c->guid)
     return wrong(c, "it needs the object's GUID, a new one has none", err);

@@ -109,14 +109,16 @@ int uh_graph_shows(struct uh_graph_executor *executor, const struct uh_graph_cha
 int uh_graph_check(const struct uh_graph_change *change, struct uh_err *err); /* as uh_exchange_server_check */
 
 /*
- * Active Directory itself, over LDAP with TLS or sealing. Each object is looked at right before: GUID, place, class, what
- * stands below it. Where the server is Active Directory it is then addressed by GUID, so that a rename in between changes
- * nothing. A tree goes leaf by leaf, never by one request.
+ * Active Directory itself, over LDAP with TLS or sealing. Each object is looked at right before: GUID, place, class,
+ * what stands below it. Where the server is Active Directory it is then addressed by GUID, so that a rename in between
+ * changes nothing. A tree goes leaf by leaf, never by one request.
  */
 struct uh_directory_executor_options {
   const struct uh_config *config; /* operator.directory says who, directory where */
   bool (*UH_NULLABLE cancelled)(void *user);
   void *cancel_user;
+  /* As a world's, between two requests of one change; it gets cancel_user. */
+  void (*UH_NULLABLE failpoint)(void *user, const char *name);
 };
 struct uh_directory_executor;
 /* Nobody is asked before the first change. UH_ERR_CONFIG where no account is configured that may write. */

@@ -401,28 +401,55 @@ static int agree_to_new(struct putting_back *p, const struct uh_undo_op *op) {
   return p->agreed ? 0 : uh_run_stop(run, 3, "stopped by %s before %s is made anew", run->o->person, p->a->id);
 }
 
-/* One that stands there after an earlier undo sent it is that one, or will be told to be another when it is compared.
- */
+/* What an earlier undo sent, and died over: the rest of it, where nobody else has had a hand in it since. */
+static int finish_entry(struct putting_back *p, const struct uh_directory_change *change, const uint8_t *guid,
+                        struct uh_sent *sent) {
+  struct uh_directory_change rest = *change;
+  rest.action = UH_DIRECTORY_FINISH;
+  rest.guid = guid;
+  return uh_send_directory(p->run, &rest, sent);
+}
+
+/* One that stands there after an earlier undo sent it is that one where it is as it was sent, else somebody's. */
 static int make_entry(struct putting_back *p, struct uh_undo_op *op, struct uh_sent *sent) {
+  uint8_t guid[UH_GUID_SIZE];
+  char made[UH_GUID_TEXT];
   if (agree_to_new(p, op) < 0 || uh_send_directory(p->run, op->anew, sent) < 0) return -1;
-  if (sent->outcome == UH_CHANGE_FAILED && *sent->made && p->asked_before) sent->outcome = UH_CHANGE_APPLIED;
+  memcpy(made, sent->made, sizeof made);
+  bool there = sent->outcome == UH_CHANGE_FAILED && p->asked_before && uh_guid_parse(made, guid);
+  if (there && finish_entry(p, op->anew, guid, sent) < 0) return -1;
   if (sent->outcome != UH_CHANGE_APPLIED) return 0;
-  if (!*sent->made) return uh_run_stop(p->run, 3, "%s: the new object's GUID was not told", p->a->id);
+  if (!*made) return uh_run_stop(p->run, 3, "%s: the new object's GUID was not told", p->a->id);
   p->anew = true;
-  memcpy(op->made, sent->made, sizeof op->made);
+  memcpy(op->made, made, sizeof op->made);
   if (strcmp(op->anew->dn, p->a->action.directory->dn) != 0) return 0;
-  memcpy(p->guid, sent->made, sizeof p->guid);
+  memcpy(p->guid, made, sizeof p->guid);
   p->then.action.subject.guid = p->guid;
   return 0;
 }
 
-/* Brought back with its GUID, where something of it is left. What an earlier undo brought back is there, and stays. */
+static void add_said(struct putting_back *p, const char *what, const struct uh_sent *sent) {
+  uh_str_addf(&p->said, "%s%s%s%s", p->said.len ? "; " : "", what, *what ? ": " : "", uh_str_or(&sent->why, ""));
+}
+
+/* What an earlier undo brought back is there, perhaps without its security descriptor. One that is left alone is told,
+ * and hinders no other: what is there decides when all is compared. */
+static int go_on_with(struct putting_back *p, const struct uh_undo_op *op, struct uh_sent *sent) {
+  bool ours = p->asked_before && op->directory->action == UH_DIRECTORY_REANIMATE;
+  if (ours && finish_entry(p, op->directory, op->directory->guid, sent) < 0) return -1;
+  if (sent->outcome != UH_CHANGE_NOT_SENT) return 0;
+  add_said(p, "", sent);
+  sent->outcome = UH_CHANGE_APPLIED;
+  return 0;
+}
+
+/* Brought back with its GUID, where something of it is left. */
 static int send_directory(struct putting_back *p, struct uh_undo_op *op, struct uh_sent *ret_sent) {
   struct uh_sent sent UH_CLEANUP(uh_sent_clear) = {0}; /* what one entry came to is nothing of the next one's */
   if (uh_send_directory(p->run, op->directory, &sent) < 0) return -1;
   bool gone = sent.outcome == UH_CHANGE_NOT_SENT && sent.not_found && op->anew;
   if (gone && make_entry(p, op, &sent) < 0) return -1;
-  if (!gone && sent.outcome == UH_CHANGE_NOT_SENT && p->e->undo_sent) sent.outcome = UH_CHANGE_APPLIED;
+  if (!gone && sent.outcome == UH_CHANGE_NOT_SENT && go_on_with(p, op, &sent) < 0) return -1;
   if (sent.outcome == UH_CHANGE_NOT_SENT && ret_sent->applied) sent.outcome = UH_CHANGE_FAILED; /* a part is done */
   ret_sent->outcome = sent.outcome;
   ret_sent->applied += sent.outcome == UH_CHANGE_APPLIED;
@@ -431,7 +458,7 @@ static int send_directory(struct putting_back *p, struct uh_undo_op *op, struct 
   return 0;
 }
 
-/* What a new entry names, attribute by attribute: one that names what is not there any more is refused, and told. */
+/* What a new entry names, attribute by attribute: one that names what is not there any more is left out, and told. */
 static int send_links_of(struct putting_back *p, const struct uh_undo_op *op, const uint8_t guid[UH_GUID_SIZE]) {
   for (size_t i = 0; i < op->links->n_edits; i++) {
     struct uh_sent sent UH_CLEANUP(uh_sent_clear) = {0};
@@ -441,9 +468,10 @@ static int send_links_of(struct putting_back *p, const struct uh_undo_op *op, co
     change.n_edits = 1;
     if (uh_send_directory(p->run, &change, &sent) < 0) return -1;
     if (sent.outcome == UH_CHANGE_APPLIED) continue;
-    bool refused = sent.outcome == UH_CHANGE_FAILED && strcasecmp(change.edits->attribute, "nTSecurityDescriptor") != 0;
-    if (refused && json_array_append_new(p->unset, json_string(change.edits->attribute)) == 0) continue;
-    uh_str_addf(&p->said, "%s%s: %s", p->said.len ? "; " : "", change.edits->attribute, uh_str_or(&sent.why, ""));
+    bool gone = sent.outcome == UH_CHANGE_FAILED && sent.not_found &&
+                strcasecmp(change.edits->attribute, "nTSecurityDescriptor") != 0;
+    if (gone && json_array_append_new(p->unset, json_string(change.edits->attribute)) == 0) continue;
+    add_said(p, change.edits->attribute, &sent);
   }
   return 0;
 }
@@ -472,7 +500,7 @@ static int send_rest(struct putting_back *p) {
     if (rc < 0) return -1;
     if (sent.outcome == UH_CHANGE_NOT_SENT) return sent_badly(p, &sent);
     if (sent.outcome == UH_CHANGE_APPLIED) continue;
-    uh_str_add(&p->said, uh_str_or(&sent.why, "")); /* what is there now decides */
+    add_said(p, "", &sent); /* what is there now decides */
     return 0;
   }
   return send_links(p);
@@ -511,7 +539,9 @@ static int may_be_overwritten(struct putting_back *p, bool asked_before) {
   struct uh_planned now = *p->a;
   struct uh_err err = UH_ERR_INIT;
   now.action.subject.guid = p->u.guid;
-  if (asked_before || p->a->action.verb == UH_VERB_REMOVE) return 0;
+  /* Several cmdlets may have come to a part of it; one change of the directory is done, or is not. */
+  bool in_part = asked_before && !p->a->action.directory;
+  if (in_part || p->a->action.verb == UH_VERB_REMOVE) return 0;
   if (uh_look(p->run, &now, UH_LOOK_BEFORE, &seen) < 0) return -1;
   if (seen.seen == UH_SEEN_THERE && uh_planned_satisfied(&now, UH_EXPECT_END, true, seen.image, &why, &err) == 1)
     return 0;

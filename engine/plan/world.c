@@ -157,7 +157,7 @@ static int directory(void *user, const struct uh_directory_change *c, struct uh_
                      struct uh_err *err) {
   struct uh_world_state *w = state_of(user);
   const struct uh_directory_executor_options options = {
-      .config = w->options.config, .cancelled = uh_world_cancelled, .cancel_user = w};
+      .config = w->options.config, .cancelled = uh_world_cancelled, .cancel_user = w, .failpoint = w->face.failpoint};
   *ret_result = (struct uh_change_result){0};
   if (w->options.dry) {
     if (uh_directory_check(c, err) < 0) return -1;

@@ -94,6 +94,7 @@ static int run_plan(struct uh_journal *j, const char *undo, struct uh_execute_re
                                        .version = "0",
                                        .yes = true,
                                        .irreversible = true,
+                                       .anew = true,
                                        .pause_observe = PAUSE};
   return undo ? uh_undo_action(&options, undo, result, err) : uh_execute(&options, result, err);
 }

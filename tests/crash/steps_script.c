@@ -39,25 +39,37 @@ enum { OBJECTS = sizeof objects / sizeof *objects };
 #define LINKS "otherWellKnownObjects"
 #define LINK_GONE "B:32:1A9E39D35ABE5747B979FFC0C6E5EA26:CN=Deleted Group,CN=Deleted Objects,DC=contoso,DC=com"
 #define LINK_KEPT "B:32:8DBC06C41AE9D34FAA6D0A98FD7F5E34:CN=Somebody,DC=contoso,DC=com"
-/* Those above come before those below. */
+#define DESCRIPTOR "\"nTSecurityDescriptor\":[\"O:BAD:(A;;GA;;;BA)\"]"
+/* Those above come before those below. Of some the directory keeps nothing once they are deleted, and what they name
+ * comes back after them. */
 static const struct {
   const char *guid, *dn, *class, *json;
+  bool expunged;
 } entries[] = {
     {GUID_TREE, CONNECTIONS, "msExchConnectors",
-     "{\"cn\":[\"Connections\"],\"objectClass\":[\"top\",\"msExchConnectors\"],\"description\":[\"all of them\"]}"},
+     "{\"cn\":[\"Connections\"],\"objectClass\":[\"top\",\"msExchConnectors\"],\"description\":[\"all of them\"]," DESCRIPTOR
+     "}",
+     false},
     {GUID_TREE_INNER, "CN=Inner," CONNECTIONS, "msExchContainer",
-     "{\"cn\":[\"Inner\"],\"objectClass\":[\"top\",\"msExchContainer\"],\"description\":[\"within\"]}"},
+     "{\"cn\":[\"Inner\"],\"objectClass\":[\"top\",\"msExchContainer\"],\"description\":[\"within\"]," DESCRIPTOR "}",
+     false},
     {GUID_TREE_LEAF, "CN=Hybrid," CONNECTIONS, "msExchRoutingSMTPConnector",
      "{\"cn\":[\"Hybrid\"],\"objectClass\":[\"top\",\"msExchRoutingSMTPConnector\"],"
-     "\"msExchSmtpSmartHost\":[\"x.mail.protection.outlook.com\"]}"},
+     "\"msExchSmtpSmartHost\":[\"x.mail.protection.outlook.com\"],\"msExchHomeRoutingGroup\":[\"CN=Deep,CN=Inner," CONNECTIONS
+     "\"]," DESCRIPTOR "}",
+     true},
     {GUID_TREE_DEEP, "CN=Deep,CN=Inner," CONNECTIONS, "msExchRoutingSMTPConnector",
-     "{\"cn\":[\"Deep\"],\"objectClass\":[\"top\",\"msExchRoutingSMTPConnector\"],\"routingList\":[\"SMTP:*;1\"]}"},
+     "{\"cn\":[\"Deep\"],\"objectClass\":[\"top\",\"msExchRoutingSMTPConnector\"],\"routingList\":[\"SMTP:*;1\"]," DESCRIPTOR
+     "}",
+     false},
     {GUID_POINT, "CN=EX01,CN=Autodiscover,CN=Protocols,CN=EX01,CN=Servers," ORGANIZATION, "serviceConnectionPoint",
      "{\"cn\":[\"EX01\"],\"objectClass\":[\"top\",\"serviceConnectionPoint\"],"
-     "\"serviceBindingInformation\":[\"https://ex01.contoso.com/autodiscover/autodiscover.xml\"]}"},
+     "\"serviceBindingInformation\":[\"https://ex01.contoso.com/autodiscover/autodiscover.xml\"]," DESCRIPTOR "}",
+     true},
     {GUID_LINKS, "CN=Microsoft Exchange," SERVICES, "msExchConfigurationContainer",
      "{\"cn\":[\"Microsoft Exchange\"],\"objectClass\":[\"top\",\"msExchConfigurationContainer\"],"
-     "\"" LINKS "\":[\"" LINK_GONE "\",\"" LINK_KEPT "\"]}"},
+     "\"" LINKS "\":[\"" LINK_GONE "\",\"" LINK_KEPT "\"]}",
+     false},
 };
 enum { TREE = 0, BELOW = 3, POINT = 1 + BELOW, LINKED, ENTRIES = sizeof entries / sizeof *entries };
 
@@ -67,7 +79,7 @@ void steps_objects(struct world_script *s) {
   for (int i = 0; i < OBJECTS; i++)
     world_add(s, objects[i].side, objects[i].kind, objects[i].guid, objects[i].name, objects[i].json);
   for (int i = 0; steps_entries && i < ENTRIES; i++)
-    world_entry(s, entries[i].guid, entries[i].dn, entries[i].class, entries[i].json);
+    world_entry(s, entries[i].guid, entries[i].dn, entries[i].class, entries[i].json)->expunged = entries[i].expunged;
 }
 
 /* ---- steps ---- */

@@ -128,11 +128,19 @@ static int become_edited(struct world_script *s, const struct uh_directory_chang
   return rc;
 }
 
+#define DESCRIPTOR "nTSecurityDescriptor"
+#define DESCRIPTOR_OF_NEW "D:(A;;GA;;;NEW)" /* what an object has that was just made, or brought back */
+
+static bool is_descriptor(const struct uh_directory_edit *e) {
+  return strcasecmp(e->attribute, DESCRIPTOR) == 0;
+}
+
 /* What a tombstone keeps of it. */
 static char *tombstone_of(const struct world_object *o) {
   static const char *const kept[] = {"cn", "objectClass"};
   json_t *all = json_loads(o->v[0].json, 0, NULL), *left = json_object();
   for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) json_object_set(left, kept[i], json_object_get(all, kept[i]));
+  json_object_set_new(left, DESCRIPTOR, json_pack("[s]", DESCRIPTOR_OF_NEW));
   char *text = json_dumps(left, JSON_COMPACT);
   json_decref(all);
   json_decref(left);
@@ -140,20 +148,138 @@ static char *tombstone_of(const struct world_object *o) {
   return text;
 }
 
-static bool stands_below_nothing(struct world_script *s, const struct world_object *o) {
+struct world_object *world_standing(struct world_script *s, const char *dn) {
   for (int i = 0; i < s->n_objects; i++)
-    if (levels_below(o, &s->objects[i]) == 1) return !world_truth(&s->objects[i]);
-  return false;
+    if (world_truth(&s->objects[i]) && strcasecmp(s->objects[i].dn, dn) == 0) return &s->objects[i];
+  return NULL;
+}
+
+/* What it stands below is an entry of this world, and is not there. */
+static bool stands_below_nothing(struct world_script *s, const struct world_object *o) {
+  bool below = false;
+  for (int i = 0; i < s->n_objects; i++) {
+    if (levels_below(o, &s->objects[i]) != 1) continue;
+    if (world_truth(&s->objects[i])) return false;
+    below = true;
+  }
+  return below;
+}
+
+/* The edits in two requests: the security descriptor goes by itself, after all others. */
+static int become_back(struct world_script *s, const struct uh_directory_change *c, struct world_object *o,
+                       const char *left, struct uh_change_result *r, struct uh_err *err) {
+  struct uh_directory_edit others[UH_DIRECTORY_EDITS_MAX], descriptor = {0};
+  struct uh_directory_change part = *c;
+  part.edits = others;
+  part.n_edits = 0;
+  for (size_t i = 0; i < c->n_edits; i++) {
+    if (is_descriptor(&c->edits[i]))
+      descriptor = c->edits[i];
+    else
+      others[part.n_edits++] = c->edits[i];
+  }
+  s->making = true;
+  int rc = become_edited(s, &part, o, left, r, err);
+  s->making = false;
+  if (rc < 0 || !descriptor.n) return rc;
+  s->world.failpoint(s, "half-back");
+  if (s->dead) return world_answer(r, UH_CHANGE_UNKNOWN, err, "the process is gone");
+  part.edits = &descriptor;
+  part.n_edits = 1;
+  rc = become_edited(s, &part, o, world_truth(o), r, err);
+  if (r->outcome == UH_CHANGE_NOT_SENT) r->outcome = UH_CHANGE_FAILED; /* a part is done */
+  return rc;
 }
 
 static int reanimate(struct world_script *s, const struct uh_directory_change *c, struct world_object *o,
                      struct uh_change_result *r, struct uh_err *err) {
   if (world_truth(o)) return world_answer(r, UH_CHANGE_NOT_SENT, err, "left alone: it is not deleted");
+  if (o->expunged) {
+    r->not_found = true;
+    return world_answer(r, UH_CHANGE_NOT_SENT, err, "the object is not there");
+  }
   if (stands_below_nothing(s, o)) return world_answer(r, UH_CHANGE_FAILED, err, "what it stands below is not there");
   char *left = tombstone_of(o);
-  int rc = become_edited(s, c, o, left, r, err);
+  int rc = become_back(s, c, o, left, r, err);
   free(left);
   return rc;
+}
+
+/* ---- new ones ---- */
+
+/* The one that an earlier request made, or makes later; a GUID is never another's. */
+static struct world_object *new_at(struct world_script *s, const struct uh_directory_change *c) {
+  char guid[UH_GUID_TEXT];
+  for (int i = 0; i < s->n_objects; i++)
+    if (s->objects[i].anew && strcasecmp(s->objects[i].dn, c->dn) == 0) return &s->objects[i];
+  snprintf(guid, sizeof guid, "99999999-0000-4000-8000-%012d", s->n_objects);
+  struct world_object *o = world_entry(s, guid, c->dn, c->object_class, NULL);
+  o->anew = true;
+  return o;
+}
+
+static bool names_what_is_not_there(struct world_script *s, const struct uh_directory_change *c) {
+  for (size_t i = 0; i < c->n_edits; i++)
+    for (size_t k = 0; k < c->edits[i].n; k++)
+      if (strncmp(c->edits[i].values[k].data, "CN=", 3) == 0 && !world_standing(s, c->edits[i].values[k].data))
+        return true;
+  return false;
+}
+
+static int add(struct world_script *s, const struct uh_directory_change *c, struct uh_change_result *r,
+               struct uh_err *err) {
+  struct world_object *o = world_standing(s, c->dn);
+  if (o) {
+    snprintf(r->identity, sizeof r->identity, "%s", o->guid);
+    return world_answer(r, UH_CHANGE_FAILED, err, "there is one already");
+  }
+  o = new_at(s, c);
+  if (stands_below_nothing(s, o)) return world_answer(r, UH_CHANGE_FAILED, err, "what it stands below is not there");
+  if (names_what_is_not_there(s, c)) return world_answer(r, UH_CHANGE_FAILED, err, "it names what is not there");
+  json_t *own = json_pack("{s:[s],s:[s]}", "cn", o->name, DESCRIPTOR, DESCRIPTOR_OF_NEW);
+  char *before = json_dumps(own, JSON_COMPACT);
+  json_decref(own);
+  if (!before) die("out of memory");
+  s->making = true;
+  int rc = become_edited(s, c, o, before, r, err);
+  s->making = false;
+  free(before);
+  if (rc == 0) snprintf(r->identity, sizeof r->identity, "%s", o->guid);
+  return rc;
+}
+
+/* ---- what an earlier try left ---- */
+
+static bool has_already(const json_t *attributes, const struct uh_directory_edit *e) {
+  json_t *wanted = texts_of(e);
+  bool same = json_equal(json_object_get(attributes, e->attribute), wanted);
+  json_decref(wanted);
+  return same;
+}
+
+/* A descriptor that is not the one of a new object was written by somebody. */
+static bool is_somebodys(const struct uh_directory_change *c, const json_t *attributes,
+                         const struct uh_directory_edit *e) {
+  const json_t *is = json_object_get(attributes, e->attribute);
+  if (has_already(attributes, e)) return false;
+  if (is_descriptor(e)) return strcmp(json_string_value(json_array_get(is, 0)), DESCRIPTOR_OF_NEW) != 0;
+  return is || c->action == UH_DIRECTORY_FINISH;
+}
+
+static int go_on(struct world_script *s, const struct uh_directory_change *c, struct world_object *o,
+                 struct uh_change_result *r, struct uh_err *err) {
+  json_t *attributes = json_loads(world_truth(o), 0, NULL);
+  bool somebodys = false, rest = false;
+  for (size_t i = 0; i < c->n_edits; i++) {
+    somebodys = somebodys || is_somebodys(c, attributes, &c->edits[i]);
+    rest = rest || !has_already(attributes, &c->edits[i]);
+  }
+  json_decref(attributes);
+  if (somebodys) return world_answer(r, UH_CHANGE_NOT_SENT, err, "left alone: somebody has written it since");
+  if (!rest) return world_answer(r, UH_CHANGE_APPLIED, err, "");
+  r->not_found = names_what_is_not_there(s, c);
+  if (r->not_found) return world_answer(r, UH_CHANGE_FAILED, err, "it names what is not there");
+  return become_edited(s, c, o, world_truth(o), r, err);
 }
 
 int world_directory(void *user, const struct uh_directory_change *c, struct uh_change_result *r, struct uh_err *err) {
@@ -161,6 +287,7 @@ int world_directory(void *user, const struct uh_directory_change *c, struct uh_c
   char guid[UH_GUID_TEXT];
   *r = (struct uh_change_result){0};
   if (s->dead) return world_answer(r, UH_CHANGE_NOT_SENT, err, "the process is gone");
+  if (c->action == UH_DIRECTORY_ADD) return add(s, c, r, err);
   if (!c->guid) die("a change of no entry");
   struct world_object *o = world_find(s, uh_guid_text(c->guid, guid));
   if (!o || strcmp(o->dn, c->dn) != 0 || strcmp(o->class, c->object_class) != 0) die("a change of an unknown entry");
@@ -169,8 +296,12 @@ int world_directory(void *user, const struct uh_directory_change *c, struct uh_c
     r->not_found = true;
     return world_answer(r, UH_CHANGE_NOT_SENT, err, "the object is not there");
   }
-  if (c->action == UH_DIRECTORY_DELETE) return delete_tree(s, c, o, r, err);
-  if (c->action == UH_DIRECTORY_MODIFY) return become_edited(s, c, o, world_truth(o), r, err);
-  die("no such change of the directory");
+  switch (c->action) {
+    case UH_DIRECTORY_DELETE: return delete_tree(s, c, o, r, err);
+    case UH_DIRECTORY_MODIFY: return become_edited(s, c, o, world_truth(o), r, err);
+    case UH_DIRECTORY_LINK:
+    case UH_DIRECTORY_FINISH: return go_on(s, c, o, r, err);
+    default: die("no such change of the directory");
+  }
   return -1;
 }

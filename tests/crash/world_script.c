@@ -57,7 +57,7 @@ void world_change(struct world_script *s, struct world_object *o, const char *js
 
 static void do_late(struct world_script *s) {
   if (!s->late_at || s->now_ms < s->late_at) return;
-  set_from(s->late_object, s->late_json, s->now_ms);
+  if (!s->late_makes || !world_truth(s->late_object)) set_from(s->late_object, s->late_json, s->now_ms);
   free(s->late_json);
   s->late_json = NULL;
   s->late_at = 0;
@@ -261,6 +261,7 @@ static void keep_for_later(struct world_script *s, struct world_object *o, const
   do_late(s);
   s->late_object = o;
   s->late_json = json ? strdup(json) : NULL;
+  s->late_makes = s->making;
   s->late_at = s->now_ms + 1 + (int64_t)dice(s, (WORLD_SETTLES - 3) * 1000);
 }
 

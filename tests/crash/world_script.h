@@ -12,7 +12,7 @@
 
 #include "plan/world.h"
 
-enum { WORLD_OBJECTS = 24, WORLD_VERSIONS = 24, WORLD_LOG = 400, WORLD_SETTLES = 60 };
+enum { WORLD_OBJECTS = 32, WORLD_VERSIONS = 24, WORLD_LOG = 400, WORLD_SETTLES = 60 };
 
 struct world_version { /* what is seen of an object from a time on */
   int64_t from;        /* milliseconds */
@@ -21,6 +21,8 @@ struct world_version { /* what is seen of an object from a time on */
 struct world_object {
   char side[16], kind[40], guid[UH_GUID_TEXT], name[40];
   char dn[200], class[40];                /* of an entry of the directory */
+  bool expunged;                          /* once it is deleted the directory keeps nothing of it */
+  bool anew;                              /* made in the place of such a one */
   struct world_version v[WORLD_VERSIONS]; /* v[n - 1] is the truth */
   int n;
 };
@@ -56,10 +58,11 @@ struct world_script {
   int64_t late_at;     /* a change without an answer that takes effect by then; 0: none */
   struct world_object *late_object;
   char *late_json;
-  int tree;       /* from 1: the object whose tree was to be deleted; 0: none was */
-  bool untold;    /* the gate could not tell, for a tree is gone in part */
-  int blind;      /* so many looks are answered, and show nothing */
-  int waits_told; /* how often a person was told what to do */
+  bool making, late_makes; /* a change that makes something: where that is there already, it is refused */
+  int tree;                /* from 1: the object whose tree was to be deleted; 0: none was */
+  bool untold;             /* the gate could not tell, for a tree is gone in part */
+  int blind;               /* so many looks are answered, and show nothing */
+  int waits_told;          /* how often a person was told what to do */
   /* Every place where a test may end the process. */
   void (*at)(struct world_script *script, const char *name);
 };
@@ -84,9 +87,11 @@ char *world_image(struct world_script *script, const struct world_object *object
 /* Its attributes are lists of texts, as the directory's source gives them. */
 struct world_object *world_entry(struct world_script *script, const char *guid, const char *dn,
                                  const char *object_class, const char *json);
+/* What stands there by now; NULL: nothing. */
+struct world_object *world_standing(struct world_script *script, const char *dn);
 /* As the executor does it: the object is looked at right before; of a tree one after the other is deleted, the deepest
- * first; what is brought back has its GUID, and of its attributes those that a tombstone keeps and those it is given.
- */
+ * first; what is brought back has its GUID, and of its attributes those that a tombstone keeps and those it is given,
+ * in a request of its own the security descriptor; of one that was expunged a new one is made, with another GUID. */
 int world_directory(void *script, const struct uh_directory_change *change, struct uh_change_result *ret_result,
                     struct uh_err *err);
 

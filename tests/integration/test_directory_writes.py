@@ -20,6 +20,7 @@ DRIVER = os.path.join(BUILD, "tests", "integration", "drivers", "directory_write
 SERVICES = "CN=Services,CN=Configuration,DC=fabrikam,DC=com"
 EXCHANGE = "CN=Microsoft Exchange," + SERVICES
 POINTER = "CN=Microsoft Exchange Online,CN=Microsoft Exchange Autodiscover," + SERVICES
+EVERY_PART = ("1.2.840.113556.1.4.801", True, bytes([0x30, 3, 2, 1, 7]))  # of a security descriptor: owner, group, DACL
 PROTECTED = "(D;;SDDT;;;WD)"  # what "protect from accidental deletion" sets
 
 
@@ -43,7 +44,7 @@ class Writes:
         return json.loads(done.stdout)
 
     def ask(self, **question):
-        """A program that shares no code with ours."""
+        """A program that shares no code with ours: another hand."""
         user = self.lab.configuration()["operator"]["directory"]
         command = ["/usr/bin/python3", __file__, json.dumps({"url": user.get("url") or self.lab.configuration()["directory"]["url"],
                    "user": user["user"], "password": self.lab.path("ad-admin.pass"), **question})]
@@ -81,6 +82,17 @@ def reader(options):
     if "add" in options:
         connection.add_s(options["dn"], [(name, [bytes.fromhex(value) for value in values]) for name, values in options["add"].items()])
         print("[]")
+        return
+    if "modify" in options:
+        changes = [(ldap.MOD_REPLACE, name, [bytes.fromhex(value) for value in values]) for name, values in options["modify"].items()]
+        controls = [ldap.controls.RequestControl(*EVERY_PART)] if "nTSecurityDescriptor" in options["modify"] else []
+        connection.modify_ext_s(options["dn"], changes, serverctrls=controls)
+        print("[]")
+        return
+    if "descriptor" in options:
+        found = connection.search_ext_s(options["dn"], ldap.SCOPE_BASE, attrlist=["nTSecurityDescriptor"],
+                                        serverctrls=[ldap.controls.RequestControl(*EVERY_PART)])
+        print(json.dumps(found[0][1]["nTSecurityDescriptor"][0].hex()))
         return
     controls = [ldap.controls.RequestControl("1.2.840.113556.1.4.417", True)] if options["deleted"] else []
     try:
@@ -181,6 +193,85 @@ def test_a_deleted_object_comes_back_with_its_guid(writes):
     assert back["objectGUID"] == sid and back["keywords"] == [b"one"]
     there = writes.run("reanimate", guid, dn, "serviceConnectionPoint")
     assert there["outcome"] == "not-sent" and "not deleted" in there["error"]
+
+
+def descriptor_of(sddl, domain):
+    """Hex of a security descriptor as the directory takes it."""
+    script = ("import sys\nfrom samba.dcerpc import security\nfrom samba.ndr import ndr_pack\n"
+              "print(ndr_pack(security.descriptor.from_sddl(sys.argv[1], security.dom_sid(sys.argv[2]))).hex())")
+    return subprocess.run(["/usr/bin/python3", "-c", script, sddl, domain], capture_output=True, text=True, check=True).stdout.strip()
+
+
+class HalfBack:
+    """An object of Active Directory that was deleted, and brought back by the first of an undo's two requests: its attributes are there, and its
+    security descriptor is another than the one it had at first."""
+
+    def __init__(self, writes, name):
+        self.writes, self.dn = writes, f"CN={name},{EXCHANGE}"
+        self.guid = writes.new(self.dn, "serviceConnectionPoint", keywords="one")
+        sid = writes.read("DC=fabrikam,DC=com")[0][1]["objectSid"][0]
+        domain = "S-1-5-" + "-".join(str(int.from_bytes(sid[8 + i:12 + i], "little")) for i in range(0, len(sid) - 8, 4))
+        self.theirs = descriptor_of("O:DAG:DAD:P(A;;GA;;;DA)(A;;GA;;;SY)(A;;RP;;;BA)", domain)
+        self.write(nTSecurityDescriptor=descriptor_of("O:DAG:DAD:P(A;;GA;;;DA)(A;;GA;;;SY)(A;;RP;;;WD)", domain))
+        self.wanted = self.descriptor()
+        self.write(nTSecurityDescriptor=descriptor_of("O:DAG:DAD:P(A;;GA;;;DA)(A;;GA;;;SY)", domain))
+        assert writes.run("delete", self.guid, self.dn, "serviceConnectionPoint")["outcome"] == "applied"
+        assert writes.run("reanimate", self.guid, self.dn, "serviceConnectionPoint", "put=keywords:one")["outcome"] == "applied"
+        assert self.descriptor() != self.wanted
+
+    def descriptor(self):
+        return self.writes.ask(dn=self.dn, descriptor=True)
+
+    def write(self, **attributes):
+        self.writes.ask(dn=self.dn, modify={name: [value] for name, value in attributes.items()})
+
+    def finish(self):
+        return self.writes.run("finish", self.guid, self.dn, "serviceConnectionPoint", "put=keywords:one", f"bytes=nTSecurityDescriptor:{self.wanted}")
+
+
+def test_what_is_half_back_is_finished(writes):
+    """Once: a second try finds it done, and one after somebody else's change leaves that alone."""
+    if not writes.ad:
+        pytest.skip("slapd keeps no tombstones")
+    half = HalfBack(writes, "Half")
+    assert half.finish()["outcome"] == "applied" and half.descriptor() == half.wanted
+    again = half.finish()
+    assert again["outcome"] == "applied" and half.descriptor() == half.wanted
+    half.write(nTSecurityDescriptor=half.theirs)
+    later = half.finish()
+    assert later["outcome"] == "not-sent" and "since written nTSecurityDescriptor" in later["error"] and "exports" in later["remedy"]
+
+
+def test_what_somebody_wrote_since_is_left_alone(writes):
+    if not writes.ad:
+        pytest.skip("slapd keeps no tombstones")
+    half = HalfBack(writes, "Theirs")
+    half.write(nTSecurityDescriptor=half.theirs)
+    left, theirs = half.finish(), half.descriptor()
+    assert left["outcome"] == "not-sent" and "since written nTSecurityDescriptor" in left["error"] and theirs != half.wanted
+    other = HalfBack(writes, "Their keywords")
+    other.write(keywords=b"theirs".hex())
+    before, left = other.descriptor(), other.finish()
+    assert left["outcome"] == "not-sent" and "not as it is to be in keywords" in left["error"]
+    assert other.descriptor() == before and writes.read(other.dn)[0][1]["keywords"] == [b"theirs"]
+
+
+def test_a_new_object_is_recognised_by_what_it_was_given(writes):
+    """What an add left, whose answer was lost, is told from somebody's; and what is linked to it is theirs where they linked something."""
+    dn = "CN=Made," + EXCHANGE
+    guid = writes.new(dn, "serviceConnectionPoint", keywords="one")
+    finish = ("finish", guid, dn, "serviceConnectionPoint")
+    assert writes.run(*finish, "give=keywords:one")["outcome"] == "applied"
+    other = writes.run(*finish, "give=keywords:two")
+    assert other["outcome"] == "not-sent" and "not as it is to be in keywords" in other["error"]
+    lacking = writes.run(*finish, "give=serviceClassName:none")
+    assert lacking["outcome"] == "not-sent" and "serviceClassName" not in writes.read(dn)[0][1]
+    link = ("link", guid, dn, "serviceConnectionPoint")
+    assert writes.run(*link, "put=serviceClassName:one")["outcome"] == "applied"
+    assert writes.run(*link, "put=serviceClassName:one")["outcome"] == "applied"
+    left = writes.run(*link, "put=serviceClassName:two")
+    assert left["outcome"] == "not-sent" and writes.read(dn)[0][1]["serviceClassName"] == [b"one"]
+    assert writes.run("delete", *finish[1:])["outcome"] == "applied"
 
 
 def test_a_protected_object_names_the_right(writes):

@@ -517,10 +517,30 @@ static void test_undo_name_taken(void **state) {
 /* ---- a tree of the directory ---- */
 
 static int changes_left;
-static void die_before_change(struct world_script *s, const char *name) {
-  if (strcmp(name, "before-directory") != 0 || changes_left-- > 0) return;
+static void die(struct world_script *s) {
   s->dead = true;
   storage_kill();
+}
+static void die_before_change(struct world_script *s, const char *name) {
+  if (strcmp(name, "before-directory") == 0 && changes_left-- == 0) die(s);
+}
+static void die_half_back(struct world_script *s, const char *name) {
+  if (strcmp(name, "half-back") == 0 && changes_left-- == 0) die(s);
+}
+static void die_after_change(struct world_script *s, const char *name) {
+  if (strcmp(name, "after-directory") == 0 && changes_left-- == 0) die(s);
+}
+
+/* Dies there, and is started again. */
+static void run_and_die(void (*at)(struct world_script *script, const char *name), int after,
+                        struct uh_execute_options options, const char *undo) {
+  changes_left = after;
+  script.at = at;
+  (void)run(options, undo);
+  script.at = NULL;
+  assert_true(script.dead);
+  script.dead = false;
+  storage_revive();
 }
 
 static struct uh_plan *plan_entries(void) {
@@ -539,36 +559,185 @@ static struct uh_plan *plan_entries(void) {
 static void expect_tree(bool there) {
   static const char *const guids[] = {GUID_TREE, GUID_TREE_INNER, GUID_TREE_LEAF, GUID_TREE_DEEP};
   for (size_t i = 0; i < sizeof guids / sizeof *guids; i++)
-    assert_true((world_truth(world_find(&script, guids[i])) != NULL) == there);
+    assert_true((world_standing(&script, world_find(&script, guids[i])->dn) != NULL) == there);
+}
+
+static char *world_before; /* the world that an undo is to bring back */
+
+/* The entries are gone, and nothing else is in the world. What is put back is the action on the one of that GUID. */
+static const char *delete_entries(struct uh_plan **ret_plan, struct uh_execute_options *options, const char *guid) {
+  const char *id = NULL;
+  world_end(&script);
+  world_begin(&script, WORLD_CALM, 1);
+  *ret_plan = plan_entries();
+  *options = all;
+  options->plan = *ret_plan;
+  options->anew = true;
+  world_before = world_text(&script);
+  for (size_t i = 0; i < uh_plan_count(*ret_plan); i++)
+    if (strcmp(uh_plan_at(*ret_plan, i)->action.subject.guid, guid) == 0) id = uh_plan_at(*ret_plan, i)->id;
+  assert_non_null(id);
+  assert_int_equal(run(*options, NULL), 0);
+  assert_null(world_standing(&script, world_find(&script, guid)->dn));
+  return id;
+}
+
+/* All that was deleted is back as it was. */
+static void expect_back(struct uh_plan *entries, struct uh_execute_options options) {
+  for (size_t i = uh_plan_count(entries); i-- > 0;) {
+    const char *id = uh_plan_at(entries, i)->id;
+    if (state_of(id, NULL) != UH_ACTION_UNDONE) assert_int_equal(run(options, id), 0);
+  }
+  char *now = world_text(&script);
+  assert_string_equal(now, world_before);
+  free(now);
+}
+
+static void leave_entries(struct uh_plan *entries) {
+  free(world_before);
+  uh_plan_free(entries);
 }
 
 /* An undo that ended after the first of a tree's objects: the next one brings back the rest, and does not take the top
  * for the whole. */
 static void test_undo_tree(void **state) {
+  struct uh_execute_options options;
+  struct uh_plan *entries;
   (void)state;
-  world_end(&script);
-  world_begin(&script, WORLD_CALM, 1);
-  struct uh_plan *entries = plan_entries();
-  struct uh_execute_options options = all;
-  const char *id = NULL;
-  options.plan = entries;
-  for (size_t i = 0; i < uh_plan_count(entries); i++)
-    if (strcmp(uh_plan_at(entries, i)->action.subject.guid, GUID_TREE) == 0) id = uh_plan_at(entries, i)->id;
-  assert_non_null(id);
-  assert_int_equal(run(options, NULL), 0);
+  const char *id = delete_entries(&entries, &options, GUID_TREE);
   expect_tree(false);
-  changes_left = 1;
-  script.at = die_before_change;
-  (void)run(options, id);
-  script.at = NULL;
-  script.dead = false;
-  storage_revive();
+  run_and_die(die_before_change, 1, options, id);
   assert_non_null(world_truth(world_find(&script, GUID_TREE)));
   assert_null(world_truth(world_find(&script, GUID_TREE_INNER)));
   assert_int_equal(state_of(id, NULL), UH_ACTION_UNDO_BEGUN);
   assert_int_equal(run(options, id), 0);
   expect_tree(true);
-  uh_plan_free(entries);
+  expect_back(entries, options);
+  leave_entries(entries);
+}
+
+/* Killed between an object's coming back and its security descriptor: the next try sets it, of each of the tree's. */
+static void test_undo_half_back(void **state) {
+  enum { BACK = 3 }; /* of the tree, from tombstones */
+  (void)state;
+  for (int i = 0; i < BACK; i++) {
+    struct uh_execute_options options;
+    struct uh_plan *entries;
+    const char *id = delete_entries(&entries, &options, GUID_TREE);
+    run_and_die(die_half_back, i, options, id);
+    assert_int_equal(run(options, id), 0);
+    expect_back(entries, options);
+    leave_entries(entries);
+    (void)leave(NULL), (void)fresh(NULL);
+  }
+}
+
+static void expect_left_alone(struct uh_execute_options options, const char *id, struct world_object *o,
+                              const char *theirs) {
+  world_change(&script, o, theirs);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(run(options, id), 3);
+    assert_non_null(strstr(result.stopped, "left alone"));
+    assert_string_equal(world_truth(o), theirs);
+  }
+}
+
+/* What somebody wrote meanwhile is not written over: neither the descriptor, nor one beside another change of theirs.
+ */
+static void test_undo_half_back_third_hand(void **state) {
+  static const char *const theirs[] = {
+      "{\"cn\":[\"Connections\"],\"description\":[\"all of them\"],\"nTSecurityDescriptor\":[\"D:(A;;GA;;;THEIRS)\"],"
+      "\"objectClass\":[\"top\",\"msExchConnectors\"]}",
+      "{\"cn\":[\"Connections\"],\"description\":[\"theirs\"],\"nTSecurityDescriptor\":[\"D:(A;;GA;;;NEW)\"],"
+      "\"objectClass\":[\"top\",\"msExchConnectors\"]}"};
+  (void)state;
+  for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) {
+    struct uh_execute_options options;
+    struct uh_plan *entries;
+    const char *id = delete_entries(&entries, &options, GUID_TREE);
+    run_and_die(die_half_back, 0, options, id);
+    expect_left_alone(options, id, world_find(&script, GUID_TREE), theirs[i]);
+    leave_entries(entries);
+    (void)leave(NULL), (void)fresh(NULL);
+  }
+}
+
+/* Of the single entry nothing is kept: it is a new one. Killed after each of its requests, the next try goes on with
+ * that one; with somebody's own it does not. */
+static void test_undo_anew_half_done(void **state) {
+  enum { REQUESTS = 3 }; /* it is looked for, made, and gets its descriptor */
+  struct uh_execute_options options;
+  struct uh_plan *entries;
+  (void)state;
+  for (int i = 0; i < REQUESTS; i++) {
+    const char *id = delete_entries(&entries, &options, GUID_POINT);
+    run_and_die(die_after_change, i, options, id);
+    assert_int_equal(run(options, id), 0);
+    expect_back(entries, options);
+    leave_entries(entries);
+    (void)leave(NULL), (void)fresh(NULL);
+  }
+  const char *id = delete_entries(&entries, &options, GUID_POINT);
+  run_and_die(die_before_change, 0, options, id);
+  const struct world_object *was = world_find(&script, GUID_POINT);
+  struct world_object *other = world_entry(&script, "55555555-0000-4000-8000-000000000002", was->dn, was->class, "{}");
+  expect_left_alone(options, id, other, "{\"cn\":[\"EX01\"],\"objectClass\":[\"top\",\"serviceConnectionPoint\"]}");
+  leave_entries(entries);
+}
+
+/* Once all of the tree stand there, the service fails a few times. */
+static void fail_once_made(struct world_script *s, const char *name) {
+  if (strcmp(name, "before-directory") != 0 || changes_left <= 0 || s->trouble > 0) return;
+  if (!world_standing(s, world_find(s, GUID_TREE_LEAF)->dn) || !world_truth(world_find(s, GUID_TREE_DEEP))) return;
+  changes_left--;
+  s->mood = WORLD_FAILS;
+  s->trouble = 1;
+}
+
+/* A service that says no to a link for a while is no reason to leave it out. */
+static void test_undo_anew_where_it_fails(void **state) {
+  enum { SEEDS = 20, RUNS = 20, FAILURES = 6 };
+  (void)state;
+  for (int seed = 1; seed <= SEEDS; seed++) {
+    struct uh_execute_options options;
+    struct uh_plan *entries;
+    int exit_code = -1;
+    const char *id = delete_entries(&entries, &options, GUID_TREE);
+    script.seed = (uint64_t)seed;
+    script.trouble = 0;
+    script.at = fail_once_made;
+    changes_left = FAILURES;
+    for (int i = 0; i < RUNS && exit_code != 0; i++) exit_code = run(options, id);
+    assert_int_equal(exit_code, 0);
+    script.at = NULL;
+    script.mood = WORLD_CALM;
+    expect_back(entries, options);
+    leave_entries(entries);
+    (void)leave(NULL), (void)fresh(NULL);
+  }
+}
+
+/* An edit of an entry is one request: what stands there after a crash is as the action left it, or somebody's. */
+static void test_undo_edit_third_hand(void **state) {
+  struct uh_execute_options options;
+  struct uh_plan *entries;
+  const char *id = NULL;
+  (void)state;
+  (void)delete_entries(&entries, &options, GUID_TREE);
+  struct world_object *o = world_find(&script, GUID_LINKS);
+  for (size_t i = 0; i < uh_plan_count(entries); i++)
+    if (strcmp(uh_plan_at(entries, i)->action.subject.guid, GUID_LINKS) == 0) id = uh_plan_at(entries, i)->id;
+  run_and_die(die_before_change, 0, options, id);
+  json_t *theirs = json_loads(o->v[0].json, 0, NULL);
+  assert_int_equal(json_array_append_new(json_object_get(theirs, "otherWellKnownObjects"), json_string("theirs")), 0);
+  char *text = json_dumps(theirs, JSON_COMPACT | JSON_SORT_KEYS);
+  json_decref(theirs);
+  world_change(&script, o, text);
+  assert_int_equal(run(options, id), 3);
+  assert_non_null(strstr(result.stopped, "somebody else has changed it"));
+  assert_string_equal(world_truth(o), text);
+  free(text);
+  leave_entries(entries);
 }
 
 /* Begun, and killed before anything of the tree was gone. */
@@ -656,6 +825,11 @@ int main(void) {
       CASE(test_undo_chain),
       CASE(test_undo_name_taken),
       CASE(test_undo_tree),
+      CASE(test_undo_half_back),
+      CASE(test_undo_half_back_third_hand),
+      CASE(test_undo_anew_half_done),
+      CASE(test_undo_anew_where_it_fails),
+      CASE(test_undo_edit_third_hand),
       CASE(test_half_a_tree),
       CASE(test_export),
       CASE(test_many),

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "executors/directory.h"
+#include "executors/directory_left.h"
 #include "executors/executors.h"
 
 static const uint8_t guid[UH_GUID_SIZE] = {0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66,
@@ -195,11 +196,48 @@ static void what_may_go_from_the_directory(void **state) {
     if (uh_directory_may_delete(cases[i].object_class, cases[i].dn) != cases[i].may) fail_msg("%s", cases[i].dn);
 }
 
+/* ---- who wrote last ---- */
+
+/* As Samba 4.17 gave it of an object that was brought back: its class, isDeleted, the descriptor. */
+static const uint8_t meta_data[] = {
+    1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0,
+    /* objectClass */
+    0, 0, 0, 0, 1, 0, 0, 0, 0x77, 0xfa, 0x1b, 0x21, 3, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+    0xaf, 0x13, 0, 0, 0, 0, 0, 0, 0xaf, 0x13, 0, 0, 0, 0, 0, 0,
+    /* isDeleted */
+    0x30, 0, 2, 0, 2, 0, 0, 0, 0x78, 0xfa, 0x1b, 0x21, 3, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+    16, 0xb1, 0x13, 0, 0, 0, 0, 0, 0, 0xb1, 0x13, 0, 0, 0, 0, 0, 0x80,
+    /* nTSecurityDescriptor */
+    0x19, 1, 2, 0, 1, 0, 0, 0, 0x77, 0xfa, 0x1b, 0x21, 3, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+    16, 0xaf, 0x13, 0, 0, 0, 0, 0, 0, 0xb0, 0x13, 0, 0, 0, 0, 0, 0};
+
+static void test_written(void **state) {
+  struct uh_directory_written is = {0};
+  uint8_t damaged[sizeof meta_data];
+  (void)state;
+  assert_int_equal(uh_directory_written_find(meta_data, sizeof meta_data, 0, &is), 1);
+  assert_true(is.seconds == 0x3211bfa77 && is.usn == 0x13af);
+  assert_int_equal(uh_directory_written_find(meta_data, sizeof meta_data, 0x20030, &is), 1);
+  assert_true(is.seconds == 0x3211bfa78 && is.usn == 0x80000000000013b1);
+  assert_int_equal(uh_directory_written_find(meta_data, sizeof meta_data, 0x20119, &is), 1);
+  assert_true(is.usn == 0x13b0); /* here, not where it was written */
+  assert_int_equal(uh_directory_written_find(meta_data, sizeof meta_data, 0x90001, &is), 0);
+  for (size_t n = 0; n < sizeof meta_data; n++) /* cut anywhere */
+    assert_int_equal(uh_directory_written_find(meta_data, n, 0, &is), -1);
+  memcpy(damaged, meta_data, sizeof damaged);
+  damaged[0] = 2; /* a version that nobody knows */
+  assert_int_equal(uh_directory_written_find(damaged, sizeof damaged, 0, &is), -1);
+  memcpy(damaged, meta_data, sizeof damaged);
+  damaged[11] = 0xff; /* more of them than there are bytes */
+  assert_int_equal(uh_directory_written_find(damaged, sizeof damaged, 0, &is), -1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(refuses),           cmocka_unit_test(refuses_in_the_cloud),
       cmocka_unit_test(records),           cmocka_unit_test(outcomes_have_names),
       cmocka_unit_test(needs_an_operator), cmocka_unit_test(what_may_go_from_the_directory),
+      cmocka_unit_test(test_written),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,10 +2,11 @@
 /*
  * Lets a test change Active Directory with the operator's account, once.
  *   directory_write [--dry] CONFIG ACTION GUID|- DN CLASS [WORD]..
- * WORD: below=GUID (goes too), give=ATTRIBUTE:VALUE, take=.., put=.. (replaces; without a value: empties). Prints what
- * became of it as JSON.
+ * WORD: below=GUID (goes too), give=ATTRIBUTE:VALUE, take=.., put=.. (replaces; without a value: empties),
+ * bytes=ATTRIBUTE:HEX (replaces). Prints what became of it as JSON.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "case/config.h"
@@ -20,18 +21,29 @@ struct wanted {
   struct uh_bytes values[WORDS];
 };
 
+/* In its own place. */
+static size_t from_hex(char *text) {
+  size_t n = strlen(text) / 2;
+  for (size_t i = 0; i < n; i++) {
+    const char digits[] = {text[2 * i], text[2 * i + 1], '\0'};
+    text[i] = (char)strtoul(digits, NULL, 16);
+  }
+  return n;
+}
+
 static bool parse_word(struct wanted *w, char *word) {
-  static const char *const kinds[] = {"take=", "give=", "put="};
+  static const char *const kinds[] = {"take=", "give=", "put=", "bytes="};
   struct uh_directory_change *c = &w->change;
   if (strncmp(word, "below=", 6) == 0) return uh_guid_parse(word + 6, w->tree[c->n_tree++]);
-  for (size_t i = 0; i < 3; i++) {
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     if (strncmp(word, kinds[i], strlen(kinds[i])) != 0) continue;
     char *name = word + strlen(kinds[i]), *value = strchr(name, ':');
     if (!value) return false;
     *value++ = '\0';
-    w->values[c->n_edits] = (struct uh_bytes){value, strlen(value)};
-    w->edits[c->n_edits] =
-        (struct uh_directory_edit){(enum uh_directory_edit_type)i, name, &w->values[c->n_edits], *value ? 1 : 0};
+    bool any = *value != '\0', bytes = i == UH_DIRECTORY_REPLACE_VALUES + 1;
+    w->values[c->n_edits] = (struct uh_bytes){value, bytes ? from_hex(value) : strlen(value)};
+    w->edits[c->n_edits] = (struct uh_directory_edit){
+        bytes ? UH_DIRECTORY_REPLACE_VALUES : (enum uh_directory_edit_type)i, name, &w->values[c->n_edits], any};
     c->n_edits++;
     return true;
   }
@@ -42,7 +54,7 @@ static bool parse(struct wanted *w, char **words, int n) {
   int action = 0;
   *w = (struct wanted){0};
   if (n < 4 || n > WORDS) return false;
-  while (action <= UH_DIRECTORY_ADD &&
+  while (action <= UH_DIRECTORY_FINISH &&
          strcmp(uh_directory_action_name((enum uh_directory_action)action), words[0]) != 0)
     action++;
   w->change = (struct uh_directory_change){.action = (enum uh_directory_action)action,
