@@ -2,7 +2,10 @@
 /* The life of an action (design section 5). */
 #include "plan/run.h"
 
-enum { ATTEMPTS = 3 }; /* of one action in one run, each only after it was seen that the one before did nothing */
+enum {
+  ATTEMPTS = 3,  /* of one action in one run, each only after it was seen that the one before did nothing */
+  LOOK_AGAIN = 2 /* what was seen is older than what is known */
+};
 
 struct life {
   const struct uh_planned *a;
@@ -292,18 +295,37 @@ static int examine_again(struct uh_run *run, const struct life *l, const char *b
   return uh_run_stop(run, 3, "%s: somebody else has changed it since it was begun: %s", l->a->id, uh_str_or(&out, ""));
 }
 
-/* 1 it is as it was planned on. */
+/* Does the look show the object as it was before an earlier action of the plan, although that was seen to be done? Then
+ * a replica answered that has not got it yet. Until when that may be; 0: it is none. */
+static int64_t lags_until(const struct uh_run *run, const struct life *l) {
+  char seen[65], before[65];
+  struct uh_err err = UH_ERR_INIT;
+  if (uh_planned_fingerprint(l->a, l->before.image, seen, &err) < 0) return 0;
+  for (size_t i = 0; i + 1 < (size_t)l->a->number; i++) {
+    const struct uh_planned *other = uh_plan_at(run->plan, i);
+    if (!uh_subject_same(&other->action.subject, &l->a->action.subject)) continue;
+    const struct uh_history_entry *e = entry_of(run, other);
+    if (!e || !e->begun || e->is.state != UH_ACTION_VERIFIED || !e->is.image) continue;
+    int64_t until = uh_run_settled_at(run, other, e->at);
+    if (uh_run_now(run) >= until || uh_planned_fingerprint(l->a, e->is.image, before, &err) < 0) continue;
+    if (strcmp(seen, before) == 0) return until;
+  }
+  return 0;
+}
+
+/* 1 it is as it was planned on, LOOK_AGAIN. */
 static int examine_first(struct uh_run *run, const struct life *l) {
   struct uh_str drift UH_CLEANUP(uh_str_clear) = {0};
   struct uh_err err = UH_ERR_INIT;
   int same = same_as_planned(run, l, &drift, &err);
   if (same == 1) return 1;
+  if (same == 0 && lags_until(run, l)) return LOOK_AGAIN;
   if (same < 0) return uh_run_stop(run, 3, "%s: it cannot be told whether it has changed: %s", l->a->id, err.what);
   return uh_run_stop(run, 3, "%s: somebody else has changed it since it was planned: %s", l->a->id,
                      uh_str_or(&drift, ""));
 }
 
-/* The object is there. 1 it is as it was planned on, 0 what is wanted is so already. */
+/* The object is there. 1 it is as it was planned on, 0 what is wanted is so already, LOOK_AGAIN. */
 static int examine(struct uh_run *run, const struct life *l) {
   const struct uh_history_entry *e = entry_of(run, l->a);
   struct uh_str out UH_CLEANUP(uh_str_clear) = {0};
@@ -333,8 +355,8 @@ static int gone_before(struct uh_run *run, const struct life *l) {
                      uh_str_or(&why, ""));
 }
 
-/* 1 go on, 0 the action has come to its end. */
-static int look_before(struct uh_run *run, struct life *l) {
+/* 1 go on, 0 the action has come to its end, LOOK_AGAIN. */
+static int look_once(struct uh_run *run, struct life *l) {
   struct uh_err err = UH_ERR_INIT;
   char text[1200];
   bool person = l->a->action.verb == UH_VERB_DO;
@@ -347,6 +369,22 @@ static int look_before(struct uh_run *run, struct life *l) {
   if (l->before.image && uh_planned_allowed(l->a, uh_plan_anchors(run->plan), l->before.image, &err) < 0)
     return uh_run_stop_err(run, &err, l->a->id);
   return l->before.seen == UH_SEEN_THERE ? examine(run, l) : 1;
+}
+
+static int look_before(struct uh_run *run, struct life *l) {
+  int64_t milliseconds = 0;
+  int r;
+  while ((r = look_once(run, l)) == LOOK_AGAIN) {
+    int64_t until = lags_until(run, l);
+    struct uh_event event = {.type = UH_EVENT_WAITING,
+                             .action = l->a,
+                             .step = l->step,
+                             .why = "a server answered that has not got the change before",
+                             .until = until - uh_run_now(run)};
+    uh_run_tell(run, &event);
+    if (!uh_settle_wait(run, until, &milliseconds) && uh_run_cancelled(run)) return interrupted(run, l->a);
+  }
+  return r;
 }
 
 /* What was sent before may still be on its way, in this plan or an earlier one. */

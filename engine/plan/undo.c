@@ -267,6 +267,14 @@ static int find(struct putting_back *p, struct uh_str *why) {
   return back == 1 ? find_references(p, why) : FOUND_OTHER; /* what is not told yet is not back yet */
 }
 
+/* Before another look. */
+static int wait_more(struct putting_back *p, int64_t until, int64_t *milliseconds, const char *why) {
+  struct uh_event event = {.type = UH_EVENT_WAITING, .action = p->a, .why = why, .until = until - uh_run_now(p->run)};
+  uh_run_tell(p->run, &event);
+  if (uh_settle_wait(p->run, until, milliseconds) || !uh_run_cancelled(p->run)) return 0;
+  return uh_run_stop(p->run, 130, "interrupted while %s is put back", p->a->id);
+}
+
 /* Until it is `wanted` or better, or the time has passed. */
 static int find_until(struct putting_back *p, bool there_is_enough, int64_t until, struct uh_str *why) {
   int64_t milliseconds = 0;
@@ -274,11 +282,36 @@ static int find_until(struct putting_back *p, bool there_is_enough, int64_t unti
     int found = find(p, why);
     if (found < 0 || found == FOUND_BACK || (there_is_enough && found == FOUND_OTHER)) return found;
     if (uh_run_now(p->run) >= until) return found;
-    struct uh_event event = {
-        .type = UH_EVENT_WAITING, .action = p->a, .why = uh_str_or(why, ""), .until = until - uh_run_now(p->run)};
-    uh_run_tell(p->run, &event);
-    if (!uh_settle_wait(p->run, until, &milliseconds) && uh_run_cancelled(p->run))
-      return uh_run_stop(p->run, 130, "interrupted while %s is put back", p->a->id);
+    if (wait_more(p, until, &milliseconds, uh_str_or(why, "")) < 0) return -1;
+  }
+}
+
+/* When every replica has to have what the action did. When a person did it is not known, but it was before it was seen.
+ */
+static int64_t settled_at(const struct putting_back *p) {
+  bool by_operator = p->a->action.executor == UH_BY_OPERATOR;
+  return uh_run_settled_at(p->run, p->a, by_operator ? p->e->at : p->e->is.begun_at);
+}
+
+static const char may_be_old[] = "it looks as it was before the action, which not every server may have got";
+
+/* Before anything is sent. That all is as it was is not believed at once. */
+static int find_first(struct putting_back *p, struct uh_str *why) {
+  int64_t until = settled_at(p), milliseconds = 0;
+  for (;;) {
+    int found = find(p, why);
+    if (found != FOUND_BACK || p->run->o->dry || uh_run_now(p->run) >= until) return found;
+    if (wait_more(p, until, &milliseconds, may_be_old) < 0) return -1;
+  }
+}
+
+/* Nor of what named the object, that it still does. Enum reference. */
+static int reference_first(struct putting_back *p, const struct uh_undo_reference *r, struct uh_str *why) {
+  int64_t until = settled_at(p), milliseconds = 0;
+  for (;;) {
+    int is = look_at_reference(p, r, why);
+    if (is != REFERENCE_RIGHT || uh_run_now(p->run) >= until) return is;
+    if (wait_more(p, until, &milliseconds, may_be_old) < 0) return -1;
   }
 }
 
@@ -512,7 +545,7 @@ static int send_references(struct putting_back *p) {
   struct uh_str why UH_CLEANUP(uh_str_clear) = {0};
   for (size_t i = 0; i < p->u.n_references; i++) {
     const struct uh_undo_reference *r = &p->u.references[i];
-    int is = look_at_reference(p, r, &why);
+    int is = reference_first(p, r, &why);
     if (is < 0) return -1;
     if (is != REFERENCE_EMPTY) continue; /* what it is decides when all is compared */
     if (uh_send_change(p->run, r->holder.action.executor, &r->change, false, &sent) < 0) return -1;
@@ -551,7 +584,7 @@ static int may_be_overwritten(struct putting_back *p, bool asked_before) {
 static int by_program(struct putting_back *p) {
   struct uh_str why UH_CLEANUP(uh_str_clear) = {0};
   bool asked_before = p->asked_before = p->e->undo_sent;
-  int found = find(p, &why);
+  int found = find_first(p, &why);
   if (found < 0) return -1;
   if (found == FOUND_UNSEEN) return uh_run_stop(p->run, 3, "%s: it cannot be seen: %s", p->a->id, uh_str_or(&why, ""));
   if (found == FOUND_ABSENT && !p->u.create.cmdlet && p->a->action.verb != UH_VERB_REMOVE)
@@ -571,7 +604,7 @@ static int by_person(struct putting_back *p) {
   struct uh_run *run = p->run;
   struct uh_str why UH_CLEANUP(uh_str_clear) = {0};
   int64_t until = uh_run_now(run) + run->o->operator_timeout;
-  int found = find(p, &why);
+  int found = find_first(p, &why);
   if (found < 0) return -1;
   if (found == FOUND_BACK) return run->o->dry ? 0 : begin(p) < 0 ? -1 : undone(p);
   if (consent(p) < 0) return -1;

@@ -65,8 +65,9 @@ static void do_late(struct world_script *s) {
 
 const char *world_seen(struct world_script *s, const struct world_object *o, enum uh_look_path path) {
   const char *json = NULL;
-  for (int i = 0; i < o->n; i++) /* the other way of looking is a little behind */
-    if (o->v[i].from <= s->now_ms - (path == UH_LOOK_AFTER && s->mood == WORLD_LAGS ? 1500 : 0)) json = o->v[i].json;
+  enum uh_look_path behind = s->before_behind ? UH_LOOK_BEFORE : UH_LOOK_AFTER; /* of the two ways of looking, a little */
+  for (int i = 0; i < o->n; i++)
+    if (o->v[i].from <= s->now_ms - (path == behind ? s->behind_ms : 0)) json = o->v[i].json;
   return json;
 }
 
@@ -365,6 +366,8 @@ void world_begin(struct world_script *s, enum world_mood mood, uint64_t seed) {
   memset(s, 0, sizeof *s);
   s->mood = mood;
   s->seed = seed * 77 + 5;
+  s->before_behind = seed % 2;
+  s->behind_ms = mood == WORLD_LAGS ? 1500 : 0;
   s->trouble = 3;
   s->now_ms = INT64_C(1800000000) * 1000;
   s->verdict = UH_READY;

@@ -49,8 +49,10 @@ struct world_script {
   int64_t now_ms;
   uint64_t seed;
   enum world_mood mood;
-  int trouble; /* how many requests still meet the mood */
-  bool dead;   /* the process is gone: nothing reaches the world any more */
+  int trouble;        /* how many requests still meet the mood */
+  bool before_behind; /* the look before an action shows less than that after it; else more */
+  int64_t behind_ms;  /* that much; 0: both show the same */
+  bool dead;          /* the process is gone: nothing reaches the world any more */
   bool cancelled;
   enum uh_verdict verdict;
   bool open_steps;     /* the checks of single steps pass all the same */

@@ -198,6 +198,39 @@ static void test_third_hand(void **state) {
   assert_int_equal(requests(GUID_SEND), 0);
 }
 
+/* The look before an action is answered by a replica that has not got what another one has shown to be done already. */
+static void test_replica_behind(void **state) {
+  (void)state;
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  script.before_behind = true;
+  script.behind_ms = WORLD_SETTLES * 500;
+  assert_int_equal(run(all, NULL), 0);
+  assert_int_equal(requests(GUID_SEND), 2);
+  assert_null(world_truth(world_find(&script, GUID_SEND)));
+}
+
+static void put_back(void *user, const struct uh_event *event) {
+  struct world_object *send = world_find(&script, GUID_SEND);
+  (void)user;
+  if (event->type == UH_EVENT_RESULT && event->state == UH_ACTION_VERIFIED &&
+      strcmp(event->action->step, "disable") == 0)
+    world_change(&script, send, send->v[0].json);
+}
+
+/* What looks as it did before may be somebody's work: that is said once every replica has to have the change. */
+static void test_put_back_at_once(void **state) {
+  const struct uh_guide guide = {.tell = put_back};
+  struct uh_execute_options options = all;
+  (void)state;
+  options.guide = &guide;
+  world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
+  int64_t begun = script.now_ms;
+  assert_int_equal(run(options, NULL), 3);
+  assert_non_null(strstr(result.stopped, "somebody else has changed it"));
+  assert_true(script.now_ms - begun >= WORLD_SETTLES * 1000);
+  assert_int_equal(requests(GUID_SEND), 1);
+}
+
 /* What the plan itself did to it is no drift, and times change by themselves; anything else is. */
 static void test_soft_disabled(void **state) {
   struct uh_execute_options pause = all;
@@ -487,6 +520,27 @@ static void test_undo_refused(void **state) {
 }
 
 /* The earlier action's undo finds the object under the GUID that the later one's gave it. */
+/* A replica that has not got the action yet shows the object as it was: that is no undo that somebody did. */
+static void test_undo_while_it_lags(void **state) {
+  const char *const only[] = {"reduce", NULL};
+  struct world_object *relationship = world_find(&script, GUID_RELATIONSHIP);
+  struct uh_execute_options options = all;
+  struct uh_plan *part = plan_of(only);
+  (void)state;
+  options.plan = part;
+  char *before = strdup(world_truth(relationship));
+  script.before_behind = true;
+  script.behind_ms = WORLD_SETTLES * 500;
+  assert_int_equal(run(options, NULL), 0);
+  assert_string_not_equal(world_truth(relationship), before);
+  assert_int_equal(run(options, action_of("reduce")->id), 0);
+  assert_int_equal(requests(GUID_RELATIONSHIP), 2);
+  assert_int_equal(state_of(action_of("reduce")->id, NULL), UH_ACTION_UNDONE);
+  assert_non_null(strstr(world_truth(relationship), "x.mail.onmicrosoft.com"));
+  uh_plan_free(part);
+  free(before);
+}
+
 static void test_undo_chain(void **state) {
   (void)state;
   world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
@@ -811,6 +865,8 @@ int main(void) {
       CASE(test_mended),
       CASE(test_dry),
       CASE(test_third_hand),
+      CASE(test_replica_behind),
+      CASE(test_put_back_at_once),
       CASE(test_soft_disabled),
       CASE(test_switched_on_again),
       CASE(test_absent),
@@ -822,6 +878,7 @@ int main(void) {
       CASE(test_person),
       CASE(test_cancelled),
       CASE(test_undo_refused),
+      CASE(test_undo_while_it_lags),
       CASE(test_undo_chain),
       CASE(test_undo_name_taken),
       CASE(test_undo_tree),
