@@ -25,6 +25,8 @@ static const char group_sql[] =
  * Exchange finds its security groups by GUID in otherWellKnownObjects, whatever they are called. After
  * CleanupActiveDirectoryEMT.ps1 they are gone: no value is left, or one that leads to the deleted objects. Where no
  * server is left either, it was the uninstall that took them, or a sweep: the tools' own way leaves the server's object.
+ * Whoever sees no server and cannot know that there is none does not know whose way it was: an account that read through
+ * one of these groups sees neither.
  */
 static const char cleanup_sql[] =
     "WITH expected(guid, name) AS (VALUES"
@@ -38,17 +40,21 @@ static const char cleanup_sql[] =
     "   WHERE side = 'on-premises' AND kind = 'ExchangeContainer'),"
     " looked AS ("
     "  SELECT *,"
-    "    " UH_SQL_COMPLETE("on-premises", "ExchangeServer") " AND NOT EXISTS (SELECT 1 FROM object AS server"
-    "      WHERE server.side = 'on-premises' AND server.kind = 'ExchangeServer') AS uninstalled,"
+    "    CASE WHEN EXISTS (SELECT 1 FROM object AS server"
+    "      WHERE server.side = 'on-premises' AND server.kind = 'ExchangeServer') THEN 0"
+    "     WHEN " UH_SQL_COMPLETE("on-premises", "ExchangeServer") " THEN 1 END AS uninstalled,"
     "    (SELECT group_concat(expected.name, ', ')"
     "      FROM expected"
     "      WHERE NOT EXISTS (SELECT 1 FROM json_each(known)"
     "        WHERE value LIKE 'B:32:' || expected.guid || ':%' AND value NOT LIKE '%\\0ADEL:%')) AS missing"
     "   FROM container)"
-    " SELECT CASE WHEN uninstalled THEN 0 WHEN known IS NOT NULL THEN missing IS NOT NULL END AS violated," UH_SQL_OBJECT_WHO
+    " SELECT CASE WHEN uninstalled = 1 THEN 0"
+    "   WHEN known IS NOT NULL AND missing IS NULL THEN 0"
+    "   WHEN known IS NOT NULL AND uninstalled = 0 THEN 1 END AS violated," UH_SQL_OBJECT_WHO
     "  'container' AS kind,"
     "  'Security groups of Exchange are gone, as after CleanupActiveDirectoryEMT.ps1: ' || missing || '.' AS message,"
     "  CASE WHEN known IS NULL THEN json_object('otherWellKnownObjects', NULL)"
+    "    WHEN uninstalled IS NULL THEN json_object('missing', missing, 'whether an Exchange server is left', NULL)"
     "    ELSE json_object('missing', missing, 'otherWellKnownObjects', json_array_length(known)) END AS evidence,"
     "  '' AS command"
     " FROM looked";

@@ -339,8 +339,9 @@ static int say_unswept(const struct cleanup *c, int left, const char *why) {
                   "the management tools are in use (tools.in-use): the server is never uninstalled, and `unhybrid "
                   "cleanup` removes what may go without that");
   else
-    uh_err_remedy(&err,
-                  left == UH_SERVERS_SOME ? "`unhybrid cleanup` comes first" : "see that Active Directory can be read");
+    uh_err_remedy(&err, left == UH_SERVERS_SOME
+                            ? "`unhybrid cleanup` comes first"
+                            : "`unhybrid status` says what was not read, and why: see that it can be");
   (void)uh_cli_fail(c->carry.cli, &err);
   return left == UH_SERVERS_SOME ? BLOCKED : UNDETERMINED;
 }

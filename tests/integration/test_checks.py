@@ -1079,16 +1079,21 @@ def known(change=lambda guid, dn: f"B:32:{guid}:{dn}"):
     return obj("ExchangeContainer", "Microsoft Exchange", {"OtherWellKnownObjects": [v for v in values if v]})
 
 
+EX01 = obj("ExchangeServer", "EX01", {})
+WITHOUT_ONE = lambda guid, dn: None if "Windows" in dn else f"B:32:{guid}:{dn}"   # noqa: E731
+
+
 SPECS["tools.in-use"] = Spec(
     ["on-premises:ManagementToolsGroup", "on-premises:ExchangeContainer"], blind=True,
     violated=[
         ([known(), obj("ManagementToolsGroup", "Recipient Management EMT", {"Members": []})], [(P, "Recipient Management EMT")]),
         ([known(), obj("ManagementToolsGroup", "EMT", {"Members": MISSING})], [(P, "EMT")]),
-        ([known(lambda guid, dn: None if "Windows" in dn else f"B:32:{guid}:{dn}")], [(P, "Microsoft Exchange")]),
-        ([known(lambda guid, dn: f"B:32:{guid}:CN=x\\0ADEL:{guid},CN=Deleted Objects,DC=contoso,DC=com")], [(P, "Microsoft Exchange")])],
+        ([known(WITHOUT_ONE), EX01], [(P, "Microsoft Exchange")]), ([known(WITHOUT_ONE), EX01, a_set("on-premises:ExchangeServer", "partial")], [(P, "Microsoft Exchange")]),
+        ([known(lambda guid, dn: f"B:32:{guid}:CN=x\\0ADEL:{guid},CN=Deleted Objects,DC=contoso,DC=com"), EX01], [(P, "Microsoft Exchange")])],
     clean={"nothing": [known()], "renamed groups": [known(lambda guid, dn: f"B:32:{guid.lower()}:CN=Gruppe,DC=contoso,DC=com")],
-           "the uninstall took them": [known(lambda guid, dn: None if "Windows" in dn else f"B:32:{guid}:{dn}"), a_set("on-premises:ExchangeServer", "complete")]},
-    unjudged=[([obj("ExchangeContainer", "Microsoft Exchange", {"OtherWellKnownObjects": MISSING})], [(P, "Microsoft Exchange")]),
+           "the uninstall took them": [known(WITHOUT_ONE), a_set("on-premises:ExchangeServer", "complete")]},
+    unjudged=[([known(WITHOUT_ONE)], [(P, "Microsoft Exchange")]), ([known(WITHOUT_ONE), a_set("on-premises:ExchangeServer", "partial")], [(P, "Microsoft Exchange")]),
+              ([obj("ExchangeContainer", "Microsoft Exchange", {"OtherWellKnownObjects": MISSING})], [(P, "Microsoft Exchange")]),
               ([obj("ExchangeContainer", "Microsoft Exchange", {"OtherWellKnownObjects": []})], [(P, "Microsoft Exchange")])])
 
 # ---- after the uninstall ----
