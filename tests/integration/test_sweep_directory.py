@@ -16,7 +16,7 @@ from test_samba import can_have_namespaces
 
 pytestmark = pytest.mark.skipif(not can_have_namespaces(), reason="a network namespace needs root, and a kernel that lets it")
 STEPS = "hybrid-object,system-account,organization-container"
-# What Disable-Mailbox takes from an account: nobody here runs it, as the lab's Exchange Server and Samba exclude each other.
+# What Disable-Mailbox takes from an account: nobody here runs it, for no Exchange Server is started.
 MAILBOX = ("homemdb", "homemta", "mail", "mailnickname", "proxyaddresses", "legacyexchangedn", "showinaddressbook", "mdbusedefaults", "targetaddress")
 
 

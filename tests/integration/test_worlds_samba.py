@@ -6,16 +6,21 @@ The lab's Exchange Server and Samba exclude each other, so Setup goes before any
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 
+import ldap
 import pytest
 
 from conftest import AUDIT_SECONDS, TOP
-from fixtures.lab import namespace
+from fixtures.lab import namespace, snapshot, uninstall, written
+from fixtures.lab.errand import where_it_is
 from fixtures.lab.lab import Lab
 from test_samba import can_have_namespaces
 from test_sweep_directory import MAILBOX, Swept
+from test_worlds import (AUTODISCOVER, BY_ITSELF, EVERYWHERE, EXCHANGE, LINKS, NAMES, World as Walked, before_setup, lead_to,
+                         named_and_approved)
 
 pytestmark = pytest.mark.skipif(not can_have_namespaces(), reason="a network namespace needs root, and a kernel that lets it")
 ROOT = "dc=fabrikam,dc=com"
@@ -82,28 +87,34 @@ class World(Swept):
         return done
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A domain controller is made once, and put by while it is stopped."""
-    lab = Lab("fabrikam", str(tmp_path_factory.mktemp("worlds-samba") / "fabrikam"), ad="samba")
-    lab.up()
-    namespace.stop(lab._holder())
-    kept = lab.directory + ".kept"
-    shutil.copytree(lab.directory, kept, symlinks=True, ignore=sockets)
-    yield lab, kept
-    lab.down()
-
-
 def sockets(directory, names):
     return [name for name in names if not os.path.isfile(os.path.join(directory, name)) and not os.path.isdir(os.path.join(directory, name))]
 
 
+def put_by(place, kept):
+    """A copy of a run directory whose domain controller is stopped, or of a case."""
+    shutil.copytree(place, kept, symlinks=True, ignore=sockets)
+
+
+def put_back(kept, place):
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(kept, place, symlinks=True)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    lab = Lab("fabrikam", str(tmp_path_factory.mktemp("worlds-samba") / "fabrikam"), ad="samba")
+    lab.up()
+    namespace.stop(lab._holder())
+    put_by(lab.directory, lab.directory + ".made")
+    yield lab
+    lab.down()
+
+
 @pytest.fixture
 def world(made, unhybrid, tmp_path):
-    lab, kept = made
-    shutil.rmtree(lab.directory)
-    shutil.copytree(kept, lab.directory, symlinks=True)
-    lab = Lab("fabrikam", lab.directory, ad="samba")
+    put_back(made.directory + ".made", made.directory)
+    lab = Lab("fabrikam", made.directory, ad="samba")
     lab.up()
     place = World(lab, unhybrid, tmp_path / "fabrikam.case")
     yield place
@@ -167,6 +178,35 @@ ALLOWED = "O:DAG:DAD:P(A;;GA;;;DA)(A;;GR;;;AU)"
 PROTECTED, CONTAINER = ALLOWED.replace("P(", "P(D;;SDDT;;;WD)(", 1), ALLOWED.replace("P(", "P(D;;DC;;;WD)(", 1)
 
 
+@where_it_is
+def join(lab, group, member):
+    link = snapshot.connect(lab)
+    link.modify_s(group, [(ldap.MOD_ADD, "member", [member.encode()])])
+    link.unbind_s()
+
+
+@where_it_is
+def protect(lab, dn, on):
+    """What the consoles of Active Directory do: nobody may delete the object, nor what stands in its container."""
+    from samba.auth import system_session   # only in there: these bindings load into Debian's interpreter alone
+    from samba.dcerpc import security
+    from samba.ndr import ndr_pack, ndr_unpack
+    from samba.param import LoadParm
+    from samba.samdb import SamDB
+    import ldb
+    parameters = LoadParm()
+    parameters.load(lab.path("samba", "etc", "smb.conf"))
+    sam = SamDB(session_info=system_session(), lp=parameters)
+    sid = security.dom_sid(sam.get_domain_sid())
+    for one, ace in ((dn, "(D;;SDDT;;;WD)"), (dn.split(",", 1)[1], "(D;;DC;;;WD)")):
+        held = sam.search(base=one, scope=ldb.SCOPE_BASE, attrs=["nTSecurityDescriptor"])[0]["nTSecurityDescriptor"][0]
+        text = ndr_unpack(security.descriptor, held).as_sddl(sid)
+        text = re.sub(r"D:[A-Z]*", lambda found: found[0] + ace, text, 1) if on else text.replace(ace, "", 1)
+        change = ldb.Message(ldb.Dn(sam, one))
+        change["nTSecurityDescriptor"] = ldb.MessageElement(ndr_pack(security.descriptor.from_sddl(text, sid)), ldb.FLAG_MOD_REPLACE, "nTSecurityDescriptor")
+        sam.modify(change)
+
+
 def tombstones(before, after, gone):
     """Each that is gone lies among the deleted objects, under its GUID."""
     guids = {before["live"][dn]["objectguid"][0] for dn in gone}
@@ -174,7 +214,7 @@ def tombstones(before, after, gone):
     assert all("\\0ADEL:" in after["dead"][guid] for guid in guids)
 
 
-def test_the_server_alone(world):
+def test_the_server_alone_without_a_cleanup(world):
     """An account is protected: it stays, with the right that is missing, and the rest goes; another was in a group, and is in none."""
     world.python(PLAY, "server-only", "scp", *MAILBOX)
     world.python(JOIN, GROUP, MIGRATION)
@@ -202,7 +242,7 @@ def test_the_server_alone(world):
     assert difference(after, world.forest()) == (set(), {})
 
 
-def test_what_lies_between(world):
+def test_what_lies_between_without_a_cleanup(world):
     """The groups are tombstones, and the links to them lead there. What is left of the organisation goes by name alone."""
     world.python(PLAY, "between", "hybrid-objects", *MAILBOX)
     world.attest()
@@ -221,3 +261,118 @@ def test_what_lies_between(world):
     rest = {dn for dn in after["live"] if dn == ORGANIZATION or dn.endswith("," + ORGANIZATION)}
     assert len(rest) > 5 and difference(after, last) == (rest, {})
     tombstones(after, last, rest)
+
+
+# ---- from the cleanup to the end
+
+def in_directory(state):
+    return {uninstall.normal(dn): values["objectGUID"][0] for dn, values in state["directory"].items()}
+
+
+class Walk(Walked):
+    """What test_worlds.py does with slapd's directory, in a real one."""
+
+    def run(self, *arguments, timeout=600):
+        return self.program.run("-c", self.configuration, "-C", self.case, "--no-progress", *arguments, timeout=timeout, lab=self.lab)
+
+    def compared(self, before, now):
+        """What is gone lies among the deleted objects, each under its GUID, and nothing else came there."""
+        gone, changed = super().compared(before, now)
+        lost = set(in_directory(before).values()) - set(in_directory(now).values())
+        tombstones = {guid: dn for guid, dn in now["deleted"].items() if guid not in before["deleted"]}
+        assert set(tombstones) == lost and all("\\0ADEL:" in dn for dn in tombstones.values())
+        return gone, {key: value - BY_ITSELF for key, value in changed.items() if value - BY_ITSELF}
+
+    def keep(self):
+        self.ready = self.state()
+        namespace.stop(self.lab._holder())
+        put_by(self.lab.directory, self.lab.directory + ".cleaned")
+        put_by(self.case, self.case + ".cleaned")
+
+    def go_back(self):
+        namespace.stop(self.lab._holder())
+        for place in (self.lab.directory, self.case):
+            put_back(place + ".cleaned", place)
+        self.lab.up(exchange="kerberos")
+        snapshot.cloud(self.lab, "restore", self.ready["cloud"])
+        assert self.told(self.ready) == (set(), {})
+        self.wrote = len(written.of(self.lab))
+
+
+@pytest.fixture(scope="module")
+def cleaned(made, unhybrid, tmp_path_factory):
+    put_back(made.directory + ".made", made.directory)
+    lab = Lab("fabrikam", made.directory, ad="samba")
+    lab.up(exchange="kerberos")
+    place = Walk(lab, unhybrid, tmp_path_factory.mktemp("case") / "fabrikam.case")
+    place.clean_up()
+    place.keep()
+    return place
+
+
+@pytest.fixture
+def place(cleaned):
+    cleaned.go_back()
+    return cleaned
+
+
+def test_before_setup(cleaned):
+    """Sharing, connectors, mailboxes and databases, through Exchange's own cmdlets."""
+    before_setup(cleaned.clean)
+
+
+def test_the_server_alone(place):
+    """An account is protected, and stays until somebody lets it go; it is in a group, and then in none."""
+    lead_to(place.lab, "https://mail.fabrikam.com/Autodiscover/Autodiscover.xml")
+    join(place.lab, GROUP, MIGRATION)
+    protect(place.lab, MIGRATION, True)
+    place.play("server-only", "scp", "service-principal-names", "server-members")
+    point = f"cn=fabex01,{AUTODISCOVER}"
+    blocked = place.after()
+    assert blocked["verdict"] == "blocked" and {c["id"] for c in blocked["checks"] if c["status"] == "fail"} == {"autodiscover.scp"}
+    done = place.swept()
+    assert done.returncode == 3 and "1 failed" in done.stderr and "protected" in done.stderr, done.stderr
+    assert place.told(place.played) == ((ACCOUNTS - {MIGRATION}) | {point} | EVERYWHERE, NAMES)
+    protect(place.lab, MIGRATION, False)
+    before = place.state()
+    place.sweep("--replan")
+    assert place.told(before) == ({MIGRATION}, {("on-premises", GROUP): {"member"}})
+    place.nothing_left()
+
+
+def test_named_and_approved_it_goes(place):
+    """Whoever was in the groups, the account that audits too, is in none. What the container says of them now leads to their tombstones,
+    which the next sweep sees."""
+    place.play("server-only")
+    place.sweep()
+    named_and_approved(place, {**LINKS, ("on-premises", f"cn=svc-unhybrid,cn=users,{ROOT}"): {"memberOf"}})
+    before = place.seen
+    place.sweep()
+    assert place.told(before) == (set(), LINKS)
+    place.nothing_left()
+
+
+def test_what_lies_between(place):
+    """The groups are gone, and what the container says of them points to their tombstones."""
+    place.play("between", "hybrid-objects")
+    place.sweep()
+    assert place.told(place.played) == (ACCOUNTS | EVERYWHERE, {**NAMES, **LINKS})
+    place.nothing_left()
+
+
+def test_the_whole_organisation(place):
+    """Whose is what in the tenant, the journal tells."""
+    place.play("organisation")
+    assert not any(uninstall.below(dn, EXCHANGE) for dn in in_directory(place.played))
+    place.sweep()
+    assert place.told(place.played) == (EVERYWHERE, NAMES)
+    place.nothing_left()
+
+
+@pytest.mark.parametrize("kinds, gone, changed", [(("organization", "system-accounts"), ACCOUNTS, LINKS),
+                                                  (("security-groups", "system-objects"), set(), {})])
+def test_the_whole_organisation_but(place, kinds, gone, changed):
+    place.play("organisation", *kinds)
+    place.sweep()
+    assert place.told(place.played) == (gone | EVERYWHERE, {**NAMES, **changed})
+    place.nothing_left()
