@@ -72,6 +72,56 @@ static const char federation_sql[] =
     " FROM named";
 static const struct uh_rule federation[] = {{"cloud", "cloud:FederatedOrganizationIdentifier", federation_sql}, {0}};
 
+/* Credentials of Exchange Online's principal, by the thumbprint of their certificate. What the auth configuration tells
+ * decides; where it tells nothing any more, a person's word does. */
+#define CREDENTIALS                                                                                                 \
+  "WITH principal AS ("                                                                                             \
+  "  SELECT prop_list(json, 'keyCredentials') AS credentials FROM object"                                           \
+  "   WHERE side = 'cloud' AND kind = 'GraphServicePrincipal'"                                                      \
+  "     AND lower(prop(json, 'appId')) = '00000002-0000-0ff1-ce00-000000000000'),"                                  \
+  " credential AS ("                                                                                                \
+  "  SELECT json_extract(k.value, '$.keyId') AS id, json_extract(k.value, '$.displayName') AS title,"               \
+  "    json_extract(k.value, '$.endDateTime') AS ends,"                                                             \
+  "    upper(coalesce(json_extract(k.value, '$.thumbprint'), iif(length(json_extract(k.value, '$.customKeyIdentifier')) = 40," \
+  "      json_extract(k.value, '$.customKeyIdentifier'), ''))) AS mark"                                             \
+  "   FROM principal, json_each(principal.credentials) AS k),"                                                      \
+  " told AS ("                                                                                                      \
+  "  SELECT upper(t.value) AS mark FROM object AS a, json_each(json_array(prop(a.json, 'CurrentCertificateThumbprint')," \
+  "    prop(a.json, 'NextCertificateThumbprint'), prop(a.json, 'PreviousCertificateThumbprint'))) AS t"             \
+  "   WHERE a.side = 'on-premises' AND a.kind = 'AuthConfig' AND t.value <> ''"                                     \
+  "  UNION SELECT upper(value) FROM known WHERE name = 'auth-certificate')"
+static const char credential_sql[] =
+    CREDENTIALS ","
+    " word AS (SELECT upper(object) AS mark, value FROM attestation WHERE fact = 'left.credential')"
+    " SELECT CASE WHEN EXISTS (SELECT 1 FROM told) OR EXISTS (SELECT 1 FROM word WHERE value = 'yes') OR mark IN (SELECT mark FROM word) THEN 0 END AS violated,"
+    "  coalesce(nullif(lower(id), ''), mark) AS key, 'credential' AS kind, trim(coalesce(title, '') || ' ' || mark) AS object,"
+    "  'Whose this credential of Exchange Online''s principal is, nothing tells: no thumbprint of an auth certificate is known any more.' AS message,"
+    "  json_object('Thumbprint', mark, 'DisplayName', title, 'EndDateTime', ends) AS evidence, '' AS command"
+    " FROM credential"
+    " UNION ALL SELECT NULL, 'keyCredentials', 'service principal', 'Office 365 Exchange Online', 'Its credentials were not obtained.', '{}', ''"
+    "  FROM principal WHERE credentials IS NULL"
+    " UNION ALL SELECT NULL, lower(coalesce(nullif(guid, ''), name)), 'service principal', name, 'Its appId was not obtained.', '{}', ''"
+    "  FROM object WHERE side = 'cloud' AND kind = 'GraphServicePrincipal' AND prop(json, 'appId') IS NULL";
+static const char credential_observed_sql[] =
+    CREDENTIALS
+    " SELECT DISTINCT mark AS object, CASE WHEN EXISTS (SELECT 1 FROM told) THEN iif(mark IN (SELECT mark FROM told), 'yes', 'no') END AS value"
+    "  FROM credential WHERE mark <> ''";
+static const char credential_basis_sql[] = CREDENTIALS " SELECT id, mark FROM credential";
+static const struct uh_rule credential[] = {
+    {"cloud", "cloud:GraphServicePrincipal,on-premises:AuthConfig", credential_sql}, {0}};
+static const struct uh_attestable credential_attests[] = {
+    {.fact = "left.credential",
+     .question = "Is this the thumbprint of an auth certificate of this organisation (yes), or of somebody else's (no)?",
+     .how = "In what was kept of the servers: an export of Get-AuthConfig | fl *Thumbprint, the certificate store of a backup, the log of the "
+            "Hybrid Configuration Wizard, a .cer file (certutil -dump). The name Microsoft Exchange Server Auth Certificate proves nothing: every "
+            "organisation's is called so.",
+     .values = "yes|no",
+     .object = "credential",
+     .observed = credential_observed_sql,
+     .basis = credential_basis_sql,
+     .basis_needs = "cloud:GraphServicePrincipal,on-premises:AuthConfig"},
+    {0}};
+
 /* Errors of provisioning that name the hidden objects. */
 static const char public_folder_sql[] =
     "SELECT CASE WHEN lower(coalesce(prop_json(json, 'onPremisesProvisioningErrors'), '') || coalesce(prop_json(json, 'serviceProvisioningErrors'), '')) LIKE '%publicfolder\\_%' ESCAPE '\\' THEN 1"
@@ -218,6 +268,24 @@ static const struct uh_check checks[] = {
      .explain =
          "The domains that FederatedOrganizationIdentifier names in Exchange Online. Names below onmicrosoft.com, and the "
          "tenant's accepted domains, are normal and stay. The trust itself is Microsoft's, and is never touched."},
+    {.id = "left.credential",
+     .title = "It is known whose each credential of Exchange Online's principal is",
+     .severity = UH_INFO,
+     .purposes = UH_AFTER,
+     .requirements = "O-07",
+     .rules = credential,
+     .never_fails = true,
+     .attests = credential_attests,
+     .remedy =
+         "State of each thumbprint whether it is an auth certificate of this organisation; then `unhybrid sweep` takes these out, and "
+         "asks for every other one.",
+     .reference = "https://microsoft.github.io/CSS-Exchange/Hybrid/ConfigureExchangeHybridApplication/",
+     .explain =
+         "By the thumbprints that the auth configuration tells, a cleanup knows this organisation's credentials; it keeps them in "
+         "the journal. Where the servers, and that configuration with them, are gone and no journal has them, nothing tells it any more, and "
+         "none goes. Then a person may state it of a thumbprint that the principal has (left.credential, with the thumbprint as "
+         "the object). The plan shows by whose word; a word against what was observed, or what the journal tells, is an error that names "
+         "both. Names and ends of certificates are alike in every organisation, and decide nothing."},
     BY_STATEMENT("sync-rights", sync_rights, "It is decided about the synchronisation's hybrid option", "O-17",
                  "Leave the option and the rights on while attributes are written back, and where nobody has decided."),
     BY_STATEMENT("connector-group", connector_group, "No connector group of the Hybrid Agent is left", "O-18",

@@ -19,7 +19,12 @@ static const char principals_sql[] =
     "WITH principal AS ("
     "  SELECT side, kind, guid, name, count(*) OVER () AS principals,"
     "    prop_list(json, 'keyCredentials') AS credentials,"
-    "    EXISTS (SELECT 1 FROM anchor WHERE anchor.name = 'auth-certificate') AS known"
+    "    EXISTS (SELECT 1 FROM anchor WHERE anchor.name = 'auth-certificate')"
+    /* Or a person said of each of them that it is not this organisation's. */
+    "      OR NOT EXISTS (SELECT 1 FROM json_each(prop_list(configuration.json, 'keyCredentials')) AS k"
+    "        WHERE NOT EXISTS (SELECT 1 FROM anchor WHERE anchor.name = 'other-certificate-stated'"
+    "          AND substr(anchor.value, 1, 40) = upper(coalesce(json_extract(k.value, '$.thumbprint'),"
+    "            json_extract(k.value, '$.customKeyIdentifier'))))) AS known"
     "   FROM configuration"
     "   WHERE side = 'cloud' AND kind = 'GraphServicePrincipal'"
     "     AND lower(prop(json, 'appId')) = '00000002-0000-0ff1-ce00-000000000000')"
@@ -29,13 +34,15 @@ static const char principals_sql[] =
     "  CASE WHEN principals > 1 THEN 'the tenant shows it ' || principals || ' times'"
     "    WHEN credentials IS NULL THEN 'keyCredentials was not obtained'"
     "    WHEN credentials = '[]' THEN 'it is Microsoft''s, and has no credentials'"
-    "    WHEN NOT known THEN 'no thumbprint of an auth certificate of this organisation is known'"
+    "    WHEN NOT known THEN 'no thumbprint of an auth certificate of this organisation is known; a person may state whose each is:'"
+    "      || ' `unhybrid checks explain left.credential`'"
     "    ELSE 'it is Microsoft''s and stays; only credentials go' END AS reason"
     " FROM principal";
 
 static const char marks_sql[] =
     "SELECT anchor.value, max(prop(c.json, 'Subject')), max(prop(c.json, 'NotAfter')),"
-    "  (SELECT min(value) FROM anchor AS s WHERE s.name = 'auth-certificate-subject')"
+    "  (SELECT min(value) FROM anchor AS s WHERE s.name = 'auth-certificate-subject'),"
+    "  (SELECT min(substr(s.value, 42)) FROM anchor AS s WHERE s.name = 'auth-certificate-stated' AND substr(s.value, 1, 40) = anchor.value)"
     " FROM anchor LEFT JOIN configuration AS c ON c.side = 'on-premises' AND c.kind = 'ExchangeCertificate'"
     "   AND upper(prop(c.json, 'Thumbprint')) = upper(anchor.value)"
     " WHERE anchor.name = 'auth-certificate'"
@@ -47,6 +54,10 @@ static const char credentials_sql[] =
     "  json_extract(k.value, '$.thumbprint')"
     " FROM configuration AS p, json_each(prop_list(p.json, 'keyCredentials')) AS k"
     " WHERE p.side = 'cloud' AND p.kind = 'GraphServicePrincipal' AND p.guid = ?1";
+
+static const char stated_sql[] =
+    "SELECT substr(value, 1, 40), substr(value, 42), iif(name = 'auth-certificate-stated', 'one', 'none') FROM anchor"
+    " WHERE name IN ('auth-certificate-stated', 'other-certificate-stated') ORDER BY value";
 
 static const char others_sql[] = "SELECT group_concat(value, ', ') FROM anchor WHERE name = 'other-organization'";
 /* clang-format on */
@@ -67,7 +78,8 @@ struct found {
   size_t n_marks;
   struct credential v[CREDENTIALS_MAX];
   size_t n;
-  char others[512]; /* Exchange organisations that use the tenant too */
+  char others[512];         /* Exchange organisations that use the tenant too */
+  char stated[SUBJECT_MAX]; /* who stated that a certificate is this organisation's; "": it was observed */
 };
 
 /* ---- this organisation's certificates ---- */
@@ -99,6 +111,7 @@ static int read_marks(struct uh_step_run *run, struct found *f, struct uh_err *e
     (void)snprintf(m->subject, sizeof m->subject, "%s", subject ? subject : "");
     m->certificate.subject = m->subject;
     if (!ends || uh_time_parse(ends, &m->certificate.not_after) != UH_TIME_OK) m->certificate.not_after = 0;
+    if (uh_query_text(query, 4)) (void)snprintf(f->stated, sizeof f->stated, "%s", uh_query_text(query, 4));
     f->certificates[f->n_marks++] = m->certificate;
   }
   return r;
@@ -209,7 +222,7 @@ static int remove_ours(struct uh_step_run *run, const struct uh_subject *princip
   struct uh_key_removal keys[CREDENTIALS_MAX];
   struct uh_expect expect[CREDENTIALS_MAX + 1];
   size_t n = 0, ours = 0;
-  char why[300];
+  char why[300 + SUBJECT_MAX];
   for (size_t i = 0; i < f->n; i++) {
     if (!f->v[i].leaves) continue;
     ours += f->v[i].removal.reason == UH_KEY_OURS;
@@ -220,9 +233,9 @@ static int remove_ours(struct uh_step_run *run, const struct uh_subject *princip
   expect[n] = (struct uh_expect){.what = UH_EXPECT_END};
   (void)snprintf(
       why, sizeof why,
-      "Of %zu credentials %zu are auth certificates of this organisation and %zu have ended; whoever holds the "
+      "Of %zu credentials %zu are auth certificates of this organisation%s%s%s and %zu have ended; whoever holds the "
       "private key of one that is in force can act as Exchange Online (CVE-2025-53786).",
-      f->n, ours, n - ours);
+      f->n, ours, f->stated[0] ? " (stated by " : "", f->stated, f->stated[0] ? ")" : "", n - ours);
   struct uh_action action = {.expect = expect,
                              .why = why,
                              .effect =
@@ -251,6 +264,19 @@ static int ask_for(struct uh_step_run *run, const struct uh_subject *principal, 
   return ask_graph(run, principal, f, &c->removal, 1, &action, err);
 }
 
+/* By whose word a credential is one of this organisation's: no source tells it. */
+static int note_stated(struct uh_step_run *run, struct uh_err *err) {
+  struct uh_query *query UH_CLEANUP(uh_query_freep) = NULL;
+  int r;
+  if (uh_step_query(run, stated_sql, &query, err) < 0) return -1;
+  while ((r = uh_query_next(query, err)) > 0)
+    if (uh_step_note(run, err,
+                     "The certificate %s is %s of this organisation's: stated by %s, as nothing observed tells it.",
+                     uh_query_text(query, 0), uh_query_text(query, 2), uh_query_text(query, 1)) < 0)
+      return -1;
+  return r;
+}
+
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
   struct found *f UH_CLEANUP(uh_freep) = calloc(1, sizeof *f);
   if (!f) return uh_fail_nomem(err);
@@ -263,7 +289,7 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
 }
 
 static int discover(struct uh_step_run *run, struct uh_err *err) {
-  return uh_step_each(run, principals_sql, act, err);
+  return uh_step_each(run, principals_sql, act, err) < 0 ? -1 : note_stated(run, err);
 }
 
 UH_STEP(service_principal_credential) = {
@@ -288,7 +314,8 @@ UH_STEP(service_principal_credential) = {
         "never removed; only credentials go. One is this organisation's when its certificate has the thumbprint of the "
         "current, next or previous auth certificate; where Graph does not tell the certificate, when its identifier is "
         "that thumbprint, as text, as bytes, or as bytes of the text (older uploads differ). A name and an end that agree are a "
-        "hint, and never enough. Those that have ended go too. One that is in force and nobody's that is known - an older "
+        "hint, and never enough. Where nothing tells the auth certificates any more, a person states whose each credential is "
+        "(left.credential), and the plan names who did; what was observed is never overruled. Those that have ended go too. One that is in force and nobody's that is known - an older "
         "certificate, or another forest's - goes only when a person approves it.\n"
         "All go in one change, because Graph replaces the list: every survivor is sent back with its key, and where Graph "
         "does not tell a survivor's key nothing is sent. Whether lists tell keys is not documented alike; so the single "

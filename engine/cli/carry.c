@@ -483,9 +483,8 @@ static int export_first(struct uh_carry *c, const struct uh_plan *plan, struct u
   return 0;
 }
 
-/* Whose an object is the gate can tell by these also when the organisation that told them is gone. */
-static int judge_by_anchors(struct uh_carry *c, const struct uh_plan *plan, struct uh_err *err) {
-  static const char *const names[] = {UH_ANCHOR_ORGANIZATION, UH_ANCHOR_ACCEPTED_DOMAIN};
+int uh_carry_judge_by(struct uh_carry *c, const struct uh_plan *plan, struct uh_err *err) {
+  static const char *const names[] = {UH_ANCHOR_ORGANIZATION, UH_ANCHOR_ACCEPTED_DOMAIN, UH_ANCHOR_AUTH_CERTIFICATE};
   const char *value;
   size_t n = 0;
   for (size_t k = 0; plan && k < sizeof names / sizeof *names; k++)
@@ -511,7 +510,7 @@ int uh_carry_out(struct uh_carry *c, const struct uh_plan *plan, const char *und
   struct uh_guide guide = uh_talk_guide(&c->talk);
   who(person, sizeof person);
   uh_cancel_catch(true);
-  if (judge_by_anchors(c, plan, &err) < 0 || open_world(c, &err) < 0 || export_first(c, plan, &err) < 0 ||
+  if (uh_carry_judge_by(c, plan, &err) < 0 || open_world(c, &err) < 0 || export_first(c, plan, &err) < 0 ||
       make_journal(c, &err) < 0)
     return uh_cli_fail(c->cli, &err);
   struct uh_execute_options options = {.world = c->world,

@@ -78,6 +78,8 @@ int uh_carry_approve(struct uh_carry *c, const struct uh_plan *plan);
 
 /* ---- the run ---- */
 
+/* Whose an object is the checks can tell by the plan's anchors also when what told them is gone. */
+int uh_carry_judge_by(struct uh_carry *c, const struct uh_plan *UH_NULLABLE plan, struct uh_err *err);
 /* Carries a plan out, or one undo (action), or only looks (dry); says how it ended; gives the exit code. */
 int uh_carry_out(struct uh_carry *c, const struct uh_plan *UH_NULLABLE plan, const char *UH_NULLABLE undo);
 /* Which executors have an account that may write. */

@@ -197,7 +197,7 @@ static int find_newest(struct status *s, const struct uh_config *config, struct 
   if (uh_judge(s->facts, &how, &s->results, &s->err) < 0) return 0;
   uh_cli_about(s->cli, NULL, uh_results_head(s->results)->tenant);
   how.purpose = UH_BEFORE; /* the tools stay in use also when no server is left */
-  return uh_cli_tools_of(s->facts, &how, &s->tools, err);
+  return uh_cli_tools_of(s->facts, &how, &s->tools, NULL, err);
 }
 
 /* Where it begins, and what would come next: by the newest observation, and what the journal knows of before. */
@@ -215,7 +215,17 @@ static int look_ahead(struct status *s, const struct uh_config *config, struct u
       .tools = in_use, .now = observed_at, .organization = s->held->organization, .tenant = s->cli->tenant};
   if (uh_starts_find(&how, &s->starts, err) < 0) return -1;
   if (!config) return 0; /* nobody knows which accounts there are */
+  UH_CLEANUP(uh_cli_stated_clear) struct uh_cli_stated stated = {0};
+  if (uh_cli_stated_read(s->results, &stated, err) < 0) return -1;
+  plan.stated = stated.v;
+  plan.n_stated = stated.n;
   uh_carry_accounts(config, &plan);
+  if (uh_approvals_read(&s->cleanup, s->facts, observed_at, &plan, &s->approvals, err) == 0) return 0;
+  if (!stated.n) return -1;
+  /* A word against what was observed is an error of the plan, which names both; no reason not to say where all stands.
+   */
+  *err = UH_ERR_INIT;
+  plan.n_stated = 0;
   return uh_approvals_read(&s->cleanup, s->facts, observed_at, &plan, &s->approvals, err);
 }
 

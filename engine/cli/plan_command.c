@@ -151,7 +151,10 @@ static int make_plan(const struct cleanup *c, const char *const *only, const cha
                               .organization = c->carry.held->organization,
                               .tenant = c->carry.cli->tenant};
   UH_CLEANUP(uh_str_clear) struct uh_str tools = {0};
-  if (uh_cli_tools_of(c->carry.facts, &c->carry.how, &tools, err) < 0) return -1;
+  UH_CLEANUP(uh_cli_stated_clear) struct uh_cli_stated stated = {0};
+  if (uh_cli_tools_of(c->carry.facts, &c->carry.how, &tools, &stated, err) < 0) return -1;
+  o.stated = stated.v;
+  o.n_stated = stated.n;
   if (tools.len) o.tools = uh_str_or(&tools, "out of memory");
   uh_carry_accounts(c->carry.config, &o);
   return uh_plan_make(&o, ret_plan, err);
@@ -332,7 +335,7 @@ static int observe(struct cleanup *c) {
 static int say_unswept(const struct cleanup *c, int left, const char *why) {
   UH_CLEANUP(uh_str_clear) struct uh_str tools = {0};
   struct uh_err err = UH_ERR_INIT;
-  if (uh_cli_tools_of(c->carry.facts, &c->carry.how, &tools, &err) < 0) return uh_cli_fail(c->carry.cli, &err);
+  if (uh_cli_tools_of(c->carry.facts, &c->carry.how, &tools, NULL, &err) < 0) return uh_cli_fail(c->carry.cli, &err);
   (void)uh_fail(&err, UH_ERR_DATA, "nothing is swept up before the uninstall: %s", why);
   if (tools.len)
     uh_err_remedy(&err,
@@ -359,7 +362,8 @@ static int look_for_servers(const struct cleanup *c) {
 static int plan_and_show(struct cleanup *c) {
   struct uh_err err = UH_ERR_INIT;
   if (!c->plan && make_plan(c, c->only, c->until, &c->plan, &err) < 0) return uh_cli_fail(c->carry.cli, &err);
-  if (show_plan(c, &err) < 0 || show_left(c, &err) < 0) return uh_cli_fail(c->carry.cli, &err);
+  if (uh_carry_judge_by(&c->carry, c->plan, &err) < 0 || show_plan(c, &err) < 0 || show_left(c, &err) < 0)
+    return uh_cli_fail(c->carry.cli, &err);
   int code = uh_carry_approve(&c->carry, c->plan);
   if (code) return code;
   code = nothing_to_do(c);

@@ -20,7 +20,8 @@ static int take_index(void *user, const struct uh_result_check *check) {
   return 0;
 }
 
-int uh_cli_tools_of(const char *facts, const struct uh_judge_options *how, struct uh_str *out, struct uh_err *err) {
+int uh_cli_tools_of(const char *facts, const struct uh_judge_options *how, struct uh_str *out,
+                    struct uh_cli_stated *ret_stated, struct uh_err *err) {
   static const char *const only[] = {tools_check, NULL};
   UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
   int64_t index = -1;
@@ -30,7 +31,8 @@ int uh_cli_tools_of(const char *facts, const struct uh_judge_options *how, struc
   options.now = uh_cli_now();
   if (uh_judge(facts, &options, &results, err) < 0 || uh_results_checks(results, take_index, &index, err) < 0)
     return -1;
-  return index < 0 ? 0 : uh_results_findings(results, index, FINDINGS, take_message, out, err);
+  if (index >= 0 && uh_results_findings(results, index, FINDINGS, take_message, out, err) < 0) return -1;
+  return ret_stated ? uh_cli_stated_read(results, ret_stated, err) : 0;
 }
 
 /* ---- json ---- */

@@ -381,13 +381,78 @@ static int find_all(sqlite3 *db, struct uh_anchors *a, struct uh_err *err) {
   return result;
 }
 
+/* What the journal has by a person's word alone holds as long as that counts, and is said anew with every plan. */
+static bool is_word(const struct uh_anchors *known, const struct anchor *one) {
+  if (strcmp(one->name, UH_ANCHOR_AUTH_STATED) == 0 || strcmp(one->name, UH_ANCHOR_OTHER_STATED) == 0) return true;
+  if (strcmp(one->name, UH_ANCHOR_AUTH_CERTIFICATE) != 0) return false;
+  for (size_t i = 0; i < known->n; i++)
+    if (strcmp(known->v[i].name, UH_ANCHOR_AUTH_STATED) == 0 &&
+        strncasecmp(known->v[i].value, one->value, strlen(one->value)) == 0)
+      return true;
+  return false;
+}
+
 int uh_anchors_read(sqlite3 *facts, const struct uh_anchors *known, struct uh_anchors **ret_anchors,
                     struct uh_err *err) {
   UH_CLEANUP(uh_anchors_freep) struct uh_anchors *a = anchors_new();
   if (!a) return uh_fail_nomem(err);
   for (size_t i = 0; known && i < known->n; i++)
-    if (add(a, known->v[i].name, known->v[i].value, err) < 0) return -1;
+    if (!is_word(known, &known->v[i]) && add(a, known->v[i].name, known->v[i].value, err) < 0) return -1;
   if (find_all(facts, a, err) < 0) return -1;
   *ret_anchors = UH_TAKE(a);
   return 0;
+}
+
+/* ---- what a person stated ---- */
+
+static int refuse_word(const struct uh_stated *s, const char *told, struct uh_err *err) {
+  uh_fail(err, UH_ERR_DATA,
+          "%.200s states that %s %s an auth certificate of this organisation, and what was observed says %s", s->by,
+          s->thumbprint, s->ours ? "is" : "is not", told);
+  uh_err_where(err, "left.credential, object %s", s->thumbprint);
+  uh_err_remedy(err, "`unhybrid attest withdraw left.credential --object %s`: what was observed is never overruled",
+                s->thumbprint);
+  return -1;
+}
+
+static int keep(struct uh_anchors *a, sqlite3_stmt *into, const char *name, const char *value, struct uh_err *err) {
+  if (add(a, name, value, err) < 0) return -1;
+  sqlite3_bind_text(into, 1, name, -1, SQLITE_STATIC);
+  sqlite3_bind_text(into, 2, value, -1, SQLITE_TRANSIENT);
+  int rc = sqlite3_step(into);
+  sqlite3_reset(into);
+  return rc == SQLITE_DONE ? 0 : uh_fail(err, UH_ERR_INTERNAL, "cannot keep the anchor %s", name);
+}
+
+/* told: an auth certificate that is known otherwise; NULL: none is. */
+static int state_one(struct uh_anchors *a, sqlite3_stmt *into, const struct uh_stated *s, const char *told,
+                     struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str thumbprint = {0};
+  UH_CLEANUP(uh_str_clear) struct uh_str word = {0};
+  add_form(THUMBPRINT, s->thumbprint, &thumbprint);
+  uh_str_addf(&word, "%s %s", s->thumbprint, s->by);
+  if (!uh_str_text(&thumbprint) || !uh_str_text(&word)) return uh_fail_nomem(err);
+  if (!thumbprint.len) return 0;
+  bool known = told && has(a, UH_ANCHOR_AUTH_CERTIFICATE, thumbprint.s);
+  if (told && known != s->ours) return refuse_word(s, known ? "that it is" : told, err);
+  if (told) return 0;
+  if (!s->ours) return keep(a, into, UH_ANCHOR_OTHER_STATED, word.s, err);
+  return keep(a, into, UH_ANCHOR_AUTH_CERTIFICATE, thumbprint.s, err) < 0
+             ? -1
+             : keep(a, into, UH_ANCHOR_AUTH_STATED, word.s, err);
+}
+
+int uh_anchors_state(sqlite3 *facts, struct uh_anchors *a, const struct uh_stated *stated, size_t n,
+                     struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str told = {0};
+  const char *first = uh_anchors_get(a, UH_ANCHOR_AUTH_CERTIFICATE, 0);
+  sqlite3_stmt *into = NULL;
+  int result = 0;
+  uh_str_add(&told, first ? first : "");
+  if (!uh_str_text(&told)) return uh_fail_nomem(err);
+  if (n && sqlite3_prepare_v2(facts, UH_ANCHOR_INSERT, -1, &into, NULL) != SQLITE_OK)
+    result = uh_fail(err, UH_ERR_INTERNAL, "cannot keep anchors: %s", sqlite3_errmsg(facts));
+  for (size_t i = 0; result == 0 && i < n; i++) result = state_one(a, into, &stated[i], first ? told.s : NULL, err);
+  sqlite3_finalize(into);
+  return result;
 }

@@ -1632,6 +1632,31 @@ def test_what_nobody_sees_is_unknown_until_it_is_stated(tmp_path, check):
     assert judge(tmp_path, check, [], stated={check: "yes"}).status == "pass"
 
 
+def principal_with(*keys, **more):
+    return cloud("GraphServicePrincipal", "Office 365 Exchange Online",
+                 {"appId": "00000002-0000-0ff1-ce00-000000000000", "keyCredentials": [dict(k, keyId=GUIDS[i]) for i, k in enumerate(keys)], **more})
+
+
+GUIDS = [f"7b000000-1b2c-4d3e-8f40-0f000000000{i}" for i in range(5)]
+
+
+def test_whose_a_credential_is(tmp_path):
+    """The auth configuration tells it, or a person: once one is, every other one is not. What was not obtained is unknown."""
+    sets = [a_set("cloud:GraphServicePrincipal"), a_set("on-premises:AuthConfig")]
+    two = principal_with({"thumbprint": "A" * 40, "displayName": "CN=x"}, {"thumbprint": None, "customKeyIdentifier": "b" * 40, "displayName": "CN=x"})
+    config = obj("AuthConfig", "Auth Configuration", {"CurrentCertificateThumbprint": "C" * 40})
+    empty = obj("AuthConfig", "Auth Configuration", {"CurrentCertificateThumbprint": "", "NextCertificateThumbprint": "", "PreviousCertificateThumbprint": ""})
+    result = judge(tmp_path, "left.credential", [sets, two, empty])
+    assert result.status == "unknown" and {name for _, name in result.unjudged} == {"CN=x " + "A" * 40, "CN=x " + "B" * 40}, result
+    assert judge(tmp_path, "left.credential", [sets, two, config]).status == "pass"
+    assert judge(tmp_path, "left.credential", [sets, principal_with(), empty]).status == "pass"
+    assert judge(tmp_path, "left.credential", [sets, principal_with(keyCredentials={"@answer": "refused"}), config]).status == "unknown"
+    assert judge(tmp_path, "left.credential", [sets, principal_with({"thumbprint": "A" * 40}, appId=GUIDS[0]), empty]).status == "pass", "another's principal"
+    for name in ("cloud:GraphServicePrincipal", "on-premises:AuthConfig"):
+        short = [a_set(n, "partial" if n == name else "complete", answer=3 if n == name else 0) for n in ("cloud:GraphServicePrincipal", "on-premises:AuthConfig")]
+        assert judge(tmp_path, "left.credential", [short, two, config]).status == "unknown", name
+
+
 def test_every_check_is_tested(tmp_path):
     """No check comes without a violation, a decoy, a value that is missing and a set that is not complete."""
     path = tmp_path / "facts.db"
@@ -1640,7 +1665,7 @@ def test_every_check_is_tested(tmp_path):
     ids = {line["id"] for line in map(json.loads, out.splitlines()) if "id" in line and not line["id"].startswith("requirement.")}
     own = {"relay.traffic", "freshness.observation", "freshness.completeness"}
     own |= {i for i in ids if i.startswith("sanity.")}  # test_sanity.py
-    own |= ASKED
+    own |= ASKED | {"left.credential"}
     assert ids - own == set(SPECS)
     for check, spec in SPECS.items():
         assert spec.violated and spec.clean and (spec.unjudged or check in ("routing.unverified-domain", "server.gone", "server.hybrid-gone", "left.computer-account")) and (spec.needs or check == "writeback.agent"), check

@@ -14,7 +14,8 @@ import yaml
 from conftest import TOP
 from fixtures.lab import change, snapshot, uninstall, written
 from fixtures.lab.lab import Lab
-from test_cleanup import Place, finish
+from test_cleanup import Place, finish, writing_requests
+from test_cli import schema
 
 COMPUTER = "CN=FABEX01,CN=Computers,DC=fabrikam,DC=com"
 EMT = "CN=Recipient Management EMT,CN=Users,DC=fabrikam,DC=com"
@@ -433,3 +434,86 @@ def test_references_to_what_is_gone(place):
         assert ("SettingOverride", "EnableExchangeHybrid3PAppFeature") in acted_on(plan)
         (owner, reason), = [(o["owner"], o["reason"]) for o in steps(plan)["well-known-object"]["objects"]]
         assert owner == "shared" and "1 of its links lead to deleted groups" in reason, (owner, reason)
+
+
+OURS, THEIRS = "8C397043FAD2EED71433C26B07CE8AA41AC5EF9A", "FD5701366E2CAB2F3730217A0DD95CAB4467F8D1"
+
+
+def credentials(lab):
+    (one,) = [one for one in snapshot.take(lab)["cloud"]["graph"]["servicePrincipals"] if one["displayName"] == "Office 365 Exchange Online"]
+    return {key["keyId"][-4:] for key in one["keyCredentials"]}
+
+
+@pytest.fixture
+def untold(place):
+    """No server, no journal, and the auth configuration in Active Directory has no thumbprint any more."""
+    with directory(place.lab) as link:
+        uninstall.uninstall(link, "server-only", force=True)
+        (auth,) = [dn for dn, held in snapshot.directory(place.lab).items() if b"msExchAuthAuthConfig" in held["objectClass"]]
+        link.modify_s(auth, [(ldap.MOD_DELETE, name, None) for name in snapshot.directory(place.lab)[auth] if "Thumbprint" in name])
+    place.without_server()
+    return place
+
+
+def sweep_plan(place, *arguments):
+    done = place.run("sweep", "--dry-run", "--format", "json", *arguments)
+    assert done.returncode in (0, 1, 2), done.stderr
+    plan = json.loads(done.stdout)
+    schema("plan").validate(plan)
+    return plan
+
+
+def test_whose_a_credential_is_a_person_may_state(untold):
+    """Nothing tells the auth certificate any more: no credential goes, and it is said how to state whose it is. What is stated is in the
+    plan and in the journal, with who did."""
+    untold.attest()
+    plan = sweep_plan(untold)
+    owner, reason = whose(plan, "service-principal-credential")["Office 365 Exchange Online"]
+    assert owner == "unknown" and "no thumbprint" in reason and "left.credential" in reason, reason
+    assert not [a for a in plan["actions"] if a["step"] == "service-principal-credential"]
+    check = next(one for one in json.loads(untold.run("audit", "--purpose", "after", "--format", "json").stdout)["checks"] if one["id"] == "left.credential")
+    assert check["status"] == "unknown" and {one["object"] for one in check["attest"]} >= {OURS, THEIRS}, check
+    refused = untold.run("attest", "add", "left.credential", "yes", "--object", "0" * 40, "--approver", "Test", "--days", "2")
+    assert refused.returncode == 64 and "there is no credential" in refused.stderr, refused.stderr
+    untold.state(("left.credential", "yes", OURS), ("left.credential", "no", THEIRS))
+    untold.state(("sanity.attribute", "yes", "homeMDB"), ("cleanup.backup", "yes"), ("cleanup.observation-window", "yes"))
+    plan = sweep_plan(untold)
+    assert plan["anchors"]["auth-certificate"] == [OURS] and plan["anchors"]["auth-certificate-stated"] == [f"{OURS} Test"], plan["anchors"]
+    assert plan["anchors"]["other-certificate-stated"] == [f"{THEIRS} Test"]
+    notes = steps(plan)["service-principal-credential"]["notes"]
+    assert any(f"{OURS} is one of this organisation's: stated by Test" in note for note in notes) and any(f"{THEIRS} is none" in note for note in notes), notes
+    first, other = [a for a in plan["actions"] if a["step"] == "service-principal-credential"]
+    assert "stated by Test" in first["why"] and {key["key_id"][-4:]: key["reason"] for key in first["graph"]["keys"]} == {
+        "0001": "ours", "0002": "expired", "0003": "expired"}
+    assert other["part"].endswith("00aa") and other["approval"]
+    done = untold.run("sweep", "--yes=irreversible", "--until", "service-principal-credential")
+    assert done.returncode == 0, done.stderr
+    assert credentials(untold.lab) == {"00aa"}, done.stderr + done.stdout
+    (anchors,) = [one["image"] for one in untold.journal() if one["record"] == "anchor"]
+    assert anchors["auth-certificate-stated"] == [f"{OURS} Test"], anchors
+    # It is not remembered as if it had been seen.
+    plan = sweep_plan(untold, "--replan")
+    assert "auth-certificate" not in plan["anchors"] and "auth-certificate-stated" not in plan["anchors"]
+
+
+def test_a_word_against_what_was_observed(untold):
+    """The auth configuration is seen again, or the journal has it: a plan is refused with both, and nothing is sent."""
+    untold.attest()
+    check = next(one for one in json.loads(untold.run("audit", "--purpose", "after", "--format", "json").stdout)["checks"] if one["id"] == "left.credential")
+    objects = [one["object"] for one in check["attest"]]
+    untold.state(*(("left.credential", "no", one) for one in objects))
+    plan = sweep_plan(untold)
+    assert {a.get("part", "")[-4:] for a in plan["actions"] if a["step"] == "service-principal-credential"} == {"", "0001", "00aa"}, "all are somebody's: known too"
+    for one in objects:
+        assert untold.run("attest", "withdraw", "left.credential", "--object", one).returncode == 0
+    untold.state(("left.credential", "yes", THEIRS))
+    assert sweep_plan(untold)["anchors"]["auth-certificate"] == [THEIRS]
+    with directory(untold.lab) as link:
+        dn, held = next((dn, held) for dn, held in untold.lab.clean["directory"].items() if b"msExchAuthAuthConfig" in held["objectClass"])
+        link.modify_s(dn, [(ldap.MOD_ADD, name, values) for name, values in held.items() if "Thumbprint" in name])
+    done = untold.run("sweep", "--yes=irreversible")
+    assert done.returncode == 65 and OURS in done.stderr and THEIRS in done.stderr and "Test states that" in done.stderr, done.stderr
+    assert writing_requests(untold.lab) == [] and "attest withdraw left.credential" in done.stderr
+    assert untold.run("status").returncode == 0
+    refused = untold.run("attest", "add", "left.credential", "no", "--object", OURS, "--approver", "Test", "--days", "2")
+    assert refused.returncode == 65 and "observed otherwise (yes)" in refused.stderr, refused.stderr

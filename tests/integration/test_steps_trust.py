@@ -368,6 +368,17 @@ def test_credentials_that_cannot_be_told(tmp_path):
     assert plan(tmp_path, CREDENTIALS, TWO, principal(key(1, thumbprint=A), appId=APP)).state == "nothing", "another application's principal"
 
 
+def test_credentials_by_a_persons_word(tmp_path):
+    """What the journal has by a word alone is no observation: it holds no longer than the statement (test_starts has those)."""
+    stated = {"auth-certificate": [A], "auth-certificate-stated": [f"{A} Ada"]}
+    made = plan(tmp_path, CREDENTIALS, principal(key(1, thumbprint=A)), anchors=stated)
+    assert made.state == "unknown"
+    assert plan(tmp_path, CREDENTIALS, principal(key(1, thumbprint=A)), anchors={"other-certificate-stated": [f"{A} Ada"]}).state == "unknown"
+    made = plan(tmp_path, CREDENTIALS, principal(key(1, thumbprint=A), key(2, thumbprint=B)), anchors={**stated, "auth-certificate": [A, B]})
+    (first, second) = made.actions
+    assert removed(first) == [("0002", "ours")] and removed(second) == [("0001", "named")], "B the journal has by itself"
+
+
 def application(name, app=None, role=True, **more):
     return cloud("GraphApplication", name, **dict({"appId": app or guid(), "displayName": name, "requiredResourceAccess": ROLE if role else [], "tags": []}, **more))
 

@@ -148,6 +148,10 @@ int uh_step_query(struct uh_step_run *run, const char *sql, struct uh_query **re
 #define UH_ANCHOR_AUTH_CERTIFICATE \
   "auth-certificate" /* thumbprint, 40 upper-case hex digits; current, next, previous */
 #define UH_ANCHOR_AUTH_SUBJECT "auth-certificate-subject"
+/* What a person stated of thumbprints where nothing tells the auth certificates any more: "<thumbprint> <who>". The
+ * first are among the auth certificates too. */
+#define UH_ANCHOR_AUTH_STATED "auth-certificate-stated"
+#define UH_ANCHOR_OTHER_STATED "other-certificate-stated"
 #define UH_ANCHOR_FEDERATION_CERTIFICATE "federation-certificate" /* thumbprint */
 #define UH_ANCHOR_TLS_CERTIFICATE "tls-certificate"               /* <I>..<S>.. as the connectors name it */
 #define UH_ANCHOR_HYBRID_AGENT "hybrid-agent"                     /* application id: the GUID in its host names */
