@@ -7,10 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unhybrid/build.h>
 #include <unhybrid/check.h>
 #include <unhybrid/sql.h>
 
-enum { HOUR = 3600, STATED_HOURS = 24, BUILD_MAX = 0xffff };
+enum { HOUR = 3600, STATED_HOURS = 24 };
 
 /* ---- what is stated ---- */
 
@@ -195,45 +196,26 @@ static const struct uh_attestable monitoring_attests[] = {
  * below these it cannot be told. The builds are those of CSS-Exchange's Get-ExchangeBuildVersionInformation.ps1; that
  * June 2023 is the first update with the mend stands in its list of emerging issues. Exchange 2019 CU11 got none.
  */
-struct build {
-  int major, minor, build, revision;
-};
-static const struct build mended[] = {
+static const struct uh_build mended[] = {
     {15, 1, 2507, 27}, /* 2016 CU23, June 2023 */
     {15, 2, 1118, 30}, /* 2019 CU12, June 2023 */
     {15, 2, 1258, 16}, /* 2019 CU13, June 2023 */
 };
-static const struct build since = {15, 2, 1544, 4}; /* 2019 CU14, and all later ones */
+static const struct uh_build since = {15, 2, 1544, 4}; /* 2019 CU14, and all later ones */
 
-static bool later(const struct build *b, const struct build *than) {
+static bool later(const struct uh_build *b, const struct uh_build *than) {
   if (b->major != than->major) return b->major > than->major;
   if (b->minor != than->minor) return b->minor > than->minor;
   if (b->build != than->build) return b->build > than->build;
   return b->revision >= than->revision;
 }
 
-static bool is_mended(const struct build *b) {
+static bool is_mended(const struct uh_build *b) {
   for (size_t i = 0; i < sizeof mended / sizeof *mended; i++)
     if (b->major == mended[i].major && b->minor == mended[i].minor && b->build == mended[i].build &&
         b->revision >= mended[i].revision)
       return true;
   return later(b, &since);
-}
-
-/* "Version 15.2 (Build 1544.4)" */
-static bool read_build(const char *text, struct build *ret) {
-  static const char *const before[] = {"Version ", ".", " (Build ", "."};
-  int *const parts[] = {&ret->major, &ret->minor, &ret->build, &ret->revision};
-  for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
-    size_t n = strlen(before[i]);
-    if (strncmp(text, before[i], n) != 0 || text[n] < '0' || text[n] > '9') return false;
-    char *end;
-    long value = strtol(text + n, &end, 10);
-    if (value > BUILD_MAX) return false;
-    *parts[i] = (int)value;
-    text = end;
-  }
-  return true;
 }
 
 static int build(struct uh_check_run *run, struct uh_err *err) {
@@ -246,8 +228,8 @@ static int build(struct uh_check_run *run, struct uh_err *err) {
   if (uh_check_need(run, "on-premises:ExchangeServer", err) < 0 || uh_query_open(run, sql, &query, err) < 0) return -1;
   while ((rc = uh_query_next(query, err)) > 0) {
     const char *version = uh_query_text(query, 3);
-    struct build b;
-    if (version && read_build(version, &b) && is_mended(&b)) continue;
+    struct uh_build b;
+    if (version && uh_build_read(version, &b) && is_mended(&b)) continue;
     unsure = true;
   }
   if (rc < 0) return -1;

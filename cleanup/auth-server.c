@@ -55,13 +55,13 @@ static int discover(struct uh_step_run *run, struct uh_err *err) {
 }
 
 static int undo(struct uh_undo *undo, struct uh_err *err) {
-  static const struct uh_undo_parameter parameters[] = {{"Name", UH_VALUE_TEXT, NULL, false},
-                                                        {"AuthMetadataUrl", UH_VALUE_TEXT, NULL, false},
-                                                        {"Type", UH_VALUE_TEXT, NULL, false},
-                                                        {"ApplicationIdentifier", UH_VALUE_TEXT, NULL, false},
-                                                        {"DomainName", UH_VALUE_TEXTS, NULL, false},
-                                                        {"Enabled", UH_VALUE_BOOL, NULL, false},
-                                                        {"IsDefaultAuthorizationEndpoint", UH_VALUE_BOOL, NULL, true},
+  static const struct uh_undo_parameter parameters[] = {{"Name", NULL, UH_VALUE_TEXT, false},
+                                                        {"AuthMetadataUrl", NULL, UH_VALUE_TEXT, false},
+                                                        {"Type", NULL, UH_VALUE_TEXT, false},
+                                                        {"ApplicationIdentifier", NULL, UH_VALUE_TEXT, false},
+                                                        {"DomainName", NULL, UH_VALUE_TEXTS, false},
+                                                        {"Enabled", NULL, UH_VALUE_BOOL, false},
+                                                        {"IsDefaultAuthorizationEndpoint", NULL, UH_VALUE_BOOL, true},
                                                         {0}};
   if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
   return uh_undo_create(undo, "New-AuthServer", "Set-AuthServer", parameters, NULL, err);

@@ -16,14 +16,14 @@ static int discover(struct uh_step_run *run, struct uh_err *err) {
 
 static int undo(struct uh_undo *undo, struct uh_err *err) {
   static const struct uh_undo_parameter local[] = {
-      {"ForestName", UH_VALUE_TEXT, NULL, false},        {"AccessMethod", UH_VALUE_TEXT, NULL, false},
-      {"ProxyUrl", UH_VALUE_TEXT, NULL, false},          {"TargetAutodiscoverEpr", UH_VALUE_TEXT, NULL, false},
-      {"UseServiceAccount", UH_VALUE_BOOL, NULL, false}, {0}};
-  static const struct uh_undo_parameter cloud[] = {{"ForestName", UH_VALUE_TEXT, NULL, false},
-                                                   {"AccessMethod", UH_VALUE_TEXT, NULL, false},
-                                                   {"TargetAutodiscoverEpr", UH_VALUE_TEXT, NULL, false},
-                                                   {"TargetServiceEpr", UH_VALUE_TEXT, NULL, false},
-                                                   {"TargetTenantId", UH_VALUE_TEXT, NULL, false},
+      {"ForestName", NULL, UH_VALUE_TEXT, false},        {"AccessMethod", NULL, UH_VALUE_TEXT, false},
+      {"ProxyUrl", NULL, UH_VALUE_TEXT, false},          {"TargetAutodiscoverEpr", NULL, UH_VALUE_TEXT, false},
+      {"UseServiceAccount", NULL, UH_VALUE_BOOL, false}, {0}};
+  static const struct uh_undo_parameter cloud[] = {{"ForestName", NULL, UH_VALUE_TEXT, false},
+                                                   {"AccessMethod", NULL, UH_VALUE_TEXT, false},
+                                                   {"TargetAutodiscoverEpr", NULL, UH_VALUE_TEXT, false},
+                                                   {"TargetServiceEpr", NULL, UH_VALUE_TEXT, false},
+                                                   {"TargetTenantId", NULL, UH_VALUE_TEXT, false},
                                                    {0}};
   if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
   bool in_cloud = strcmp(uh_undo_subject(undo)->side, "cloud") == 0;

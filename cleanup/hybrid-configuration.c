@@ -59,16 +59,16 @@ static int discover(struct uh_step_run *run, struct uh_err *err) {
 }
 
 static int undo(struct uh_undo *undo, struct uh_err *err) {
-  static const struct uh_undo_parameter parameters[] = {{"Domains", UH_VALUE_TEXTS, NULL, false},
-                                                        {"EdgeTransportServers", UH_VALUE_TEXTS, NULL, false},
-                                                        {"ExternalIPAddresses", UH_VALUE_TEXTS, NULL, false},
-                                                        {"Features", UH_VALUE_TEXTS, NULL, false},
-                                                        {"OnPremisesSmartHost", UH_VALUE_TEXT, NULL, false},
-                                                        {"ReceivingTransportServers", UH_VALUE_TEXTS, NULL, false},
-                                                        {"SendingTransportServers", UH_VALUE_TEXTS, NULL, false},
-                                                        {"ServiceInstance", UH_VALUE_NUMBER, NULL, false},
-                                                        {"TlsCertificateName", UH_VALUE_TEXT, NULL, false},
-                                                        {"ClientAccessServers", UH_VALUE_TEXTS, NULL, true},
+  static const struct uh_undo_parameter parameters[] = {{"Domains", NULL, UH_VALUE_TEXTS, false},
+                                                        {"EdgeTransportServers", NULL, UH_VALUE_TEXTS, false},
+                                                        {"ExternalIPAddresses", NULL, UH_VALUE_TEXTS, false},
+                                                        {"Features", NULL, UH_VALUE_TEXTS, false},
+                                                        {"OnPremisesSmartHost", NULL, UH_VALUE_TEXT, false},
+                                                        {"ReceivingTransportServers", NULL, UH_VALUE_TEXTS, false},
+                                                        {"SendingTransportServers", NULL, UH_VALUE_TEXTS, false},
+                                                        {"ServiceInstance", NULL, UH_VALUE_NUMBER, false},
+                                                        {"TlsCertificateName", NULL, UH_VALUE_TEXT, false},
+                                                        {"ClientAccessServers", NULL, UH_VALUE_TEXTS, true},
                                                         {0}};
   if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
   return uh_undo_create(undo, "New-HybridConfiguration", "Set-HybridConfiguration", parameters, NULL, err);

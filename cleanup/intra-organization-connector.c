@@ -30,16 +30,16 @@ static int discover(struct uh_step_run *run, struct uh_err *err) {
 }
 
 static int undo(struct uh_undo *undo, struct uh_err *err) {
-  static const struct uh_undo_parameter local[] = {{"Name", UH_VALUE_TEXT, NULL, false},
-                                                   {"DiscoveryEndpoint", UH_VALUE_TEXT, NULL, false},
-                                                   {"TargetAddressDomains", UH_VALUE_TEXTS, NULL, false},
-                                                   {"Enabled", UH_VALUE_BOOL, NULL, false},
+  static const struct uh_undo_parameter local[] = {{"Name", NULL, UH_VALUE_TEXT, false},
+                                                   {"DiscoveryEndpoint", NULL, UH_VALUE_TEXT, false},
+                                                   {"TargetAddressDomains", NULL, UH_VALUE_TEXTS, false},
+                                                   {"Enabled", NULL, UH_VALUE_BOOL, false},
                                                    {0}};
-  static const struct uh_undo_parameter cloud[] = {{"Name", UH_VALUE_TEXT, NULL, false},
-                                                   {"DiscoveryEndpoint", UH_VALUE_TEXT, NULL, false},
-                                                   {"TargetAddressDomains", UH_VALUE_TEXTS, NULL, false},
-                                                   {"TargetSharingEpr", UH_VALUE_TEXT, NULL, false},
-                                                   {"Enabled", UH_VALUE_BOOL, NULL, false},
+  static const struct uh_undo_parameter cloud[] = {{"Name", NULL, UH_VALUE_TEXT, false},
+                                                   {"DiscoveryEndpoint", NULL, UH_VALUE_TEXT, false},
+                                                   {"TargetAddressDomains", NULL, UH_VALUE_TEXTS, false},
+                                                   {"TargetSharingEpr", NULL, UH_VALUE_TEXT, false},
+                                                   {"Enabled", NULL, UH_VALUE_BOOL, false},
                                                    {0}};
   if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
   bool in_cloud = strcmp(uh_undo_subject(undo)->side, "cloud") == 0;

@@ -20,14 +20,14 @@ static int discover(struct uh_step_run *run, struct uh_err *err) {
 }
 
 static int undo(struct uh_undo *undo, struct uh_err *err) {
-  static const struct uh_undo_parameter parameters[] = {{"Name", UH_VALUE_TEXT, NULL, false},
-                                                        {"HybridDomains", UH_VALUE_TEXTS, NULL, false},
-                                                        {"InboundConnector", UH_VALUE_TEXT, NULL, false},
-                                                        {"OrganizationGuid", UH_VALUE_TEXT, NULL, false},
-                                                        {"OutboundConnector", UH_VALUE_TEXT, NULL, false},
-                                                        {"OrganizationName", UH_VALUE_TEXT, NULL, false},
-                                                        {"OrganizationRelationship", UH_VALUE_TEXT, NULL, false},
-                                                        {"Comment", UH_VALUE_TEXT, NULL, false},
+  static const struct uh_undo_parameter parameters[] = {{"Name", NULL, UH_VALUE_TEXT, false},
+                                                        {"HybridDomains", NULL, UH_VALUE_TEXTS, false},
+                                                        {"InboundConnector", NULL, UH_VALUE_TEXT, false},
+                                                        {"OrganizationGuid", NULL, UH_VALUE_TEXT, false},
+                                                        {"OutboundConnector", NULL, UH_VALUE_TEXT, false},
+                                                        {"OrganizationName", NULL, UH_VALUE_TEXT, false},
+                                                        {"OrganizationRelationship", NULL, UH_VALUE_TEXT, false},
+                                                        {"Comment", NULL, UH_VALUE_TEXT, false},
                                                         {0}};
   if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
   /* Its links are empty by now: what they named went first. */

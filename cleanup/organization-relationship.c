@@ -31,24 +31,24 @@ static int discover(struct uh_step_run *run, struct uh_err *err) {
 }
 
 #define BOTH                                                                                                        \
-  {"Name", UH_VALUE_TEXT, NULL, false}, {"DomainNames", UH_VALUE_TEXTS, NULL, false},                               \
-      {"Enabled", UH_VALUE_BOOL, NULL, false}, {"ArchiveAccessEnabled", UH_VALUE_BOOL, NULL, false},                \
-      {"DeliveryReportEnabled", UH_VALUE_BOOL, NULL, false}, {"FreeBusyAccessEnabled", UH_VALUE_BOOL, NULL, false}, \
-      {"FreeBusyAccessLevel", UH_VALUE_TEXT, NULL, false}, {"FreeBusyAccessScope", UH_VALUE_TEXT, NULL, false},     \
-      {"MailTipsAccessEnabled", UH_VALUE_BOOL, NULL, false}, {"MailTipsAccessLevel", UH_VALUE_TEXT, NULL, false},   \
-      {"MailTipsAccessScope", UH_VALUE_TEXT, NULL, false}, {"MailboxMoveEnabled", UH_VALUE_BOOL, NULL, false},      \
-      {"OrganizationContact", UH_VALUE_TEXT, NULL, false}, {"PhotosEnabled", UH_VALUE_BOOL, NULL, false},           \
-      {"TargetApplicationUri", UH_VALUE_TEXT, NULL, false}, {"TargetAutodiscoverEpr", UH_VALUE_TEXT, NULL, false},  \
-      {"TargetOwaURL", UH_VALUE_TEXT, NULL, false}, {                                                               \
-    "TargetSharingEpr", UH_VALUE_TEXT, NULL, false                                                                  \
+  {"Name", NULL, UH_VALUE_TEXT, false}, {"DomainNames", NULL, UH_VALUE_TEXTS, false},                               \
+      {"Enabled", NULL, UH_VALUE_BOOL, false}, {"ArchiveAccessEnabled", NULL, UH_VALUE_BOOL, false},                \
+      {"DeliveryReportEnabled", NULL, UH_VALUE_BOOL, false}, {"FreeBusyAccessEnabled", NULL, UH_VALUE_BOOL, false}, \
+      {"FreeBusyAccessLevel", NULL, UH_VALUE_TEXT, false}, {"FreeBusyAccessScope", NULL, UH_VALUE_TEXT, false},     \
+      {"MailTipsAccessEnabled", NULL, UH_VALUE_BOOL, false}, {"MailTipsAccessLevel", NULL, UH_VALUE_TEXT, false},   \
+      {"MailTipsAccessScope", NULL, UH_VALUE_TEXT, false}, {"MailboxMoveEnabled", NULL, UH_VALUE_BOOL, false},      \
+      {"OrganizationContact", NULL, UH_VALUE_TEXT, false}, {"PhotosEnabled", NULL, UH_VALUE_BOOL, false},           \
+      {"TargetApplicationUri", NULL, UH_VALUE_TEXT, false}, {"TargetAutodiscoverEpr", NULL, UH_VALUE_TEXT, false},  \
+      {"TargetOwaURL", NULL, UH_VALUE_TEXT, false}, {                                                               \
+    "TargetSharingEpr", NULL, UH_VALUE_TEXT, false                                                                  \
   }
 
 static int undo(struct uh_undo *undo, struct uh_err *err) {
   static const struct uh_undo_parameter local[] = {BOTH, {0}};
   static const struct uh_undo_parameter cloud[] = {BOTH,
-                                                   {"MailboxMoveCapability", UH_VALUE_TEXT, NULL, false},
-                                                   {"MailboxMovePublishedScopes", UH_VALUE_TEXTS, NULL, false},
-                                                   {"OAuthApplicationId", UH_VALUE_TEXT, NULL, false},
+                                                   {"MailboxMoveCapability", NULL, UH_VALUE_TEXT, false},
+                                                   {"MailboxMovePublishedScopes", NULL, UH_VALUE_TEXTS, false},
+                                                   {"OAuthApplicationId", NULL, UH_VALUE_TEXT, false},
                                                    {0}};
   if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
   bool in_cloud = strcmp(uh_undo_subject(undo)->side, "cloud") == 0;

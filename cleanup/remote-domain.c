@@ -18,24 +18,24 @@ static int discover(struct uh_step_run *run, struct uh_err *err) {
 }
 
 #define BOTH                                                                                                          \
-  {"Name", UH_VALUE_TEXT, NULL, false}, {"DomainName", UH_VALUE_TEXT, NULL, false},                                   \
-      {"AllowedOOFType", UH_VALUE_TEXT, NULL, true}, {"AutoForwardEnabled", UH_VALUE_BOOL, NULL, true},               \
-      {"AutoReplyEnabled", UH_VALUE_BOOL, NULL, true}, {"ByteEncoderTypeFor7BitCharsets", UH_VALUE_TEXT, NULL, true}, \
-      {"CharacterSet", UH_VALUE_TEXT, NULL, true}, {"ContentType", UH_VALUE_TEXT, NULL, true},                        \
-      {"DeliveryReportEnabled", UH_VALUE_BOOL, NULL, true}, {"DisplaySenderName", UH_VALUE_BOOL, NULL, true},         \
-      {"IsInternal", UH_VALUE_BOOL, NULL, true}, {"LineWrapSize", UH_VALUE_TEXT, NULL, true},                         \
-      {"MeetingForwardNotificationEnabled", UH_VALUE_BOOL, NULL, true},                                               \
-      {"NDRDiagnosticInfoEnabled", UH_VALUE_BOOL, NULL, true}, {"NDREnabled", UH_VALUE_BOOL, NULL, true},             \
-      {"NonMimeCharacterSet", UH_VALUE_TEXT, NULL, true},                                                             \
-      {"PreferredInternetCodePageForShiftJis", UH_VALUE_TEXT, NULL, true},                                            \
-      {"RequiredCharsetCoverage", UH_VALUE_NUMBER, NULL, true}, {"TNEFEnabled", UH_VALUE_BOOL, NULL, true},           \
-      {"TargetDeliveryDomain", UH_VALUE_BOOL, NULL, true}, {"TrustedMailInboundEnabled", UH_VALUE_BOOL, NULL, true},  \
-      {"TrustedMailOutboundEnabled", UH_VALUE_BOOL, NULL, true}, {                                                    \
-    "UseSimpleDisplayName", UH_VALUE_BOOL, NULL, true                                                                 \
+  {"Name", NULL, UH_VALUE_TEXT, false}, {"DomainName", NULL, UH_VALUE_TEXT, false},                                   \
+      {"AllowedOOFType", NULL, UH_VALUE_TEXT, true}, {"AutoForwardEnabled", NULL, UH_VALUE_BOOL, true},               \
+      {"AutoReplyEnabled", NULL, UH_VALUE_BOOL, true}, {"ByteEncoderTypeFor7BitCharsets", NULL, UH_VALUE_TEXT, true}, \
+      {"CharacterSet", NULL, UH_VALUE_TEXT, true}, {"ContentType", NULL, UH_VALUE_TEXT, true},                        \
+      {"DeliveryReportEnabled", NULL, UH_VALUE_BOOL, true}, {"DisplaySenderName", NULL, UH_VALUE_BOOL, true},         \
+      {"IsInternal", NULL, UH_VALUE_BOOL, true}, {"LineWrapSize", NULL, UH_VALUE_TEXT, true},                         \
+      {"MeetingForwardNotificationEnabled", NULL, UH_VALUE_BOOL, true},                                               \
+      {"NDRDiagnosticInfoEnabled", NULL, UH_VALUE_BOOL, true}, {"NDREnabled", NULL, UH_VALUE_BOOL, true},             \
+      {"NonMimeCharacterSet", NULL, UH_VALUE_TEXT, true},                                                             \
+      {"PreferredInternetCodePageForShiftJis", NULL, UH_VALUE_TEXT, true},                                            \
+      {"RequiredCharsetCoverage", NULL, UH_VALUE_NUMBER, true}, {"TNEFEnabled", NULL, UH_VALUE_BOOL, true},           \
+      {"TargetDeliveryDomain", NULL, UH_VALUE_BOOL, true}, {"TrustedMailInboundEnabled", NULL, UH_VALUE_BOOL, true},  \
+      {"TrustedMailOutboundEnabled", NULL, UH_VALUE_BOOL, true}, {                                                    \
+    "UseSimpleDisplayName", NULL, UH_VALUE_BOOL, true                                                                 \
   }
 
 static int undo(struct uh_undo *undo, struct uh_err *err) {
-  static const struct uh_undo_parameter local[] = {BOTH, {"MessageCountThreshold", UH_VALUE_NUMBER, NULL, true}, {0}};
+  static const struct uh_undo_parameter local[] = {BOTH, {"MessageCountThreshold", NULL, UH_VALUE_NUMBER, true}, {0}};
   static const struct uh_undo_parameter cloud[] = {BOTH, {0}};
   if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
   bool in_cloud = strcmp(uh_undo_subject(undo)->side, "cloud") == 0;

@@ -36,14 +36,14 @@ static int discover(struct uh_step_run *run, struct uh_err *err) {
 }
 
 static int undo(struct uh_undo *undo, struct uh_err *err) {
-  static const struct uh_undo_parameter parameters[] = {{"Name", UH_VALUE_TEXT, NULL, false},
-                                                        {"Component", UH_VALUE_TEXT, "ComponentName", false},
-                                                        {"Section", UH_VALUE_TEXT, "SectionName", false},
-                                                        {"Parameters", UH_VALUE_TEXTS, NULL, false},
-                                                        {"Reason", UH_VALUE_TEXT, NULL, false},
-                                                        {"MinVersion", UH_VALUE_TEXT, NULL, false},
-                                                        {"MaxVersion", UH_VALUE_TEXT, NULL, false},
-                                                        {"Server", UH_VALUE_TEXTS, NULL, false},
+  static const struct uh_undo_parameter parameters[] = {{"Name", NULL, UH_VALUE_TEXT, false},
+                                                        {"Component", "ComponentName", UH_VALUE_TEXT, false},
+                                                        {"Section", "SectionName", UH_VALUE_TEXT, false},
+                                                        {"Parameters", NULL, UH_VALUE_TEXTS, false},
+                                                        {"Reason", NULL, UH_VALUE_TEXT, false},
+                                                        {"MinVersion", NULL, UH_VALUE_TEXT, false},
+                                                        {"MaxVersion", NULL, UH_VALUE_TEXT, false},
+                                                        {"Server", NULL, UH_VALUE_TEXTS, false},
                                                         {0}};
   if (uh_undo_verb(undo) != UH_VERB_REMOVE) return 1;
   return uh_undo_create(undo, "New-SettingOverride", NULL, parameters, NULL, err);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <unhybrid/build.h>
 #include <unhybrid/sql.h>
 #include <unhybrid/step.h>
 #include <unhybrid/step_sql_uninstall.h>
@@ -30,15 +31,15 @@ static const char sql[] =
 
 /* Cumulative updates from September 2021 on want to be told about diagnostic data; older ones do not know that switch.
  * Exchange 2016 CU22 is build 2375, Exchange 2019 CU11 build 986. */
-static bool takes_diagnostic_data(int minor, int build) {
+static bool takes_diagnostic_data(const struct uh_build *b) {
   enum { CU22 = 2375, CU11 = 986 };
-  return minor > 2 || (minor == 2 && build >= CU11) || (minor == 1 && build >= CU22);
+  return b->minor > 2 || (b->minor == 2 && b->build >= CU11) || (b->minor == 1 && b->build >= CU22);
 }
 
 static int commands_of(const char *version, char *out, size_t size) {
-  int major = 0, minor = 0, build = 0, revision = 0;
-  bool known = sscanf(version, "Version %d.%d (Build %d.%d)", &major, &minor, &build, &revision) == 4;
-  const char *terms = !known || takes_diagnostic_data(minor, build) ? "_DiagnosticDataOFF" : "";
+  struct uh_build b = {0};
+  bool known = uh_build_read(version, &b);
+  const char *terms = !known || takes_diagnostic_data(&b) ? "_DiagnosticDataOFF" : "";
   return snprintf(out, size,
                   "# Elevated, from the medium of the installed build (%s), after a reboot:\n"
                   "Setup.exe /mode:Uninstall /IAcceptExchangeServerLicenseTerms%s\n"

@@ -506,8 +506,8 @@ static int check_durations(const struct check *c) {
   const struct uh_pauses_config *p = c->config->pauses;
   const struct uh_replication_config *r = c->config->replication;
   if (p && check_duration(c, "pauses.observe", p->observe, 0, INT64_C(366) * DAY, "at most 366d") < 0) return -1;
-  if (r && (check_duration(c, "replication.directory", r->directory, 1, 7 * DAY, "from 1s to 7d") < 0 ||
-            check_duration(c, "replication.cloud", r->cloud, 1, 7 * DAY, "from 1s to 7d") < 0))
+  if (r && (check_duration(c, "replication.directory", r->directory, 1, INT64_C(7) * DAY, "from 1s to 7d") < 0 ||
+            check_duration(c, "replication.cloud", r->cloud, 1, INT64_C(7) * DAY, "from 1s to 7d") < 0))
     return -1;
   /* An audit's facts count for a day: no gate may be content with less. */
   return check_duration(c, "fresh_for", c->config->fresh_for, 60, DAY, "from 1m to 1d");

@@ -13,6 +13,7 @@ static const struct option options[] = {
 struct journal_request {
   struct uh_cli *cli;
   const char *verb, *format, *place;
+  bool json; /* format */
   struct uh_case *held;
   struct uh_journal *journal;
   struct uh_file *file; /* -o */
@@ -249,7 +250,7 @@ static int take_verb(struct journal_request *r, int argc, char **argv) {
   bool exports = strcmp(r->verb, "export") == 0;
   if (r->place && !exports) return uh_cli_usage(r->cli, "%s takes no -o; export does", r->verb);
   if (!r->format) r->format = exports ? "json" : "terminal";
-  bool json = strcmp(r->format, "json") == 0;
+  bool json = r->json = strcmp(r->format, "json") == 0;
   if (exports && !json) return uh_cli_usage(r->cli, "export has the format json, not '%s'", r->format);
   return json || strcmp(r->format, "terminal") == 0
              ? 0
@@ -269,11 +270,10 @@ static int open_place(struct journal_request *r, struct uh_err *err) {
 }
 
 static int carry_out(struct journal_request *r, struct uh_err *err) {
-  bool json = strcmp(r->format, "json") == 0;
   if (uh_cli_case(r->cli, NULL, false, &r->held, err) < 0 ||
       uh_cli_journal(r->cli, r->held, UH_JOURNAL_LOOK, &r->journal, err) < 0 || open_place(r, err) < 0)
     return -1;
-  int rc = strcmp(r->verb, "verify") == 0 ? verify(r, json, err) : json ? as_json(r, err) : as_rows(r, err);
+  int rc = strcmp(r->verb, "verify") == 0 ? verify(r, r->json, err) : r->json ? as_json(r, err) : as_rows(r, err);
   if (rc < 0 || uh_report_flush(&r->sink, &r->out, 0, err) < 0) return -1;
   return r->file ? uh_file_commit(UH_TAKE(r->file), err) : uh_cli_flush(err);
 }

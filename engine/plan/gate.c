@@ -453,7 +453,7 @@ int uh_world_gate(void *user, const char *checks, bool irreversible, struct uh_g
   if (facts_for(w, checks ? &sets : NULL, irreversible, sets.setup, &facts, err) < 0 ||
       judge(w, facts, only, uh_world_now(w), &results, err) < 0)
     return -1;
-  bool same = !checks && w->options.facts && strcmp(facts, w->options.facts) == 0;
+  bool same = !checks && facts && w->options.facts && strcmp(facts, w->options.facts) == 0;
   if ((same ? is_before(w, results, err) : know_before(w, only, err)) < 0) return -1;
   return collect(results, &w->before, ret_gate, err);
 }

@@ -195,8 +195,7 @@ static int put_object(struct export_clixml *x, const struct uh_clixml_value *obj
   }
   uh_record_begin(f->writer);
   while ((v = uh_clixml_next_property(object, &walk, &name)))
-    if (x->recipient ? uh_record_wants(f->writer, name, strlen(name))
-                     : !uh_secret_name(name) && !export_is_noise(name))
+    if (x->recipient ? uh_record_wants(f->writer, name, strlen(name)) : !uh_secret_name(name) && !export_is_noise(name))
       put_property(x, name, v);
   return export_record_end(f, err);
 }

@@ -166,17 +166,17 @@ static int delete (struct uh_step_run *run, struct uh_err *err) {
 }
 
 static int undo_delete(struct uh_undo *undo, struct uh_err *err) {
-  static const struct uh_undo_parameter send[] = {{"Name", UH_VALUE_TEXT, NULL, false},
-                                                  {"AddressSpaces", UH_VALUE_TEXTS, NULL, false},
-                                                  {"Fqdn", UH_VALUE_TEXT, NULL, false},
-                                                  {"Enabled", UH_VALUE_BOOL, NULL, true},
+  static const struct uh_undo_parameter send[] = {{"Name", NULL, UH_VALUE_TEXT, false},
+                                                  {"AddressSpaces", NULL, UH_VALUE_TEXTS, false},
+                                                  {"Fqdn", NULL, UH_VALUE_TEXT, false},
+                                                  {"Enabled", NULL, UH_VALUE_BOOL, true},
                                                   {0}};
-  static const struct uh_undo_parameter inbound[] = {{"Name", UH_VALUE_TEXT, NULL, false},
-                                                     {"SenderDomains", UH_VALUE_TEXTS, NULL, false},
-                                                     {"TlsSenderCertificateName", UH_VALUE_TEXT, NULL, false},
-                                                     {"ConnectorSource", UH_VALUE_TEXT, NULL, false},
-                                                     {"ConnectorType", UH_VALUE_TEXT, NULL, false},
-                                                     {"Enabled", UH_VALUE_BOOL, NULL, true},
+  static const struct uh_undo_parameter inbound[] = {{"Name", NULL, UH_VALUE_TEXT, false},
+                                                     {"SenderDomains", NULL, UH_VALUE_TEXTS, false},
+                                                     {"TlsSenderCertificateName", NULL, UH_VALUE_TEXT, false},
+                                                     {"ConnectorSource", NULL, UH_VALUE_TEXT, false},
+                                                     {"ConnectorType", NULL, UH_VALUE_TEXT, false},
+                                                     {"Enabled", NULL, UH_VALUE_BOOL, true},
                                                      {0}};
   if (strcmp(uh_undo_subject(undo)->kind, "SendConnector") == 0)
     return uh_undo_create(undo, "New-SendConnector", "Set-SendConnector", send, NULL, err);

@@ -65,7 +65,8 @@ static void do_late(struct world_script *s) {
 
 const char *world_seen(struct world_script *s, const struct world_object *o, enum uh_look_path path) {
   const char *json = NULL;
-  enum uh_look_path behind = s->before_behind ? UH_LOOK_BEFORE : UH_LOOK_AFTER; /* of the two ways of looking, a little */
+  enum uh_look_path behind =
+      s->before_behind ? UH_LOOK_BEFORE : UH_LOOK_AFTER; /* of the two ways of looking, a little */
   for (int i = 0; i < o->n; i++)
     if (o->v[i].from <= s->now_ms - (path == behind ? s->behind_ms : 0)) json = o->v[i].json;
   return json;

@@ -54,8 +54,8 @@ struct uh_rule {
 /*
  * A fact that no source can see and a person may state (an attestation). It fills a gap and nothing else: a blind spot,
  * or a value that no source gave. What was observed is never overruled by it. Rules read what was stated, and is valid
- * at the time of judging, in the view attestation(fact, object, value, since): fact is the id below, object '' where the fact
- * is about the whole organisation.
+ * at the time of judging, in the view attestation(fact, object, value, since): fact is the id below, object '' where
+ * the fact is about the whole organisation.
  */
 struct uh_attestable {
   const char *fact;     /* "relay.no-traffic": family dot name, never changed once released */

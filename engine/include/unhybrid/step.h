@@ -259,10 +259,10 @@ bool uh_undo_list(struct uh_undo *undo, const char *property, const char *const 
 /* A parameter that takes a property's value; type NULL-terminated table. Left out where there was no value, so that the
  * service's default stands. */
 struct uh_undo_parameter {
-  const char *parameter; /* NULL: end */
-  enum uh_value_type type;
+  const char *parameter;            /* NULL: end */
   const char *UH_NULLABLE property; /* NULL: of the same name */
-  bool later;                       /* New- does not take it: it is set by set_cmdlet afterwards */
+  enum uh_value_type type;
+  bool later; /* New- does not take it: it is set by set_cmdlet afterwards */
 };
 /* Makes the object anew: new_cmdlet with what it takes, then, where there is anything left, set_cmdlet on the new
  * object with the rest. The engine finds the new object by `name_property` (NULL: "Name"), and compares every
