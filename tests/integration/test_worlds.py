@@ -218,20 +218,22 @@ def test_the_server_alone(place):
     place.nothing_left()
 
 
-def monitoring_again(place, names):
-    """Managed availability made mailboxes of its own anew before Setup stopped it; the database that they were in is gone."""
-    before = place.lab.clean["directory"]
-    link = snapshot.connect(place.lab)
+@where_it_is
+def monitoring_again(lab, before, names):
+    """Managed availability made mailboxes of its own anew before Setup stopped it; the database that they were in is gone.
+    before: the directory when it had some."""
+    link = snapshot.connect(lab)
     try:
         for dn, values in before.items():
             if not dn.lower().startswith("cn=healthmailbox") or f",{SYSTEM_OBJECTS}" not in uninstall.normal(dn):
                 continue
             for name, without in names.items():
-                made = {key: held for key, held in values.items() if key not in without | {"homeMDB", "objectGUID", "objectSid", "sAMAccountName",
-                                                                                         "cn", "name", "userPrincipalName", "proxyAddresses", "mail"}}
-                link.add_s(f"CN={name},{dn.split(',', 1)[1]}", [*made.items(), ("cn", [name.encode()]), ("objectGUID", [uuid.uuid4().bytes])])
+                made = {key: held for key, held in values.items() if key.lower().startswith("msexch") and key not in without}
+                made.update({key: values[key] for key in ("objectClass", "displayName", "mailNickname", "legacyExchangeDN") if key in values})
+                own = {} if lab.ad == "samba" else {"objectGUID": [uuid.uuid4().bytes], "whenCreated": values["whenCreated"]}
+                link.add_s(f"CN={name},{dn.split(',', 1)[1]}", list({**made, **own, "cn": [name.encode()]}.items()))
             return
-        pytest.fail("fabrikam has no monitoring mailbox")
+        raise AssertionError("fabrikam has no monitoring mailbox")
     finally:
         link.unbind_s()
 
@@ -240,7 +242,7 @@ def test_what_lies_between(place):
     """The organisation and the groups go with the server, but for objects that the wizard's cmdlets made. What monitoring made anew is
     a mailbox still, or none."""
     mailbox, account = "HealthMailbox" + 32 * "a", "HealthMailbox" + 32 * "b"
-    monitoring_again(place, {mailbox: set(), account: NO_MAILBOX})
+    monitoring_again(place.lab, place.lab.clean["directory"], {mailbox: set(), account: NO_MAILBOX})
     place.play("between", "hybrid-objects", "health-mailboxes")
     kept = {uninstall.normal(dn) for dn in place.played["directory"]}
     assert f"cn=former partner,cn=federation,{ORGANIZATION}" in kept and f"cn=accepted domains,cn=transport settings,{ORGANIZATION}" not in kept

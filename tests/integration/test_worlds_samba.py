@@ -19,8 +19,8 @@ from fixtures.lab.errand import where_it_is
 from fixtures.lab.lab import Lab
 from test_samba import can_have_namespaces
 from test_sweep_directory import MAILBOX, Swept
-from test_worlds import (AUTODISCOVER, BY_ITSELF, EVERYWHERE, EXCHANGE, LINKS, NAMES, World as Walked, before_setup, lead_to,
-                         named_and_approved)
+from test_worlds import (AUTODISCOVER, BY_ITSELF, EVERYWHERE, EXCHANGE, LINKS, NAMES, NO_MAILBOX, World as Walked, before_setup,
+                         lead_to, monitoring_again, named_and_approved)
 
 pytestmark = pytest.mark.skipif(not can_have_namespaces(), reason="a network namespace needs root, and a kernel that lets it")
 ROOT = "dc=fabrikam,dc=com"
@@ -353,10 +353,13 @@ def test_named_and_approved_it_goes(place):
 
 
 def test_what_lies_between(place):
-    """The groups are gone, and what the container says of them points to their tombstones."""
-    place.play("between", "hybrid-objects")
+    """The groups are gone, and what the container says of them points to their tombstones. What monitoring made anew is no mailbox."""
+    account = "HealthMailbox" + 32 * "b"
+    monitoring_again(place.lab, place.lab.clean["directory"], {account: NO_MAILBOX})
+    place.play("between", "hybrid-objects", "health-mailboxes")
     place.sweep()
-    assert place.told(place.played) == (ACCOUNTS | EVERYWHERE, {**NAMES, **LINKS})
+    swept = f"cn={account.lower()},{MONITORING.split(',', 1)[1]}"
+    assert place.told(place.played) == (ACCOUNTS | {swept} | EVERYWHERE, {**NAMES, **LINKS})
     place.nothing_left()
 
 
@@ -370,7 +373,7 @@ def test_the_whole_organisation(place):
 
 
 @pytest.mark.parametrize("kinds, gone, changed", [(("organization", "system-accounts"), ACCOUNTS, LINKS),
-                                                  (("security-groups", "system-objects"), set(), {})])
+                                                  (("security-groups", "system-objects", "well-known-objects"), set(), {})])
 def test_the_whole_organisation_but(place, kinds, gone, changed):
     place.play("organisation", *kinds)
     place.sweep()
