@@ -9,6 +9,7 @@
 #include "wire/ldap_private.h"
 
 #define ANSWER_SECONDS 120 /* a deletion that frees many links takes its time */
+#define STOPPED_SECONDS 10 /* of that, for a person who pressed Ctrl-C */
 #define MODS_MAX ((size_t)256)
 
 static int refuse(const struct uh_ldap *ldap, struct uh_err *err) {
@@ -27,12 +28,17 @@ static int no_answer(struct uh_ldap *ldap, const char *doing, int code, struct u
                               : uh_ldap_local_error(ldap, doing, 0, err);
 }
 
-/* "stopped" does not end it: a request that is on its way has an answer, and that is waited for. */
+/* "stopped" does not end it at once: a request that is on its way has an answer, and that is waited for a while. */
 static int wait_for(struct uh_ldap *ldap, const char *doing, int msgid, struct uh_ldap_write_result *ret,
                     struct uh_err *err) {
   double deadline = uh_ldap_clock() + ANSWER_SECONDS;
   LDAPMessage *m = NULL;
+  bool stopped = false;
   for (;;) {
+    if (!stopped && uh_ldap_is_stopped(ldap)) {
+      stopped = true;
+      deadline = uh_ldap_clock() + STOPPED_SECONDS < deadline ? uh_ldap_clock() + STOPPED_SECONDS : deadline;
+    }
     struct timeval slice = {.tv_sec = 1};
     int type = ldap_result(ldap->ld, msgid, LDAP_MSG_ALL, &slice, &m);
     if (type > 0) break;

@@ -38,6 +38,9 @@ class RecordingProxy:
             except OSError:
                 pass
 
+    def pass_on(self, target, data):
+        target.sendall(data)
+
     def _accept(self):
         while True:
             try:
@@ -62,6 +65,6 @@ class RecordingProxy:
                             return
                         with self.lock:
                             self.recorded += data
-                        key.data.sendall(data)
+                        self.pass_on(key.data, data)
                     except OSError:
                         return
