@@ -11,7 +11,9 @@ import pytest
 
 from conftest import AUDIT_SECONDS, TOP
 from fixtures.lab.lab import Lab
+from terminal import Terminal
 from test_checks import DRIVERS
+from test_guided import END, QUESTION, TYPE
 from test_samba import can_have_namespaces
 
 pytestmark = pytest.mark.skipif(not can_have_namespaces(), reason="a network namespace needs root, and a kernel that lets it")
@@ -44,9 +46,11 @@ class Swept:
     def __init__(self, lab, unhybrid, case):
         self.lab, self.unhybrid, self.case = lab, unhybrid, str(case)
 
+    def command(self, *arguments):
+        return self.lab.inside([self.unhybrid.path, "-c", self.lab.path("fabrikam.yaml"), "-C", self.case, "--no-progress", *arguments], "audit")
+
     def run(self, *arguments):
-        command = [self.unhybrid.path, "-c", self.lab.path("fabrikam.yaml"), "-C", self.case, "--no-progress", *arguments]
-        return subprocess.run(self.lab.inside(command, "audit"), timeout=AUDIT_SECONDS, check=False, stdin=subprocess.DEVNULL,
+        return subprocess.run(self.command(*arguments), timeout=AUDIT_SECONDS, check=False, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, errors="replace")
 
     def snapshot(self):
@@ -213,6 +217,26 @@ for base in (str(sam.domain_dn()), str(sam.get_config_basedn())):
 """
 
 
+def made_anew_at_a_terminal(swept, action):
+    """A yes brings back what can be brought back; a new object wants a word typed, and nothing is made before. What is said in the end."""
+    with Terminal(swept.command("undo", action)) as terminal:
+        terminal.answer(QUESTION, "yes")
+        terminal.answer(QUESTION, "yes", AUDIT_SECONDS)
+        assert "another GUID and another SID" in " ".join(terminal.before.split()), terminal.before
+        terminal.answer(TYPE, "yes")
+        terminal.answer("nothing was done", "")
+        terminal.answer(QUESTION, "stop")
+        terminal.expect(END, AUDIT_SECONDS)
+        assert terminal.wait() == 3, terminal.screen[-3000:]
+    with Terminal(swept.command("undo", action)) as terminal:
+        terminal.answer(QUESTION, "yes", AUDIT_SECONDS)
+        terminal.answer(QUESTION, "yes", AUDIT_SECONDS)
+        terminal.answer("", terminal.expect(TYPE).group(1))
+        terminal.expect(END, AUDIT_SECONDS)
+        assert terminal.wait() == 0, terminal.screen[-3000:]
+        return " ".join(terminal.screen.split())
+
+
 def test_what_left_no_tombstone_is_made_anew_with_consent(swept):
     """Each a new object, and said to be one: with another GUID, with every attribute that is not the directory's own to give."""
     before = swept.snapshot()
@@ -225,13 +249,12 @@ def test_what_left_no_tombstone_is_made_anew_with_consent(swept):
                    timeout=AUDIT_SECONDS)
     refused = swept.run("undo", account["id"], "--yes")
     assert refused.returncode == 3 and "--yes=new-object" in refused.stderr and "another GUID" in refused.stderr, refused.stderr[-2000:]
-    said = ""
-    for action in [account["id"], tree["id"]]:
-        made = swept.run("undo", action, "--yes=new-object")
-        assert made.returncode == 0 and "it is a new object: " in made.stderr, made.stderr[-3000:]
-        said += made.stderr
-    unset = set(re.search("not set, for what they named is not there: (.*)", said).group(1).split(", "))   # the server went long before
-    assert "homeMTA" in unset, said
+    typed = made_anew_at_a_terminal(swept, account["id"])
+    assert "it is a new object: " in typed, typed[-3000:]
+    made = swept.run("undo", tree["id"], "--yes=new-object")
+    assert made.returncode == 0 and "it is a new object: " in made.stderr, made.stderr[-3000:]
+    unset = set(re.search("not set, for what they named is not there: (.*)", made.stderr).group(1).split(", "))   # the server went long before
+    assert "homeMTA" in unset, made.stderr
     assert swept.run("undo", account["id"], "--yes=new-object").returncode == 64, "it is put back already"
     report = json.loads(swept.run("diff", "--format", "json", before, swept.snapshot()).stdout)
     top = {account["directory"]["dn"].lower(), tree["directory"]["dn"].lower()}
