@@ -29,10 +29,10 @@ RELEASE = ["--buildtype=release", "-Db_lto=false", "-Dwerror=true", "-Dtests=fal
 HARDENING = ["test_house.py"]
 STAGES = {
     "plain": {"directory": "build", "options": ["-Dwerror=true"], "integration": []},
-    "asan": {"directory": "build-asan", "options": ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
+    "asan": {"directory": "build-asan", "options": ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=true"],
              "integration": END_TO_END,
              "environment": {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99"}},
-    "tsan": {"directory": "build-tsan", "options": ["-Db_sanitize=thread", "-Db_lundef=false"], "integration": END_TO_END,
+    "tsan": {"directory": "build-tsan", "options": ["-Db_sanitize=thread", "-Db_lundef=false", "-Dwerror=true"], "integration": END_TO_END,
              "environment": {"TSAN_OPTIONS": "halt_on_error=1:exitcode=99:second_deadlock_stack=1"}},
     "failpoints": {"directory": "build-failpoints", "options": ["-Dfailpoints=true", "-Dtests=false", "-Dwerror=true"],
                    "integration": ["../crash/test_crash_lab.py"]},

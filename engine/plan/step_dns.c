@@ -41,7 +41,9 @@ static const char *zone_type(const char *type) {
 
 static void add_record(struct uh_str *out, const char *name, const char *type, const char *data) {
   type = zone_type(type);
-  uh_str_addf(out, "%s. IN %s ", name, type);
+  uh_str_addf(out, "%s. IN ", name);
+  uh_str_add(out, type);
+  uh_str_addc(out, ' ');
   if (strcmp(type, "TXT") == 0)
     add_text(out, data);
   else
