@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include <unhybrid/step.h>
+#include <unhybrid/text.h>
 
 enum {
   CREDENTIALS_MAX = 200, /* what one change may list */
@@ -85,12 +86,11 @@ struct found {
 /* ---- this organisation's certificates ---- */
 
 static bool read_sha1(const char *hex, uint8_t ret[UH_SHA1_SIZE]) {
-  if (strlen(hex) != (size_t)2 * UH_SHA1_SIZE || strspn(hex, "0123456789abcdefABCDEF") != (size_t)2 * UH_SHA1_SIZE)
-    return false;
+  if (strlen(hex) != (size_t)2 * UH_SHA1_SIZE) return false;
   for (size_t i = 0; i < UH_SHA1_SIZE; i++) {
-    unsigned byte;
-    if (sscanf(hex + 2 * i, "%2x", &byte) != 1) return false;
-    ret[i] = (uint8_t)byte;
+    int high = uh_hex_digit(hex[2 * i]), low = uh_hex_digit(hex[2 * i + 1]);
+    if (high < 0 || low < 0) return false;
+    ret[i] = (uint8_t)(high << 4 | low);
   }
   return true;
 }
@@ -207,7 +207,9 @@ static int ask_graph(struct uh_step_run *run, const struct uh_subject *principal
   action->reversible = UH_REVERSIBLE_BY_OPERATOR;
   action->undo = UNDO;
   action->graph = &change;
-  return uh_step_action(run, action, err);
+  int rc = uh_step_action(run, action, err);
+  action->graph = NULL; /* the change ends here; the plan has its own */
+  return rc;
 }
 
 static void lacks(struct uh_expect *e, const char *id) {

@@ -312,7 +312,7 @@ const char *uh_guid_text(const uint8_t guid[UH_GUID_SIZE], char text[UH_GUID_TEX
   return text;
 }
 
-static int hex_digit(char c) {
+int uh_hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   c = ascii_lower(c);
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -324,7 +324,7 @@ bool uh_guid_parse(const char *text, uint8_t ret_guid[UH_GUID_SIZE]) {
   const char *p = text + braces;
   for (int i = 0; i < UH_GUID_SIZE; i++) {
     if ((i == 4 || i == 6 || i == 8 || i == 10) && *p++ != '-') return false;
-    int high = hex_digit(p[0]), low = high < 0 ? -1 : hex_digit(p[1]);
+    int high = uh_hex_digit(p[0]), low = high < 0 ? -1 : uh_hex_digit(p[1]);
     if (low < 0) return false;
     guid[guid_order[i]] = (uint8_t)(high << 4 | low);
     p += 2;

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <unhybrid/text.h>
 
 #include "wire/clixml_private.h"
-
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = (char)(c | 0x20);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Length of the escape at s (7 or 11), 0 where there is none. */
 static size_t escape_at(const char *s, size_t n, uint32_t *ret) {
@@ -15,7 +10,7 @@ static size_t escape_at(const char *s, size_t n, uint32_t *ret) {
   uint32_t c = 0;
   size_t i = 2;
   for (; i < n && i < 10; i++) {
-    int d = hex_digit(s[i]);
+    int d = uh_hex_digit(s[i]);
     if (d < 0) break;
     c = c << 4 | (uint32_t)d;
   }

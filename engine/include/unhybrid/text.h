@@ -43,6 +43,8 @@ bool uh_utf8_valid(const char *s, size_t n);
 /* How many terminal columns the text takes after uh_terminal_text (LC_CTYPE must be set to a UTF-8 locale). */
 size_t uh_text_width(const char *s);
 
+int uh_hex_digit(char c); /* 0 to 15; -1: it is none */
+
 /* GUIDs: 16 bytes in AD's order inside, text outside. */
 #define UH_GUID_SIZE 16
 #define UH_GUID_TEXT 37
