@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <unhybrid/text.h>
 
+#include "cli/left.h"
 #include "cli/start.h"
 #include "cli/status_approval.h"
 
@@ -74,6 +75,11 @@ static int results_json(struct status *s, struct uh_err *err) {
   return 0;
 }
 
+/* No server is left: what no step takes away is the question then. */
+static bool is_after(const struct status *s) {
+  return s->results && strcmp(uh_results_head(s->results)->purpose, "after") == 0;
+}
+
 static int as_json(struct status *s, struct uh_err *err) {
   uh_str_add(&s->out, "{\"schema\": \"unhybrid/status/1\"");
   uh_cli_json_member(&s->out, "organization", s->held->organization);
@@ -93,6 +99,11 @@ static int as_json(struct status *s, struct uh_err *err) {
     uh_str_add(&s->out, "null");
   }
   uh_cli_start_json(&s->out, &s->starts);
+  uh_str_add(&s->out, ",\n \"left\": ");
+  if (!is_after(s))
+    uh_str_add(&s->out, "null");
+  else if (uh_cli_left_json(s->results, &s->out, err) < 0)
+    return -1;
   uh_approvals_json(&s->out, &s->approvals, &s->cleanup);
   uh_cleanup_status_json(&s->out, &s->cleanup);
   uh_str_add(&s->out, "}\n");
@@ -173,7 +184,8 @@ static int as_terminal(struct status *s, struct uh_err *err) {
   uh_cli_start_text(&s->out, &s->starts, s->cli->verbose);
   uh_approvals_text(&s->out, &s->approvals, &s->cleanup, s->cli->verbose);
   uh_cleanup_status_text(&s->out, &s->cleanup, s->cli->verbose);
-  return 0;
+  if (!is_after(s)) return 0;
+  return uh_cli_left_text(s->results, uh_cli_width(STDOUT_FILENO), s->cli->verbose, &s->out, err);
 }
 
 /* ---- */

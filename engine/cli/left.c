@@ -11,8 +11,8 @@ enum { CHECKS_MAX = 256, FOUND_SHOWN = 5, INDENT = 2, INNER = 4 };
 struct telling {
   struct uh_results *results;
   struct uh_str *out;
-  size_t width, settled;
-  bool verbose;
+  size_t width, settled, told;
+  bool verbose, first;
   struct uh_err *err;
 };
 
@@ -23,6 +23,16 @@ static void put(struct telling *t, size_t indent, struct uh_str *line) {
 static void outside(struct uh_str *line, const char *text) {
   uh_terminal_text(line, text, strlen(text));
 }
+
+static bool is_left(const struct uh_result_check *c) {
+  return strncmp(c->id, FAMILY, sizeof FAMILY - 1) == 0;
+}
+
+static bool is_settled(const struct uh_result_check *c) {
+  return strcmp(c->status, "fail") != 0 && strcmp(c->status, "unknown") != 0;
+}
+
+/* ---- for people ---- */
 
 static int tell_finding(void *user, const struct uh_result_finding *f) {
   struct telling *t = user;
@@ -42,8 +52,7 @@ static int tell_unknown(void *user, const struct uh_result_unknown *u) {
   if (*u->set) outside(&line, u->set);
   if (*u->set && *u->why) uh_str_add(&line, ", ");
   outside(&line, u->why);
-  if (t->verbose) put(t, INNER, &line);
-  uh_str_clear(&line);
+  put(t, INNER, &line);
   return 0;
 }
 
@@ -52,9 +61,7 @@ static int tell_question(void *user, const struct uh_result_attestable *a) {
   struct uh_str line = {0};
   outside(&line, a->how);
   put(t, INNER, &line);
-  uh_str_add(&line, "unhybrid attest add ");
-  outside(&line, a->fact);
-  uh_str_add(&line, " yes --approver \"$USER\" --days 90");
+  outside(&line, a->command);
   put(t, INNER, &line);
   return 0;
 }
@@ -62,10 +69,10 @@ static int tell_question(void *user, const struct uh_result_attestable *a) {
 static int tell_check(void *user, const struct uh_result_check *c) {
   struct telling *t = user;
   struct uh_str line = {0};
-  bool found = strcmp(c->status, "fail") == 0, unknown = strcmp(c->status, "unknown") == 0;
-  if (strncmp(c->id, FAMILY, sizeof FAMILY - 1) != 0) return 0; /* that others were not asked is no news */
-  t->settled += !found && !unknown;
-  if (!found && !unknown) return 0;
+  bool found = strcmp(c->status, "fail") == 0;
+  if (!is_left(c)) return 0; /* that others were not asked is no news */
+  t->settled += is_settled(c);
+  if (is_settled(c)) return 0;
   uh_str_addf(&line, "%s ", c->requirements);
   outside(&line, c->title);
   if (found)
@@ -79,32 +86,13 @@ static int tell_check(void *user, const struct uh_result_check *c) {
     uh_str_addf(&line, "- and %lld more", (long long)c->findings - FOUND_SHOWN);
     put(t, INNER, &line);
   }
-  if (found) return 0;
+  if (found || !t->verbose) return 0;
   if (uh_results_unknowns(t->results, c->index, tell_unknown, t, t->err) < 0) return -1;
-  return t->verbose ? uh_results_attestables(t->results, c->index, tell_question, t, t->err) : 0;
+  return uh_results_attestables(t->results, c->index, tell_question, t, t->err);
 }
 
-static size_t family(const char *ids[CHECKS_MAX + 1]) {
-  size_t n = 0;
-  for (size_t i = 0; i < uh_check_count() && n < CHECKS_MAX; i++) {
-    const struct uh_check *check = uh_check_at(i);
-    if (strncmp(check->id, FAMILY, sizeof FAMILY - 1) == 0) ids[n++] = check->id;
-  }
-  ids[n] = NULL;
-  return n;
-}
-
-int uh_cli_left_text(const char *facts, const struct uh_judge_options *how, size_t width, bool verbose,
-                     struct uh_str *out, struct uh_err *err) {
-  UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
-  const char *ids[CHECKS_MAX + 1];
-  struct uh_judge_options o = *how;
+int uh_cli_left_text(struct uh_results *results, size_t width, bool verbose, struct uh_str *out, struct uh_err *err) {
   struct uh_str line = {0};
-  if (!family(ids)) return 0;
-  o.purpose = UH_AFTER;
-  o.only = ids;
-  o.skip = NULL;
-  if (uh_judge(facts, &o, &results, err) < 0) return -1;
   struct telling t = {.results = results, .out = out, .width = width ? width : 80, .verbose = verbose, .err = err};
   uh_str_add(out, "\nA person looks at\n\n");
   if (uh_results_checks(results, tell_check, &t, err) < 0) return -1;
@@ -118,4 +106,108 @@ int uh_cli_left_text(const char *facts, const struct uh_judge_options *how, size
       "removed by this program.");
   put(&t, INDENT, &line);
   return uh_str_text(out) ? 0 : uh_fail_nomem(err);
+}
+
+/* ---- for programs ---- */
+
+static void begin(struct telling *t) {
+  uh_str_add(t->out, t->first ? "\n    {" : ",\n    {");
+  t->first = false;
+}
+
+/* The first member of an object. */
+static void lead(struct telling *t, const char *name, const char *value) {
+  uh_str_addf(t->out, "\"%s\": ", name);
+  uh_json_string(t->out, value, strlen(value));
+}
+
+static int finding_json(void *user, const struct uh_result_finding *f) {
+  struct telling *t = user;
+  begin(t);
+  lead(t, "object", f->object);
+  uh_cli_json_member(t->out, "message", f->message);
+  uh_cli_json_member(t->out, "command", f->command);
+  uh_str_addc(t->out, '}');
+  return 0;
+}
+
+static int unknown_json(void *user, const struct uh_result_unknown *u) {
+  struct telling *t = user;
+  begin(t);
+  lead(t, "set", u->set);
+  uh_cli_json_member(t->out, "why", u->why);
+  uh_str_addc(t->out, '}');
+  return 0;
+}
+
+static int question_json(void *user, const struct uh_result_attestable *a) {
+  struct telling *t = user;
+  begin(t);
+  lead(t, "fact", a->fact);
+  uh_cli_json_member(t->out, "object", a->object);
+  uh_cli_json_member(t->out, "question", a->question);
+  uh_cli_json_member(t->out, "how", a->how);
+  uh_cli_json_member(t->out, "command", a->command);
+  uh_str_addc(t->out, '}');
+  return 0;
+}
+
+static int lists_json(struct telling *t, const struct uh_result_check *c) {
+  t->first = true;
+  uh_str_add(t->out, ",\n   \"findings\": [");
+  if (uh_results_findings(t->results, c->index, 0, finding_json, t, t->err) < 0) return -1;
+  t->first = true;
+  uh_str_add(t->out, "],\n   \"not_seen\": [");
+  if (uh_results_unknowns(t->results, c->index, unknown_json, t, t->err) < 0) return -1;
+  t->first = true;
+  uh_str_add(t->out, "],\n   \"attest\": [");
+  if (uh_results_attestables(t->results, c->index, question_json, t, t->err) < 0) return -1;
+  uh_str_addc(t->out, ']');
+  return 0;
+}
+
+static int check_json(void *user, const struct uh_result_check *c) {
+  struct telling *t = user;
+  if (!is_left(c)) return 0;
+  t->settled += is_settled(c);
+  if (is_settled(c)) return 0;
+  uh_str_add(t->out, t->told++ ? ",\n  {" : "\n  {");
+  lead(t, "id", c->id);
+  uh_cli_json_member(t->out, "requirement", c->requirements);
+  uh_cli_json_member(t->out, "title", c->title);
+  uh_cli_json_member(t->out, "status", c->status);
+  uh_str_addf(t->out, ", \"count\": %lld, \"complete\": %s", (long long)c->findings, c->complete ? "true" : "false");
+  if (lists_json(t, c) < 0) return -1;
+  uh_str_addc(t->out, '}');
+  return 0;
+}
+
+int uh_cli_left_json(struct uh_results *results, struct uh_str *out, struct uh_err *err) {
+  struct telling t = {.results = results, .out = out, .err = err};
+  uh_str_add(out, "{\"checks\": [");
+  if (uh_results_checks(results, check_json, &t, err) < 0) return -1;
+  uh_str_addf(out, "],\n  \"settled\": %zu}", t.settled);
+  return uh_str_text(out) ? 0 : uh_fail_nomem(err);
+}
+
+/* ---- judging ---- */
+
+static void family(const char *ids[CHECKS_MAX + 1]) {
+  size_t n = 0;
+  for (size_t i = 0; i < uh_check_count() && n < CHECKS_MAX; i++) {
+    const struct uh_check *check = uh_check_at(i);
+    if (strncmp(check->id, FAMILY, sizeof FAMILY - 1) == 0) ids[n++] = check->id;
+  }
+  ids[n] = NULL;
+}
+
+int uh_cli_left_judge(const char *facts, const struct uh_judge_options *how, struct uh_results **ret_results,
+                      struct uh_err *err) {
+  const char *ids[CHECKS_MAX + 1];
+  struct uh_judge_options o = *how;
+  family(ids);
+  o.purpose = UH_AFTER;
+  o.only = ids;
+  o.skip = NULL;
+  return uh_judge(facts, &o, ret_results, err);
 }

@@ -198,10 +198,24 @@ static int write_file(void *user, const void *data, size_t n, struct uh_err *err
   return uh_file_write(user, data, n, err);
 }
 
+/* What no step takes away, once no server is left: below the table for people, in documents for programs. */
+static int add_left(const struct cleanup *c, struct uh_str *out, struct uh_err *err) {
+  UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
+  const struct uh_cli *cli = c->carry.cli;
+  bool table = c->format == &uh_plan_table;
+  if (!c->after || (table && (c->place || cli->quiet))) return 0;
+  if (uh_cli_left_judge(c->carry.facts, &c->carry.how, &results, err) < 0) return -1;
+  return table ? uh_cli_left_text(results, uh_cli_width(STDOUT_FILENO), cli->verbose, out, err)
+               : uh_cli_left_json(results, out, err);
+}
+
 static int show_plan(struct cleanup *c, struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str rest = {0};
   const struct uh_cli *cli = c->carry.cli;
   struct uh_plan_report_options how = {
       .verbose = cli->verbose, .quiet = cli->quiet, .pause_observe = uh_pause_observe(c->carry.config)};
+  if (add_left(c, &rest, err) < 0) return -1;
+  if (rest.len && c->format != &uh_plan_table) how.left = uh_str_text(&rest);
   if (c->file) {
     struct uh_report_sink sink = {.write = write_file, .user = c->file};
     how.color = cli->color == UH_COLOR_ALWAYS;
@@ -209,17 +223,9 @@ static int show_plan(struct cleanup *c, struct uh_err *err) {
   }
   how.color = uh_cli_use_color(cli, STDOUT_FILENO);
   how.width = uh_cli_width(STDOUT_FILENO);
-  return c->format->render(c->plan, &how, &uh_cli_stdout, err) < 0 ? -1 : uh_cli_flush(err);
-}
-
-/* After the table of a sweep: documents for programs have their place in `audit --purpose after --format json`. */
-static int show_left(const struct cleanup *c, struct uh_err *err) {
-  UH_CLEANUP(uh_str_clear) struct uh_str out = {0};
-  const struct uh_cli *cli = c->carry.cli;
-  if (!c->after || c->place || c->format != &uh_plan_table || cli->quiet) return 0;
-  if (uh_cli_left_text(c->carry.facts, &c->carry.how, uh_cli_width(STDOUT_FILENO), cli->verbose, &out, err) < 0)
-    return -1;
-  return uh_cli_stdout.write(NULL, out.s, out.len, err) < 0 ? -1 : uh_cli_flush(err);
+  if (c->format->render(c->plan, &how, &uh_cli_stdout, err) < 0) return -1;
+  if (!how.left && rest.len && uh_cli_stdout.write(NULL, rest.s, rest.len, err) < 0) return -1;
+  return uh_cli_flush(err);
 }
 
 /* plans/plan-<stamp>.json in the case: what is applied without being asked about can be looked at afterwards. */
@@ -362,8 +368,7 @@ static int look_for_servers(const struct cleanup *c) {
 static int plan_and_show(struct cleanup *c) {
   struct uh_err err = UH_ERR_INIT;
   if (!c->plan && make_plan(c, c->only, c->until, &c->plan, &err) < 0) return uh_cli_fail(c->carry.cli, &err);
-  if (uh_carry_judge_by(&c->carry, c->plan, &err) < 0 || show_plan(c, &err) < 0 || show_left(c, &err) < 0)
-    return uh_cli_fail(c->carry.cli, &err);
+  if (uh_carry_judge_by(&c->carry, c->plan, &err) < 0 || show_plan(c, &err) < 0) return uh_cli_fail(c->carry.cli, &err);
   int code = uh_carry_approve(&c->carry, c->plan);
   if (code) return code;
   code = nothing_to_do(c);

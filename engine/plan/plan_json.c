@@ -288,6 +288,7 @@ int uh_plan_from_json(const char *json, size_t n, struct uh_plan **ret_plan, str
   if (n > UH_PLAN_BYTES_MAX) return uh_fail(err, UH_ERR_DATA, "the plan is larger than any that this program makes");
   json_t *document = json_loadb(json, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
   int rc = 0;
+  (void)json_object_del(document, "left"); /* what a person looks at stood beside it when it was shown */
   if (!document)
     rc = uh_fail(err, UH_ERR_DATA, "this is no plan: no JSON at line %d, column %d", where.line, where.column);
   if (rc == 0 && (check_schema(document, err) < 0 || check_id(document, err) < 0 ||

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include <jansson.h>
 #include <openssl/evp.h>
 #include <unhybrid/text.h>
 
@@ -254,6 +255,65 @@ static int each_step(struct writer *w, const struct uh_plan_step *step) {
   return flush(w, FLUSH_AT);
 }
 
+/* ---- what a person looks at ---- */
+
+static void left_list(struct writer *w, const json_t *list, const char *first, const char *second, const char *third) {
+  const json_t *one;
+  size_t i;
+  if (!json_array_size(list)) return;
+  raw(w, "<ul>\n");
+  json_array_foreach(list, i, one) {
+    const char *object = json_string_value(json_object_get(one, first));
+    raw(w, "<li>");
+    if (object && *object) name(w, object);
+    sentence(w, "owner", "", json_string_value(json_object_get(one, second)));
+    if (third) sentence(w, "id", "", json_string_value(json_object_get(one, third)));
+    raw(w, "</li>\n");
+  }
+  raw(w, "</ul>\n");
+}
+
+static void left_check(struct writer *w, const json_t *check) {
+  const char *id = json_string_value(json_object_get(check, "id"));
+  bool found = json_array_size(json_object_get(check, "findings")) > 0;
+  raw(w, "<section class=\"step left\">\n<h3>");
+  text(w, json_string_value(json_object_get(check, "requirement")));
+  raw(w, " ");
+  text(w, id);
+  raw(w, ": ");
+  text(w, json_string_value(json_object_get(check, "title")));
+  raw(w, "</h3>\n");
+  if (found)
+    uh_str_addf(&w->out, "<div class=\"state\">%lld found%s</div>\n",
+                (long long)json_integer_value(json_object_get(check, "count")),
+                json_is_true(json_object_get(check, "complete")) ? "" : ", and not all was seen");
+  else
+    raw(w, "<div class=\"state\">not known</div>\n");
+  left_list(w, json_object_get(check, "findings"), "object", "message", "command");
+  if (!found) {
+    left_list(w, json_object_get(check, "not_seen"), "set", "why", NULL);
+    left_list(w, json_object_get(check, "attest"), "object", "how", "command");
+  }
+  raw(w, "</section>\n");
+}
+
+static int left(struct writer *w) {
+  json_t *tree = w->options->left ? json_loads(w->options->left, JSON_ALLOW_NUL, NULL) : NULL, *one;
+  int rc = 0;
+  size_t i;
+  if (!w->options->left) return 0;
+  if (!tree) return uh_fail(w->err, UH_ERR_INTERNAL, "what is left is no JSON");
+  raw(w, "<h2>A person looks at</h2>\n");
+  json_array_foreach(json_object_get(tree, "checks"), i, one) {
+    left_check(w, one);
+    if (rc == 0) rc = flush(w, FLUSH_AT);
+  }
+  uh_str_addf(&w->out, "<p>%lld more are settled. Nothing of this is removed by this program.</p>\n",
+              (long long)json_integer_value(json_object_get(tree, "settled")));
+  json_decref(tree);
+  return rc;
+}
+
 static int render(const struct uh_plan *plan, const struct uh_plan_report_options *options,
                   const struct uh_report_sink *sink, struct uh_err *err) {
   UH_CLEANUP(writer_clear) struct writer w = {.plan = plan, .options = options, .sink = sink, .err = err};
@@ -268,6 +328,7 @@ static int render(const struct uh_plan *plan, const struct uh_plan_report_option
     }
     if (each_step(&w, step) < 0) return -1;
   }
+  if (left(&w) < 0) return -1;
   raw(&w, "</body>\n</html>\n");
   return flush(&w, 0);
 }

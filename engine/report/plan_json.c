@@ -18,11 +18,12 @@ static int render(const struct uh_plan *plan, const struct uh_plan_report_option
   UH_CLEANUP(decref) json_t *tree = NULL;
   UH_CLEANUP(uh_freep) char *clean = NULL;
   json_error_t wrong;
-  (void)options;
   if (uh_plan_json(plan, &text, err) < 0) return -1;
   if (!uh_str_text(&text)) return uh_fail_nomem(err);
   tree = json_loadb(uh_str_text(&text), text.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &wrong);
   if (!tree) return uh_fail(err, UH_ERR_INTERNAL, "the plan is no JSON: %s", wrong.text);
+  if (options->left && json_object_set_new(tree, "left", json_loads(options->left, JSON_ALLOW_NUL, NULL)) < 0)
+    return uh_fail(err, UH_ERR_INTERNAL, "what is left is no JSON");
   clean = json_dumps(tree, JSON_ENSURE_ASCII | JSON_INDENT(1) | JSON_REAL_PRECISION(17));
   if (!clean) return uh_fail_nomem(err);
   uh_str_reset(&text);

@@ -15,6 +15,9 @@ struct uh_plan_report_options {
   bool verbose;          /* table: commands, the reasons of the order, every object that stays */
   bool quiet;            /* table: what it comes to, in one line */
   int64_t pause_observe; /* seconds that an observation pause takes; 0: there is none */
+  /* json, html: what no step takes away and a person looks at, as a JSON object (docs/schema/plan.schema.json, "left").
+   * It is no part of the plan, and of its id. NULL: the plan is none of the time after the uninstall. */
+  const char *UH_NULLABLE left;
 };
 struct uh_plan_format {
   const char *name;      /* "table", "dot", "json", "html" */

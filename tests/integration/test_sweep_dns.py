@@ -3,6 +3,7 @@
 of the view shows it. The lab's NSD is real; its person edits the zone files from the text of the actions, and has them read again.
 """
 import json
+import os
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ import yaml
 from fixtures.lab import person, uninstall, zones
 from fixtures.lab.lab import Lab
 from test_cleanup import Place
+from test_cli import schema
 from test_sweep_end import Swept
 
 STEPS = "dns-autodiscover,dns-mail-exchanger,dns-sender-policy,dns-federation-proof,dns-host"
@@ -124,6 +126,34 @@ def test_what_serves_something_else_is_untouched(gone):
         assert {one for one in held[view] if one[1] not in ("SOA", "NS")} == wanted
 
 
+def documents(gone):
+    """The same for programs: in the plan's JSON and HTML, and in status. It is no part of the plan, which can be handed back."""
+    path = os.path.join(gone.case, "..", "left.json")
+    done = gone.run("sweep", "--dry-run", "--format", "json", "-o", path)
+    assert done.returncode in (0, 3), done.stderr
+    with open(path, encoding="utf-8") as text:
+        plan = json.load(text)
+    schema("plan").validate(plan)
+    told = {check["id"]: check for check in plan["left"]["checks"]}
+    assert plan["left"]["settled"] == 2 and "left.federation" not in told and told["left.witness"]["status"] == "unknown"
+    found = told["left.computer-account"]
+    assert found["status"] == "fail" and found["count"] == len(found["findings"]) == 1 and found["findings"][0]["object"].startswith("CN=FABEX01,CN=Computers")
+    assert "Get-ADSyncToolsAadObject" in told["left.public-folder"]["attest"][0]["how"]
+    again = gone.run("sweep", "--dry-run", "--format", "json", "--plan", path)
+    assert json.loads(again.stdout)["id"] == plan["id"], again.stderr
+    del plan["left"]
+    bare = json.loads(gone.run("cleanup", "--dry-run", "--format", "json").stdout)
+    assert "left" not in bare
+    with open(path, "w", encoding="utf-8") as text:
+        json.dump(plan, text)
+    assert gone.run("sweep", "--dry-run", "--plan", path).returncode in (0, 3), "its id is that of the plan alone"
+    page = gone.run("sweep", "--dry-run", "--format", "html").stdout
+    assert "A person looks at" in page and "left.computer-account" in page and "CN=FABEX01,CN=Computers" in page and "1 found" in page
+    said = gone.status()
+    assert {check["id"] for check in said["left"]["checks"]} == set(told) and said["left"]["settled"] == 2
+    assert "1 found (left.computer-account)" in " ".join(gone.run("status").stdout.partition("A person looks at")[2].split())
+
+
 def test_what_a_person_looks_at_stands_below_the_plan(gone):
     """Found, not known, or stated; nothing of it decides anything."""
     def section(*arguments):
@@ -137,6 +167,7 @@ def test_what_a_person_looks_at_stands_below_the_plan(gone):
         assert requirement + " " in told
     assert "O-14" not in told and "2 more are settled" in told and "selection" not in told, "federation is as in every tenant"
     assert "Get-ADSyncToolsAadObject -SyncObjectType PublicFolder" in section("-v") and "Get-ADSyncToolsAadObject" not in told
+    documents(gone)
     gone.attest()
     assert gone.run("attest", "add", "left.witness", "yes", "--approver", "Test", "--days", "2").returncode == 0
     assert "left.witness" not in section() and "3 more are settled" in section()
