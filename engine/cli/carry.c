@@ -437,6 +437,10 @@ static int make_journal(struct uh_carry *c, struct uh_err *err) {
   return uh_cli_journal(c->cli, c->held, UH_JOURNAL_BEGIN, &c->journal, err);
 }
 
+/* The gate may be open by the time that it is asked: somebody mended what was in the way, or a source answers again. */
+#define GATE_WAS_SHUT \
+  "the observation that the plan was made of shut the gate, which is open by now: run the command again"
+
 struct closing {
   const struct uh_plan *plan;
   bool closed;
@@ -476,6 +480,7 @@ static int export_first(struct uh_carry *c, const struct uh_plan *plan, struct u
   how.now = uh_cli_now();
   if (uh_judge(c->facts, &how, &results, err) < 0 || uh_results_checks(results, look_at_check, &closing, err) < 0)
     return -1;
+  c->unexported = closing.closed;
   if (closing.closed) return 0;
   if (uh_export_step0(c->facts, c->held->dir, uh_plan_anchors(plan), c->manifest, err) < 0) return -1;
   uh_cli_log(c->cli, UH_LOG_INFO, "step 0 is exported to %s/" UH_EXPORT_DIR ", its manifest is %s", c->held->dir,
@@ -528,6 +533,7 @@ int uh_carry_out(struct uh_carry *c, const struct uh_plan *plan, const char *und
                                        .pause_observe = uh_pause_observe(c->config),
                                        .approved = c->approved,
                                        .manifest = c->manifest[0] ? c->manifest : NULL,
+                                       .unexported = c->unexported ? GATE_WAS_SHUT : NULL,
                                        .export_image = export_image,
                                        .user = c};
   int rc = undo ? uh_undo_action(&options, undo, &result, &err) : uh_execute(&options, &result, &err);

@@ -34,6 +34,7 @@ struct uh_carry {
   bool observed_now;     /* this run made them */
   bool begins;           /* the plan is a new one: step 0 comes first */
   char manifest[65];     /* SHA-256 of what step 0 exported; "" */
+  bool unexported;       /* it was not, because the gate was shut when the plan was made */
 };
 void uh_carry_clear(struct uh_carry *c);
 

@@ -303,6 +303,8 @@ static int finish_trees(struct uh_run *run) {
 static int go(struct uh_run *run, bool new, bool *ret_opened) {
   /* A plan that the gate refuses leaves no trace: it would stand in the way of the next one. */
   if (new &&gate_of_all(run) < 0) return -1;
+  if (new && run->o->unexported && !run->o->dry)
+    return uh_run_stop(run, 2, "nothing was exported that an undo would need, as %s", run->o->unexported);
   *ret_opened = true;
   if (uh_run_record_opened(run, new ? "cleanup" : "resume") < 0) return -1;
   if (new &&uh_run_record_plan(run) < 0) return -1;

@@ -3,6 +3,7 @@
 be done there, to its end, and nothing else. Each is made of fabrikam as it is, and undone again.
 """
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -517,3 +518,44 @@ def test_a_word_against_what_was_observed(untold):
     assert untold.run("status").returncode == 0
     refused = untold.run("attest", "add", "left.credential", "no", "--object", OURS, "--approver", "Test", "--days", "2")
     assert refused.returncode == 65 and "observed otherwise (yes)" in refused.stderr, refused.stderr
+
+
+# ---- nothing goes before it is exported
+
+def test_a_sweep_of_a_fresh_case_exports_first(place):
+    """No journal, no earlier cleanup: step 0 is exported and read back before anything is sent, and its manifest stands in the journal.
+    Where it cannot be written nothing is sent."""
+    with directory(place.lab) as link:
+        uninstall.uninstall(link, "server-only", force=True)
+    place.without_server()
+    place.attest()
+    place.state(("cleanup.backup", "yes"), ("cleanup.observation-window", "yes"), ("sanity.attribute", "yes", "homeMDB"))
+    exports = os.path.join(place.case, "exports")
+    with open(exports, "w", encoding="utf-8") as in_the_way:
+        in_the_way.write("no directory")
+    done = place.run("sweep", "--yes=irreversible", "--until", "intra-organization-connector")
+    assert done.returncode == 73 and exports in done.stderr, done.stderr
+    assert writing_requests(place.lab) == [] and not os.path.exists(os.path.join(place.case, "journal.db"))
+    os.unlink(exports)
+    done = place.run("sweep", "--yes=irreversible", "--until", "intra-organization-connector")
+    assert done.returncode == 0 and writing_requests(place.lab), done.stderr
+    with open(os.path.join(exports, "step-0", "MANIFEST.json"), "rb") as manifest:
+        exported = hashlib.sha256(manifest.read()).hexdigest()
+    records = place.journal()
+    (anchors,) = [one for one in records if one["record"] == "anchor"]
+    assert anchors["body"]["manifest"] == exported
+    assert anchors["seq"] < min(one["seq"] for one in records if one["record"] == "begun")
+
+
+def test_a_gate_that_was_shut_lets_nothing_go_without_an_export(place):
+    """The observation did not see the migrations: nothing is exported, and nothing begun. The next run sees them, and exports first."""
+    place.attest()
+    snapshot.cloud(place.lab, "faults", {"match": {"cmdlet": "Get-MigrationBatch"}, "fault": "forbidden", "times": 1})
+    done = place.run("cleanup", "--yes=irreversible", "--until", "hybrid-configuration")
+    assert done.returncode == 2 and "Gate: undetermined" in done.stderr and "migration.batch" in done.stderr, done.stderr
+    assert writing_requests(place.lab) == [] and place.journal() == []
+    assert not os.path.exists(os.path.join(place.case, "exports", "step-0"))
+    done = place.run("cleanup", "--yes=irreversible", "--until", "hybrid-configuration")
+    assert os.path.exists(os.path.join(place.case, "exports", "step-0", "MANIFEST.json")) and writing_requests(place.lab), done.stderr
+    (anchors,) = [one for one in place.journal() if one["record"] == "anchor"]
+    assert len(anchors["body"]["manifest"]) == 64

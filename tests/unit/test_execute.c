@@ -122,6 +122,20 @@ static void test_gate(void **state) {
   }
 }
 
+/* Without step 0 nothing is begun, though the gate is open; a look at it is no run. */
+static void test_unexported(void **state) {
+  struct uh_execute_options options = all;
+  (void)state;
+  options.unexported = "the gate was shut before";
+  assert_int_equal(run(options, NULL), 2);
+  assert_non_null(strstr(result.stopped, "the gate was shut before"));
+  assert_int_equal(script.n_log, 0);
+  assert_int_equal(records(), 0);
+  options.unexported = NULL;
+  (void)run(options, NULL);
+  assert_true(script.n_log > 0);
+}
+
 static void close_gate_later(struct world_script *s, const char *name) {
   if (strcmp(name, "after-verified") == 0) s->verdict = UH_BLOCKED;
 }
@@ -861,6 +875,7 @@ int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fresh, leave)
   const struct CMUnitTest tests[] = {
       CASE(test_gate),
+      CASE(test_unexported),
       CASE(test_gate_before_step),
       CASE(test_mended),
       CASE(test_dry),
