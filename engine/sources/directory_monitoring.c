@@ -12,6 +12,10 @@
 #define SET "MonitoringPermission"
 #define CONTAINER "CN=Monitoring Mailboxes,CN=Microsoft Exchange System Objects,"
 #define GROUP "CN=Exchange Servers,OU=Microsoft Exchange Security Groups,"
+/* The link to that group, which follows it when it is renamed or moved. */
+#define EXCHANGE "CN=Microsoft Exchange,CN=Services,"
+#define LINKS "otherWellKnownObjects"
+#define LINK "B:32:A7D2016C83F003458132789EEB127B84:"
 enum { DACL = 4, NAME_SIZE = 2048 };
 #define DELETING \
   (0x2u /* DeleteChild */ | 0x40u /* DeleteTree */ | 0x10000u /* Delete */ | 0x10000000u /* GenericAll */)
@@ -76,6 +80,42 @@ static bool denied_before(const struct list *list, size_t i) {
   return false;
 }
 
+/* ---- Exchange's group ---- */
+
+static int on_exchange(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
+  char *group = user;
+  const struct uh_ldap_attribute *links = uh_ldap_get(entry, LINKS);
+  (void)err;
+  for (size_t i = 0; links && i < links->n; i++) {
+    const struct uh_ldap_value *v = &links->values[i];
+    if (v->size <= strlen(LINK) || strncasecmp(v->data, LINK, strlen(LINK)) != 0) continue;
+    (void)snprintf(group, NAME_SIZE, "%.*s", (int)(v->size - strlen(LINK)), v->data + strlen(LINK));
+  }
+  return 0;
+}
+
+/* Where it is now, whatever it is called; "" where the directory does not tell: then the name that Setup gave it
+ * counts. */
+static int find_group(struct uh_directory *d, char group[NAME_SIZE], struct uh_err *err) {
+  static const char *const attributes[] = {LINKS, NULL};
+  struct uh_ldap_outcome outcome;
+  char dn[1200];
+  *group = 0;
+  if (!d->ldap || uh_ldap_is_broken(d->ldap) || !d->configuration_nc) return 0;
+  (void)snprintf(dn, sizeof dn, EXCHANGE "%s", d->configuration_nc);
+  const struct uh_ldap_search search = {.base = dn,
+                                        .scope = UH_LDAP_BASE,
+                                        .filter = "(objectClass=*)",
+                                        .attributes = attributes,
+                                        .entry = on_exchange,
+                                        .user = group};
+  return uh_ldap_search(d->ldap, &search, &outcome, err) < 0 ? -1 : 0;
+}
+
+static bool is_group(const char *name, const char *group) {
+  return strcasecmp(name, group) == 0 || strncasecmp(name, GROUP, strlen(GROUP)) == 0;
+}
+
 /* ---- rows ---- */
 
 static int write_entry(struct uh_rows *rows, const char *dn, const struct listed *one, const struct whose *whose,
@@ -119,13 +159,15 @@ static int write_of(struct uh_rows *rows, const char *dn, const struct list *lis
 /* All that the list says of each who is denied something. */
 static int write_denied(struct uh_directory *d, struct uh_ldap *ldap, const char *dn, const struct list *list,
                         struct uh_rows *rows, int64_t *written, struct uh_err *err) {
+  char group[NAME_SIZE];
+  if (list->n && find_group(d, group, err) < 0) return -1;
   for (size_t i = 0; i < list->n; i++) {
     const struct uh_security_entry *e = &list->v[i].e;
     struct whose whose;
     /* What Windows knows itself is no group of Exchange. */
     if (!e->denies || denied_before(list, i) || strncmp(e->sid, "S-1-5-21-", 9) != 0) continue;
     if (resolve(d, ldap, e->sid, &whose, err) < 0) return -1;
-    if (whose.told && strncasecmp(whose.name, GROUP, strlen(GROUP)) != 0) continue;
+    if (whose.told && !is_group(whose.name, group)) continue;
     if (write_of(rows, dn, list, i, &whose, written, err) < 0) return -1;
   }
   return 0;

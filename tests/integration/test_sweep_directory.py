@@ -172,14 +172,26 @@ print(group)
 """
 
 
+RENAME = """import sys
+from fixtures.lab import uninstall
+from fixtures.lab.lab import Lab
+uninstall.connect(Lab("fabrikam", sys.argv[1], ad="samba")).rename_s(sys.argv[2], sys.argv[3])
+"""
+
+
 def test_a_denial_of_monitoring_mailboxes_is_seen(swept):
-    """U-17: inherited from the container above, and harmless once what Microsoft names stands before it."""
+    """U-17: inherited from the container above, and harmless once what Microsoft names stands before it. The group is found by the link
+    of Exchange's container, so also where it was renamed."""
     above = "CN=Microsoft Exchange System Objects,DC=fabrikam,DC=com"
     container, denial, remedy = f"CN=Monitoring Mailboxes,{above}", "(D;CI;SDDT;;;{})", "(A;CI;DT;;;{})"
 
     def change(*arguments):
         return subprocess.run(swept.lab.inside(["/usr/bin/python3", "-c", DENY, swept.lab.directory, *arguments], "admin"), check=True, cwd=TOP,
                               timeout=AUDIT_SECONDS, capture_output=True, text=True).stdout.strip()
+
+    def rename(*arguments):
+        subprocess.run(swept.lab.inside(["/usr/bin/python3", "-c", RENAME, swept.lab.directory, *arguments], "admin"), check=True, cwd=TOP,
+                       timeout=AUDIT_SECONDS, capture_output=True)
 
     def judged():
         assert swept.run("audit", "--purpose", "after").returncode in (0, 2)
@@ -193,6 +205,11 @@ def test_a_denial_of_monitoring_mailboxes_is_seen(swept):
     assert found["status"] == "fail" and [f["object"] for f in found["findings"]] == [container]
     evidence = found["findings"][0]["evidence"]
     assert (evidence["Trustee"], evidence["Denied"], evidence["Inherited"]) == (group, ["DeleteTree", "Delete"], "yes")
+    groups = "OU=Microsoft Exchange Security Groups,DC=fabrikam,DC=com"
+    rename(f"CN=Exchange Servers,{groups}", "CN=Mail Machines")
+    found = judged()
+    rename(f"CN=Mail Machines,{groups}", "CN=Exchange Servers")
+    assert found["status"] == "fail" and found["findings"][0]["evidence"]["Name"].lower().startswith("cn=mail machines,"), found
     change(container, remedy, "in")
     assert judged()["status"] == "pass"
     change(container, remedy, "out")
