@@ -21,7 +21,7 @@ process.BOUND = True  # a killed test run leaves nothing running
 
 AUDIT_SECONDS = 300  # a dead service is tried again for a while
 # Files are shared out to the cores in this order: what lasts minutes comes first, so that no core waits for another's at the end.
-LONGEST = ("test_one_change", "test_worlds", "test_promises", "test_worlds_samba", "test_sweep_directory", "test_starts", "test_cleanup",
+LONGEST = ("test_one_change", "test_worlds_samba", "test_worlds", "test_promises", "test_sweep_directory", "test_starts", "test_cleanup",
            "test_uninstall", "test_fault_sweep", "test_undo")
 
 
