@@ -236,3 +236,32 @@ int uh_planned_drift(const struct uh_planned *action, const char *planned_image,
   json_decref(is);
   return rc;
 }
+
+static void compare_lists(const struct uh_action *action, const json_t *was, const json_t *is, struct uh_str *out) {
+  for (const struct uh_expect *e = action->expect; e->what != UH_EXPECT_END; e++) {
+    bool told = e > action->expect && e[-1].what == e->what && strcmp(e[-1].value.name, e->value.name) == 0;
+    if (e->what != UH_EXPECT_LACKS || told) continue;
+    add_difference(out, e->value.name, uh_property(was, e->value.name), uh_property(is, e->value.name));
+  }
+}
+
+int uh_planned_lists_kept(const struct uh_planned *action, const char *before, const char *image, struct uh_str *out,
+                          struct uh_err *err) {
+  json_t *was = NULL, *is = NULL;
+  int rc = parse(before, &was, err) < 0 || parse(image, &is, err) < 0 ? -1 : 0;
+  if (rc == 0) (void)uh_image_apply(was, &action->action);
+  const json_t *a = rc == 0 ? row_of(was, action->fingerprint_source) : NULL;
+  const json_t *b = rc == 0 ? row_of(is, action->fingerprint_source) : NULL;
+  if (rc == 0 && (!a || !b))
+    rc = uh_fail(err, UH_ERR_UNAVAILABLE, "%s does not show the object", action->fingerprint_source);
+  json_t *left = rc == 0 ? canonical_row(a) : NULL, *now = rc == 0 ? canonical_row(b) : NULL;
+  size_t said = out->len;
+  if (rc == 0 && (!left || !now)) rc = uh_fail_nomem(err);
+  if (rc == 0) compare_lists(&action->action, left, now, out);
+  if (rc == 0 && out->failed) rc = uh_fail_nomem(err);
+  json_decref(left);
+  json_decref(now);
+  json_decref(was);
+  json_decref(is);
+  return rc < 0 ? -1 : out->len == said;
+}

@@ -73,6 +73,10 @@ int uh_planned_apply(const struct uh_planned *action, const char *image, char **
 /* What changed, for people: "Enabled: true -> false; ..". Compares the image that was planned on with the present. */
 int uh_planned_drift(const struct uh_planned *action, const char *planned_image, const char *image, struct uh_str *out,
                      struct uh_err *err);
+/* Of the lists out of which the action took something: do they hold what it left, and nothing else? 1 yes, 0 no: out
+ * says what. before: the image that it was begun on. */
+int uh_planned_lists_kept(const struct uh_planned *action, const char *before, const char *image, struct uh_str *out,
+                          struct uh_err *err);
 /* Does a look satisfy what the action expects? 1 yes, 0 no: out says what is not so, -1 cannot be told: out and err say
  * what was not. only: expectations of this kind alone; UH_EXPECT_END: all. there, image: of the look. */
 int uh_planned_satisfied(const struct uh_planned *action, enum uh_expectation only, bool there,

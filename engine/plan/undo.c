@@ -565,19 +565,29 @@ static int compare(struct putting_back *p, int64_t since) {
                      uh_str_or(&p->said, ""));
 }
 
+/* It is as the action left it: 1, else 0. A list gets its former values as a whole, and what somebody put into it since
+ * would go. */
+static int is_as_left(const struct putting_back *p, const struct uh_planned *now, const char *image, struct uh_str *why,
+                      struct uh_err *err) {
+  int satisfied = uh_planned_satisfied(now, UH_EXPECT_END, true, image, why, err);
+  return satisfied == 1 && p->e->is.image ? uh_planned_lists_kept(p->a, p->e->is.image, image, why, err) : satisfied;
+}
+
 /* An object that is still there: only what is as the action left it gets its former values. */
 static int may_be_overwritten(struct putting_back *p, bool asked_before) {
   struct uh_str why UH_CLEANUP(uh_str_clear) = {0};
   struct uh_look seen UH_CLEANUP(uh_look_clear) = {.why = UH_ERR_INIT};
   struct uh_planned now = *p->a;
   struct uh_err err = UH_ERR_INIT;
+  char text[1200];
   now.action.subject.guid = p->u.guid;
   /* Several cmdlets may have come to a part of it; one change of the directory is done, or is not. */
   bool in_part = asked_before && !p->a->action.directory;
   if (in_part || p->a->action.verb == UH_VERB_REMOVE) return 0;
   if (uh_look(p->run, &now, UH_LOOK_BEFORE, &seen) < 0) return -1;
-  if (seen.seen == UH_SEEN_THERE && uh_planned_satisfied(&now, UH_EXPECT_END, true, seen.image, &why, &err) == 1)
-    return 0;
+  int as_left = seen.seen == UH_SEEN_THERE ? is_as_left(p, &now, seen.image, &why, &err) : 0;
+  if (as_left == 1) return 0;
+  if (as_left < 0 && !why.len) uh_str_add(&why, uh_err_text(&err, text, sizeof text));
   return uh_run_stop(p->run, 3, "%s: somebody else has changed it since: %s", p->a->id, uh_str_or(&why, ""));
 }
 

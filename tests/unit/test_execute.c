@@ -555,6 +555,28 @@ static void test_undo_while_it_lags(void **state) {
   free(before);
 }
 
+/* The list would get its former values as a whole: what somebody put into it since is not thrown away. */
+static void test_undo_of_a_list_with_more(void **state) {
+  const char *const only[] = {"reduce", NULL};
+  struct world_object *relationship = world_find(&script, GUID_RELATIONSHIP);
+  struct uh_execute_options options = all;
+  struct uh_plan *part = plan_of(only);
+  (void)state;
+  options.plan = part;
+  assert_int_equal(run(options, NULL), 0);
+  char *left = strdup(world_truth(relationship));
+  world_change(&script, relationship,
+               "{\"Name\":\"Partners\",\"Enabled\":true,\"DomainNames\":[\"partner.com\",\"new.com\"]}");
+  assert_int_equal(run(options, action_of("reduce")->id), 3);
+  assert_non_null(strstr(result.stopped, "new.com"));
+  assert_int_equal(requests(GUID_RELATIONSHIP), 1);
+  world_change(&script, relationship, left);
+  assert_int_equal(run(options, action_of("reduce")->id), 0);
+  assert_int_equal(requests(GUID_RELATIONSHIP), 2);
+  uh_plan_free(part);
+  free(left);
+}
+
 static void test_undo_chain(void **state) {
   (void)state;
   world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
@@ -894,6 +916,7 @@ int main(void) {
       CASE(test_cancelled),
       CASE(test_undo_refused),
       CASE(test_undo_while_it_lags),
+      CASE(test_undo_of_a_list_with_more),
       CASE(test_undo_chain),
       CASE(test_undo_name_taken),
       CASE(test_undo_tree),
