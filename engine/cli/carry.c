@@ -437,54 +437,11 @@ static int make_journal(struct uh_carry *c, struct uh_err *err) {
   return uh_cli_journal(c->cli, c->held, UH_JOURNAL_BEGIN, &c->journal, err);
 }
 
-/* The gate may be open by the time that it is asked: somebody mended what was in the way, or a source answers again. */
-#define GATE_WAS_SHUT \
-  "the observation that the plan was made of shut the gate, which is open by now: run the command again"
-
-struct closing {
-  const struct uh_plan *plan;
-  bool closed;
-};
-
-static bool is_mended(const struct uh_plan *plan, const char *check) {
-  size_t n = strlen(check);
-  for (size_t i = 0; i < uh_plan_step_count(plan); i++) {
-    const struct uh_plan_step *s = uh_plan_step_at(plan, i);
-    if (s->state != UH_STEP_ACTIONS) continue;
-    for (const char *p = s->step->mends ? s->step->mends : ""; *p; p += strcspn(p, ","), p += *p == ',')
-      if (strcspn(p, ",") == n && strncmp(p, check, n) == 0) return true;
-  }
-  return false;
-}
-
-/* As the run's gate sees it: what fails, and the plan itself puts right or passes over, keeps nobody out. */
-static int look_at_check(void *user, const struct uh_result_check *c) {
-  struct closing *closing = user;
-  bool fails = strcmp(c->status, "fail") == 0;
-  if (strcmp(c->severity, "blocker") != 0 || (!fails && strcmp(c->status, "unknown") != 0)) return 0;
-  bool may = fails && (is_mended(closing->plan, c->id) || uh_plan_passes_over(closing->plan, c->id));
-  closing->closed = closing->closed || !may;
-  return 0;
-}
-
-/* What an undo by hand would need is exported before anything else. Where the gate is shut, the run says so itself. */
-static int export_first(struct uh_carry *c, const struct uh_plan *plan, struct uh_err *err) {
-  UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
-  struct uh_judge_options how = c->how;
-  struct closing closing = {.plan = plan};
-  char why[400];
-  if (c->dry || !c->begins) return 0;
-  int left = uh_servers_left(c->facts, why, sizeof why, err);
-  if (left < 0) return -1;
-  if (left == UH_SERVERS_NONE) how.purpose = UH_AFTER; /* as the gate does */
-  how.now = uh_cli_now();
-  if (uh_judge(c->facts, &how, &results, err) < 0 || uh_results_checks(results, look_at_check, &closing, err) < 0)
-    return -1;
-  c->unexported = closing.closed;
-  if (closing.closed) return 0;
-  if (uh_export_step0(c->facts, c->held->dir, uh_plan_anchors(plan), c->manifest, err) < 0) return -1;
+static int export_first(void *user, char ret_manifest[65], struct uh_err *err) {
+  const struct uh_carry *c = user;
+  if (uh_export_step0(c->facts, c->held->dir, uh_plan_anchors(c->exported), ret_manifest, err) < 0) return -1;
   uh_cli_log(c->cli, UH_LOG_INFO, "step 0 is exported to %s/" UH_EXPORT_DIR ", its manifest is %s", c->held->dir,
-             c->manifest);
+             ret_manifest);
   return 0;
 }
 
@@ -515,9 +472,9 @@ int uh_carry_out(struct uh_carry *c, const struct uh_plan *plan, const char *und
   struct uh_guide guide = uh_talk_guide(&c->talk);
   who(person, sizeof person);
   uh_cancel_catch(true);
-  if (uh_carry_judge_by(c, plan, &err) < 0 || open_world(c, &err) < 0 || export_first(c, plan, &err) < 0 ||
-      make_journal(c, &err) < 0)
+  if (uh_carry_judge_by(c, plan, &err) < 0 || open_world(c, &err) < 0 || make_journal(c, &err) < 0)
     return uh_cli_fail(c->cli, &err);
+  c->exported = plan;
   struct uh_execute_options options = {.world = c->world,
                                        .journal = c->journal,
                                        .guide = &guide,
@@ -532,8 +489,7 @@ int uh_carry_out(struct uh_carry *c, const struct uh_plan *plan, const char *und
                                        .operator_timeout = c->operator_timeout,
                                        .pause_observe = uh_pause_observe(c->config),
                                        .approved = c->approved,
-                                       .manifest = c->manifest[0] ? c->manifest : NULL,
-                                       .unexported = c->unexported ? GATE_WAS_SHUT : NULL,
+                                       .export_first = c->begins ? export_first : NULL,
                                        .export_image = export_image,
                                        .user = c};
   int rc = undo ? uh_undo_action(&options, undo, &result, &err) : uh_execute(&options, &result, &err);

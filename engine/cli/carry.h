@@ -30,11 +30,10 @@ struct uh_carry {
   struct uh_world *UH_NULLABLE world;
   char *UH_NULLABLE facts; /* the observation that the gate compares with */
   struct uh_talk talk;
-  const char **approved; /* action ids, NULL-terminated */
-  bool observed_now;     /* this run made them */
-  bool begins;           /* the plan is a new one: step 0 comes first */
-  char manifest[65];     /* SHA-256 of what step 0 exported; "" */
-  bool unexported;       /* it was not, because the gate was shut when the plan was made */
+  const char **approved;                      /* action ids, NULL-terminated */
+  bool observed_now;                          /* this run made them */
+  bool begins;                                /* the plan is a new one: step 0 comes first */
+  const struct uh_plan *UH_NULLABLE exported; /* whose anchors step 0 exports */
 };
 void uh_carry_clear(struct uh_carry *c);
 

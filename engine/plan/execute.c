@@ -300,11 +300,17 @@ static int finish_trees(struct uh_run *run) {
   return 0;
 }
 
+/* What an undo by hand would need. */
+static int export_first(struct uh_run *run) {
+  struct uh_err err = UH_ERR_INIT;
+  if (run->o->dry || !run->o->export_first || run->o->export_first(run->o->user, run->manifest, &err) == 0) return 0;
+  return uh_run_stop_err(run, &err, "nothing is begun, as step 0 could not be exported");
+}
+
 static int go(struct uh_run *run, bool new, bool *ret_opened) {
   /* A plan that the gate refuses leaves no trace: it would stand in the way of the next one. */
   if (new &&gate_of_all(run) < 0) return -1;
-  if (new && run->o->unexported && !run->o->dry)
-    return uh_run_stop(run, 2, "nothing was exported that an undo would need, as %s", run->o->unexported);
+  if (new &&export_first(run) < 0) return -1;
   *ret_opened = true;
   if (uh_run_record_opened(run, new ? "cleanup" : "resume") < 0) return -1;
   if (new &&uh_run_record_plan(run) < 0) return -1;

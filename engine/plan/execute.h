@@ -99,9 +99,10 @@ struct uh_execute_options {
   int64_t operator_timeout;                /* seconds */
   int64_t pause_observe;                   /* seconds */
   const char *const *UH_NULLABLE approved; /* action ids, NULL-terminated */
-  const char *UH_NULLABLE manifest; /* SHA-256 (hex) of the export of step 0; stands with the anchors in the journal */
-  /* Why step 0 was not exported: a plan that the journal does not have yet is not begun then, whatever its gate says. */
-  const char *UH_NULLABLE unexported;
+  /* Step 0: called once for a plan that the journal does not have yet, when its gate is open and before anything stands
+   * in the journal; where it fails nothing is begun. ret_manifest: SHA-256 (hex) of the export, which stands with the
+   * anchors in the journal. NULL: nothing is exported. */
+  int (*UH_NULLABLE export_first)(void *user, char ret_manifest[65], struct uh_err *err);
   /* Renders a before-image for people into the case's exports/; after `begun` is durable. NULL: none */
   int (*UH_NULLABLE export_image)(void *user, const struct uh_planned *action, const char *image, struct uh_err *err);
   void *user;

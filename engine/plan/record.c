@@ -107,7 +107,7 @@ static int record_anchors(struct uh_run *run) {
   if (!anchors) return uh_run_stop(run, 70, "out of memory");
   uh_str_addc(&body, '{');
   uh_json_member(&body, "plan", uh_plan_id(run->plan));
-  if (run->o->manifest) uh_json_member(&body, "manifest", run->o->manifest);
+  if (*run->manifest) uh_json_member(&body, "manifest", run->manifest);
   uh_str_addc(&body, '}');
   return uh_run_record(run, UH_RECORD_ANCHOR, "", &body, anchors, strlen(anchors));
 }

@@ -20,6 +20,7 @@ struct uh_run {
   struct uh_history *h;
   struct uh_execute_result *r;
   bool stopped;
+  char manifest[65]; /* of the export of step 0, made in this run; "" */
   int exit_code;
   struct uh_str why; /* of the stop */
   /* gate */

@@ -40,7 +40,7 @@ BOTH_SIDES = {"Complete-MigrationBatch", "Get-FederatedOrganizationIdentifier", 
               "Set-OrganizationRelationship", "Set-TransportRule"}
 # What texts name beside these.
 NAMED = set("""Disable-MailPublicFolder Disable-Mailbox Disable-RemoteMailbox Disable-UMMailbox Enable-RemoteMailbox
-Export-JournalRuleCollection Export-TransportRuleCollection Get-ADObject Get-ADSyncGlobalSettings Get-ADSyncScheduler Get-ADSyncToolsAadObject
+Export-JournalRuleCollection Export-TransportRuleCollection Get-ADObject Get-ADSyncGlobalSettings Get-ADSyncScheduler Get-ADSyncToolsAadObject Get-AuthConfig
 Get-MailboxDatabase Get-OnPremisesOrganization Get-OrganizationConfig Get-PSSnapin Get-RemoteMailbox New-OrganizationRelationship New-SharingPolicy
 Remove-EdgeSubscription Remove-UMAutoAttendant Remove-UMIPGateway Set-PartnerApplication Set-TransportConfig Get-ClientAccessService Get-Credential
 Get-DkimSigningConfig Get-Mailbox Get-MessageTrackingLog Get-MoveRequest Get-OutboundConnector Get-ReceiveConnector Get-SiteMailbox New-DynamicDistributionGroup

@@ -122,18 +122,43 @@ static void test_gate(void **state) {
   }
 }
 
-/* Without step 0 nothing is begun, though the gate is open; a look at it is no run. */
-static void test_unexported(void **state) {
+static int exports;
+static bool disk_full;
+static int export_step0(void *user, char ret_manifest[65], struct uh_err *why) {
+  (void)user;
+  exports++;
+  if (disk_full) return uh_fail(why, UH_ERR_CANNOT_WRITE, "no space left on device");
+  assert_int_equal(script.n_log, 0);
+  (void)snprintf(ret_manifest, 65, "%064d", 7);
+  return 0;
+}
+
+/* Without step 0 nothing is begun, though the gate is open; a plan that the gate refuses, and a look, export nothing.
+ */
+static void test_export_first(void **state) {
   struct uh_execute_options options = all;
   (void)state;
-  options.unexported = "the gate was shut before";
-  assert_int_equal(run(options, NULL), 2);
-  assert_non_null(strstr(result.stopped, "the gate was shut before"));
+  options.export_first = export_step0;
+  exports = 0;
+  script.verdict = UH_BLOCKED;
+  assert_int_equal(run(options, NULL), 1);
+  script.verdict = UH_READY;
+  options.dry = true;
+  (void)run(options, NULL);
+  options.dry = false;
+  assert_int_equal(exports, 0);
+  disk_full = true;
+  assert_int_equal(run(options, NULL), 73);
+  assert_non_null(strstr(result.stopped, "no space left"));
+  assert_int_equal(exports, 1);
   assert_int_equal(script.n_log, 0);
   assert_int_equal(records(), 0);
-  options.unexported = NULL;
+  disk_full = false;
   (void)run(options, NULL);
+  assert_int_equal(exports, 2);
   assert_true(script.n_log > 0);
+  (void)run(options, NULL); /* the journal has the plan by now */
+  assert_int_equal(exports, 2);
 }
 
 static void close_gate_later(struct world_script *s, const char *name) {
@@ -897,7 +922,7 @@ int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fresh, leave)
   const struct CMUnitTest tests[] = {
       CASE(test_gate),
-      CASE(test_unexported),
+      CASE(test_export_first),
       CASE(test_gate_before_step),
       CASE(test_mended),
       CASE(test_dry),
