@@ -535,7 +535,7 @@ def test_a_sweep_of_a_fresh_case_exports_first(place):
         in_the_way.write("no directory")
     done = place.run("sweep", "--yes=irreversible", "--until", "intra-organization-connector")
     assert done.returncode == 73 and exports in done.stderr, done.stderr
-    assert writing_requests(place.lab) == [] and not os.path.exists(os.path.join(place.case, "journal.db"))
+    assert writing_requests(place.lab) == [] and place.journal() == []
     os.unlink(exports)
     done = place.run("sweep", "--yes=irreversible", "--until", "intra-organization-connector")
     assert done.returncode == 0 and writing_requests(place.lab), done.stderr
