@@ -94,8 +94,8 @@ static int on_exchange(void *user, const struct uh_ldap_entry *entry, struct uh_
   return 0;
 }
 
-/* Where it is now, whatever it is called; "" where the directory does not tell: then the name that Setup gave it
- * counts. */
+/* Where it is now, whatever it is called; "" where the directory does not tell: then nobody but who has the name that
+ * Setup gave it is told to be that group, and nobody told to be another. */
 static int find_group(struct uh_directory *d, char group[NAME_SIZE], struct uh_err *err) {
   static const char *const attributes[] = {LINKS, NULL};
   struct uh_ldap_outcome outcome;
@@ -167,7 +167,10 @@ static int write_denied(struct uh_directory *d, struct uh_ldap *ldap, const char
     /* What Windows knows itself is no group of Exchange. */
     if (!e->denies || denied_before(list, i) || strncmp(e->sid, "S-1-5-21-", 9) != 0) continue;
     if (resolve(d, ldap, e->sid, &whose, err) < 0) return -1;
-    if (whose.told && !is_group(whose.name, group)) continue;
+    if (whose.told && !is_group(whose.name, group)) {
+      if (*group) continue;
+      whose.told = false; /* it may be that group by another name */
+    }
     if (write_of(rows, dn, list, i, &whose, written, err) < 0) return -1;
   }
   return 0;

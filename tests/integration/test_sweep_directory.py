@@ -178,6 +178,18 @@ from fixtures.lab.lab import Lab
 uninstall.connect(Lab("fabrikam", sys.argv[1], ad="samba")).rename_s(sys.argv[2], sys.argv[3])
 """
 
+LINK = """import sys, ldap
+from fixtures.lab import uninstall
+from fixtures.lab.lab import Lab
+link = uninstall.connect(Lab("fabrikam", sys.argv[1], ad="samba"))
+dn = "CN=Microsoft Exchange,CN=Services,CN=Configuration,DC=fabrikam,DC=com"
+((_, held),) = [row for row in link.search_s(dn, ldap.SCOPE_BASE, attrlist=["otherWellKnownObjects"]) if row[0]]
+own = [one for one in held["otherWellKnownObjects"] if one.startswith(b"B:32:A7D2016C83F003458132789EEB127B84:")]
+rest = [one for one in held["otherWellKnownObjects"] if one not in own]
+link.modify_s(dn, [(ldap.MOD_REPLACE, "otherWellKnownObjects", rest + [one.encode() for one in sys.argv[2:]])])
+print(own[0].decode() if own else "")
+"""
+
 
 def test_a_denial_of_monitoring_mailboxes_is_seen(swept):
     """U-17: inherited from the container above, and harmless once what Microsoft names stands before it. The group is found by the link
@@ -192,6 +204,10 @@ def test_a_denial_of_monitoring_mailboxes_is_seen(swept):
     def rename(*arguments):
         subprocess.run(swept.lab.inside(["/usr/bin/python3", "-c", RENAME, swept.lab.directory, *arguments], "admin"), check=True, cwd=TOP,
                        timeout=AUDIT_SECONDS, capture_output=True)
+
+    def link(*arguments):
+        return subprocess.run(swept.lab.inside(["/usr/bin/python3", "-c", LINK, swept.lab.directory, *arguments], "admin"), check=True, cwd=TOP,
+                              timeout=AUDIT_SECONDS, stdout=subprocess.PIPE, text=True).stdout.strip()
 
     def judged():
         assert swept.run("audit", "--purpose", "after").returncode in (0, 2)
@@ -208,6 +224,9 @@ def test_a_denial_of_monitoring_mailboxes_is_seen(swept):
     groups = "OU=Microsoft Exchange Security Groups,DC=fabrikam,DC=com"
     rename(f"CN=Exchange Servers,{groups}", "CN=Mail Machines")
     found = judged()
+    value = link()
+    assert judged()["status"] == "unknown", "without the link nobody knows whose group that is"
+    link(value)
     rename(f"CN=Mail Machines,{groups}", "CN=Exchange Servers")
     assert found["status"] == "fail" and found["findings"][0]["evidence"]["Name"].lower().startswith("cn=mail machines,"), found
     change(container, remedy, "in")

@@ -558,15 +558,20 @@ static void test_undo_refused(void **state) {
   assert_int_equal(records(), n);
 }
 
-/* The earlier action's undo finds the object under the GUID that the later one's gave it. */
+/* With a plan of one action, which takes a domain out of a list. Free the plan. */
+static struct uh_execute_options only_reduce(struct uh_plan **ret_plan) {
+  static const char *const only[] = {"reduce", NULL};
+  struct uh_execute_options options = all;
+  options.plan = *ret_plan = plan_of(only);
+  return options;
+}
+
 /* A replica that has not got the action yet shows the object as it was: that is no undo that somebody did. */
 static void test_undo_while_it_lags(void **state) {
-  const char *const only[] = {"reduce", NULL};
   struct world_object *relationship = world_find(&script, GUID_RELATIONSHIP);
-  struct uh_execute_options options = all;
-  struct uh_plan *part = plan_of(only);
+  struct uh_plan *part;
+  const struct uh_execute_options options = only_reduce(&part);
   (void)state;
-  options.plan = part;
   char *before = strdup(world_truth(relationship));
   script.before_behind = true;
   script.behind_ms = WORLD_SETTLES * 500;
@@ -582,12 +587,10 @@ static void test_undo_while_it_lags(void **state) {
 
 /* The list would get its former values as a whole: what somebody put into it since is not thrown away. */
 static void test_undo_of_a_list_with_more(void **state) {
-  const char *const only[] = {"reduce", NULL};
   struct world_object *relationship = world_find(&script, GUID_RELATIONSHIP);
-  struct uh_execute_options options = all;
-  struct uh_plan *part = plan_of(only);
+  struct uh_plan *part;
+  const struct uh_execute_options options = only_reduce(&part);
   (void)state;
-  options.plan = part;
   assert_int_equal(run(options, NULL), 0);
   char *left = strdup(world_truth(relationship));
   world_change(&script, relationship,
@@ -602,6 +605,7 @@ static void test_undo_of_a_list_with_more(void **state) {
   free(left);
 }
 
+/* The earlier action's undo finds the object under the GUID that the later one's gave it. */
 static void test_undo_chain(void **state) {
   (void)state;
   world_change(&script, world_find(&script, GUID_OVERRIDE), NULL);
