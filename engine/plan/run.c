@@ -6,13 +6,16 @@
 int uh_run_stop(struct uh_run *run, int exit_code, const char *fmt, ...) {
   if (run->stopped) return -1;
   run->stopped = true;
-  run->exit_code = exit_code;
+  /* What Ctrl-C cut off was not seen or not determined for no other reason. */
+  bool cut_off = exit_code >= 1 && exit_code <= 3 && uh_run_cancelled(run);
+  run->exit_code = cut_off ? uh_err_exit_code(UH_ERR_INTERRUPTED) : exit_code;
   va_list args;
   char *text = NULL;
   va_start(args, fmt);
   if (vasprintf(&text, fmt, args) < 0) text = NULL;
   va_end(args);
   uh_str_reset(&run->why);
+  if (cut_off) uh_str_add(&run->why, "interrupted: ");
   uh_str_add(&run->why, text ? text : "out of memory");
   free(text);
   return -1;

@@ -144,6 +144,12 @@ static void w_failpoint(void *user, const char *name) {
 }
 
 static bool unseen(struct world_script *s, struct uh_look *look) {
+  if (s->cancelled) {
+    look->seen = UH_SEEN_UNKNOWN;
+    look->why = UH_ERR_INIT;
+    (void)uh_fail(&look->why, UH_ERR_INTERRUPTED, "stopped");
+    return true;
+  }
   if (!s->dead && (s->mood != WORLD_FAILS || s->trouble <= 0 || dice(s, 6))) return false;
   s->trouble--;
   look->seen = UH_SEEN_UNKNOWN;

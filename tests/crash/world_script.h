@@ -53,7 +53,7 @@ struct world_script {
   bool before_behind; /* the look before an action shows less than that after it; else more */
   int64_t behind_ms;  /* that much; 0: both show the same */
   bool dead;          /* the process is gone: nothing reaches the world any more */
-  bool cancelled;
+  bool cancelled;     /* Ctrl-C: what looks is cut off */
   enum uh_verdict verdict;
   bool open_steps;     /* the checks of single steps pass all the same */
   const char *failing; /* id of the check that fails; NULL: none is named */

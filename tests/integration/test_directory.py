@@ -522,18 +522,25 @@ def with_groups(entries):
     return entries
 
 
-def test_who_is_denied_to_delete_monitoring_mailboxes(observe):
-    """Entries of Exchange Servers that speak of deleting, where one of them denies it; another group that is called so is none of it, nor is
-    what Windows knows itself. A SID that nobody tells is kept without a name."""
+@pytest.mark.parametrize("linked", [False, True])
+def test_who_is_denied_to_delete_monitoring_mailboxes(observe, linked):
+    """Entries of Exchange Servers that speak of deleting, where one of them denies it; what Windows knows itself is none of it. A SID that
+    nobody tells is kept without a name, and so is a group that may be Exchange Servers by another name: the container of the
+    organisations tells who is, and without its link nobody knows."""
     untold, other = "S-1-5-21-9-9-9-500", DOMAIN_SID + "-1200"
     security = descriptor(ace(DENIED, 0, DELETE, "S-1-1-0"), ace(DENIED, 0, DELETE_TREE, other), ace(ALLOWED, BELOW, DELETE_TREE, other),
                           ace(ALLOWED, BELOW, READ, GROUP_SID), ace(ALLOWED, BELOW, DELETE_TREE | READ, GROUP_SID), ace(DENIED_OBJECT, BELOW | INHERITED, DELETE, GROUP_SID),
                           ace(DENIED, 0, READ, GROUP_SID), ace(DENIED, 0, DELETE, untold), ace(ALLOWED, 0, DELETE, DOMAIN_SID + "-1300"))
-    facts = ask(observe, {"entries": {**with_groups(small_forest()), **monitoring(ROOT_DN, security)}})
+    entries = {**with_groups(small_forest()), **monitoring(ROOT_DN, security)}
+    if linked:
+        container = "CN=Microsoft Exchange,CN=Services," + CONFIGURATION
+        entries[container] = {"objectClass": ["top", "container"], "objectGUID": guid(container), "otherWellKnownObjects": [f"B:32:A7D2016C83F003458132789EEB127B84:{GROUP}"]}
+    facts = ask(observe, {"entries": entries})
     found = sorted((o["Place"], o["Trustee"], o.get("Name"), o["Denied"], o["Inherited"], o["Below"], o["Rights"]) for _, o in facts.objects("MonitoringPermission"))
-    assert found == [(5, GROUP_SID, GROUP, False, False, True, ["ReadProperty", "DeleteTree"]), (6, GROUP_SID, GROUP, True, True, True, ["Delete"]),
-                     (8, untold, None, True, False, False, ["Delete"])]
-    assert facts.sets()[("MonitoringPermission", ROOT_DN)][:3] == ("complete", 0, 3)
+    maybe = [] if linked else [(2, other, None, True, False, False, ["DeleteTree"]), (3, other, None, False, False, True, ["DeleteTree"])]
+    assert found == maybe + [(5, GROUP_SID, GROUP, False, False, True, ["ReadProperty", "DeleteTree"]), (6, GROUP_SID, GROUP, True, True, True, ["Delete"]),
+                             (8, untold, None, True, False, False, ["Delete"])]
+    assert facts.sets()[("MonitoringPermission", ROOT_DN)][:3] == ("complete", 0, len(found))
     assert [s["security"] for s in facts.server.searches() if s["base"].startswith("CN=Monitoring")] == [4]
 
 

@@ -512,6 +512,38 @@ static void cancel(void *user, const struct uh_event *event) {
   if (event->type == UH_EVENT_WAITING) script.cancelled = true;
 }
 
+static void cancel_after_gate(void *user, const struct uh_event *event) {
+  (void)user;
+  if (event->type == UH_EVENT_STEP && event->step) script.cancelled = true;
+}
+
+static int cut_off_gate(void *user, const char *checks, bool irreversible, struct uh_gate *ret_gate, struct uh_err *e) {
+  (void)user, (void)irreversible, (void)e;
+  *ret_gate = (struct uh_gate){.verdict = checks ? UH_UNDETERMINED : UH_READY};
+  script.cancelled = checks != NULL;
+  return 0;
+}
+
+/* Ctrl-C while the gate or the object is looked at: what was cut off is not reported as a gate that could not tell, or
+ * as work that was left. */
+static void test_cancelled_while_looking(void **state) {
+  const struct uh_guide guide = {.tell = cancel_after_gate};
+  struct uh_execute_options options = all;
+  const struct uh_world usual = script.world;
+  (void)state;
+  options.guide = &guide;
+  assert_int_equal(run(options, NULL), 130);
+  assert_non_null(strstr(result.stopped, "interrupted: "));
+  assert_int_equal(script.n_log, 0);
+  script.cancelled = false;
+  script.world.gate = cut_off_gate;
+  assert_int_equal(run(all, NULL), 130);
+  assert_non_null(strstr(result.stopped, "interrupted: "));
+  assert_int_equal(script.n_log, 0);
+  script.cancelled = false;
+  script.world = usual;
+}
+
 static void test_cancelled(void **state) {
   const struct uh_guide guide = {.tell = cancel};
   struct uh_execute_options options = all;
@@ -943,6 +975,7 @@ int main(void) {
       CASE(test_for_nothing),
       CASE(test_person),
       CASE(test_cancelled),
+      CASE(test_cancelled_while_looking),
       CASE(test_undo_refused),
       CASE(test_undo_while_it_lags),
       CASE(test_undo_of_a_list_with_more),
