@@ -270,10 +270,13 @@ static int observe_configuration(struct uh_world_state *w, const struct sets *se
   return merge(w, fresh, sets, err);
 }
 
+/* Where reading them all takes longer than they may be old, they are so from when that ended: otherwise what was just
+ * read would be too old already, and would be read again before each action. */
 static bool too_old(struct uh_world_state *w, const struct age *age, bool irreversible) {
   int64_t fresh = w->options.how->fresh_for ? w->options.how->fresh_for : STALE;
-  int64_t limit = irreversible ? uh_fresh_for(w->options.config) : fresh;
-  return age->recipients < uh_world_now(w) - (limit < fresh ? limit : fresh);
+  int64_t limit = irreversible && uh_fresh_for(w->options.config) < fresh ? uh_fresh_for(w->options.config) : fresh;
+  int64_t since = age->ended - age->recipients > limit ? age->ended : age->recipients;
+  return since < uh_world_now(w) - limit;
 }
 
 /* The facts to judge: those that the run began with, or the run's with fresh configuration, or all of it anew. */

@@ -313,6 +313,20 @@ def test_recipients_are_observed_again_before_what_cannot_be_undone_when_they_ar
     assert len(glob.glob(os.path.join(org.case, "facts-*.db"))) == files + 1
 
 
+def test_recipients_whose_reading_takes_longer_than_they_may_be_old(org, tmp_path):
+    """Two hours for a fresh_for of one: what the run has just read is not read again before each action, and an hour later it is."""
+    org.audit()
+    for ended, drains in ((600, 0), (3700, 1)):
+        facts = age(org, ended, False, tmp_path)
+        with sqlite3.connect(facts) as db:
+            db.execute("UPDATE t_set SET observed_at = observed_at - 7200")
+        with org.world(facts=facts) as world:
+            org.exchange("DELETE", "log")
+            org.cloud("POST", "reset", {"keep": ["state", "tokens", "faults"]})
+            assert world("gate", "mailbox.on-premises", "irreversible")["verdict"] == "ready"
+            assert drained(org) == (drains, drains), ended
+
+
 def test_a_backup_stated_long_ago_and_a_window_nobody_stated(org):
     """Each of the two facts is asked for by itself, and the gate stays shut without it."""
     with open(org.configuration, encoding="utf-8") as text:
