@@ -486,7 +486,7 @@ static int restore_descriptor(struct uh_directory_executor *x, const struct uh_d
   return 0;
 }
 
-/* With what its tombstone did not keep, all at once: a class may demand an attribute that a tombstone loses. */
+/* With what its tombstone did not keep, at once: a class may demand an attribute that a tombstone loses. */
 static int reanimate(struct uh_directory_executor *x, const struct uh_directory_change *c, const char *dn,
                      struct uh_change_result *result, struct uh_err *err) {
   enum { BACK = 2 };

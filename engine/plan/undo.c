@@ -20,7 +20,7 @@ struct putting_back {
   struct uh_planned then;  /* the action's object with what is expected after the undo */
   char guid[UH_GUID_TEXT]; /* of the object as it is now; "" not made yet */
   bool asked_before;       /* an earlier undo may have sent something */
-  json_t *unset;           /* attributes that a new entry could not get: what they name is not there any more */
+  json_t *unset;           /* attributes that an entry could not get: what they name is not there any more */
   bool agreed, anew;       /* entries of the directory: a person wants a new one, and one was made */
   struct uh_str said;      /* why a change failed */
 };
@@ -230,7 +230,7 @@ static int find_references(struct putting_back *p, struct uh_str *why) {
 static int find_entry(struct putting_back *p, const char *image, struct uh_str *why) {
   struct uh_err err = UH_ERR_INIT;
   char now[65], text[1200];
-  if (p->anew) {
+  if (p->anew || json_array_size(p->unset) > 0) {
     int made = uh_undo_entry_made(&p->u, image, p->unset, why, &err);
     if (made < 0) uh_str_add(why, uh_err_text(&err, text, sizeof text));
     return made == 1 ? FOUND_BACK : made == 0 ? FOUND_OTHER : FOUND_UNSEEN;
@@ -491,18 +491,21 @@ static int send_directory(struct putting_back *p, struct uh_undo_op *op, struct 
   return 0;
 }
 
-/* What a new entry names, attribute by attribute: one that names what is not there any more is left out, and told. */
-static int send_links_of(struct putting_back *p, const struct uh_undo_op *op, const uint8_t guid[UH_GUID_SIZE]) {
+/* What an entry names, attribute by attribute: one that names what is not there any more is left out, and told. */
+static int send_links_of(struct putting_back *p, const struct uh_undo_op *op) {
+  uint8_t made[UH_GUID_SIZE];
+  bool anew = uh_guid_parse(op->made, made);
   for (size_t i = 0; i < op->links->n_edits; i++) {
     struct uh_sent sent UH_CLEANUP(uh_sent_clear) = {0};
     struct uh_directory_change change = *op->links;
-    change.guid = guid;
+    change.guid = anew ? made : op->directory->guid;
     change.edits = &op->links->edits[i];
     change.n_edits = 1;
+    bool descriptor = strcasecmp(change.edits->attribute, "nTSecurityDescriptor") == 0;
+    if (descriptor && !anew) continue;
     if (uh_send_directory(p->run, &change, &sent) < 0) return -1;
     if (sent.outcome == UH_CHANGE_APPLIED) continue;
-    bool gone = sent.outcome == UH_CHANGE_FAILED && sent.not_found &&
-                strcasecmp(change.edits->attribute, "nTSecurityDescriptor") != 0;
+    bool gone = sent.outcome == UH_CHANGE_FAILED && sent.not_found && !descriptor;
     if (gone && json_array_append_new(p->unset, json_string(change.edits->attribute)) == 0) continue;
     add_said(p, change.edits->attribute, &sent);
   }
@@ -512,11 +515,8 @@ static int send_links_of(struct putting_back *p, const struct uh_undo_op *op, co
 /* Once all of them are there. */
 static int send_links(struct putting_back *p) {
   if (!p->unset && !(p->unset = json_array())) return uh_run_stop(p->run, 70, "out of memory");
-  for (size_t i = 0; i < p->u.n_ops; i++) {
-    uint8_t guid[UH_GUID_SIZE];
-    if (p->u.ops[i].links && uh_guid_parse(p->u.ops[i].made, guid) && send_links_of(p, &p->u.ops[i], guid) < 0)
-      return -1;
-  }
+  for (size_t i = 0; i < p->u.n_ops; i++)
+    if (p->u.ops[i].links && send_links_of(p, &p->u.ops[i]) < 0) return -1;
   return 0;
 }
 

@@ -10,9 +10,9 @@ struct uh_undo_op {
   struct uh_change change;             /* cmdlet NULL: it is Graph's */
   const struct uh_graph_change *graph; /* points into the undo */
   const struct uh_directory_change *directory;
-  const struct uh_directory_change *UH_NULLABLE links; /* of the new one, once all are there; its guid is `made` */
-  char made[UH_GUID_TEXT];
-  const struct uh_directory_change *UH_NULLABLE anew; /* where the directory keeps nothing to bring it back from */
+  const struct uh_directory_change *UH_NULLABLE links; /* what it names, once all are there; no guid of its own */
+  char made[UH_GUID_TEXT];                             /* of the new one; "" where it was brought back */
+  const struct uh_directory_change *UH_NULLABLE anew;  /* where the directory keeps nothing to bring it back from */
   bool on_new;
 };
 /* Another object that named this one, and what makes it do so again. */

@@ -104,55 +104,101 @@ static bool names_one(const struct uh_bytes *value) {
   return false;
 }
 
-/* The security descriptor goes the same way: it needs a control of its own. */
-static bool is_link(const struct uh_directory_edit *e) {
-  if (strcasecmp(e->attribute, "nTSecurityDescriptor") == 0) return true;
+static bool is_descriptor(const struct uh_directory_edit *e) {
+  return strcasecmp(e->attribute, "nTSecurityDescriptor") == 0;
+}
+
+static const json_t *below_of(const json_t *image) {
+  return json_object_get(json_array_get(json_object_get(image, "rows"), 0), "below");
+}
+
+/* The entry, or one that stood below it. */
+static bool comes_back(const struct uh_undo *u, const struct uh_bytes *name) {
+  const json_t *one;
+  size_t i;
+  const char *dn = u->a->action.directory->dn;
+  if (strlen(dn) == name->size && strncasecmp(dn, name->data, name->size) == 0) return true;
+  json_array_foreach(below_of(u->image), i, one) {
+    dn = json_string_value(json_object_get(one, "dn"));
+    if (dn && strlen(dn) == name->size && strncasecmp(dn, name->data, name->size) == 0) return true;
+  }
+  return false;
+}
+
+/* What a class demands, and names: mailGateway, msExchOAB and remoteDXA do, of Exchange's. Where what it names does not
+ * come back too, it may be gone, and then it is tried without. */
+static bool is_demanded(const struct uh_undo *u, const char *attribute, const struct uh_bytes *values, size_t n) {
+  static const char *const demanded[] = {"homeMTA", "offLineABContainers", "offLineABServer", "dXARemoteClient"};
+  bool is = false;
+  for (size_t i = 0; i < sizeof demanded / sizeof *demanded; i++) is = is || strcasecmp(attribute, demanded[i]) == 0;
+  for (size_t i = 0; is && i < n; i++) is = comes_back(u, &values[i]);
+  return is && n > 0;
+}
+
+/* A directory refuses a name of what is not there: what names other entries comes once all of the tree are back, but
+ * for what cannot be without it. */
+static bool comes_later(const struct uh_undo *u, const struct uh_directory_edit *e) {
+  if (is_demanded(u, e->attribute, e->values, e->n)) return false;
   for (size_t i = 0; i < e->n; i++)
     if (names_one(&e->values[i])) return true;
   return false;
 }
 
-/* The same as a new object: it says its classes itself, and has its values given; what names other entries, once
- * all of the tree are there. */
+/* What the change names goes out of it, into ret: that, and the security descriptor, which a new object cannot be given
+ * with the rest, and one that is brought back has got by then. */
+static int take_links(struct uh_undo *u, struct uh_directory_change *back, struct uh_directory_change *ret,
+                      struct uh_err *err) {
+  struct uh_directory_edit *now = uh_undo_keep(u, back->n_edits + 1, sizeof *now),
+                           *later = uh_undo_keep(u, back->n_edits + 1, sizeof *later);
+  size_t n = 0;
+  if (!now || !later) return uh_fail_nomem(err);
+  *ret = (struct uh_directory_change){
+      .action = UH_DIRECTORY_LINK, .dn = back->dn, .object_class = back->object_class, .edits = later};
+  for (size_t i = 0; i < back->n_edits; i++) {
+    const struct uh_directory_edit *e = &back->edits[i];
+    bool named = comes_later(u, e);
+    if (!named) now[n++] = *e;
+    if (e->n && (named || is_descriptor(e))) later[ret->n_edits++] = *e;
+  }
+  back->edits = now;
+  back->n_edits = n;
+  return 0;
+}
+
+/* The same as a new object: it says its classes itself, and has its values given. */
 static int anew_of(struct uh_undo *u, const struct uh_directory_change *back, const json_t *attributes,
                    struct uh_undo_op *op, struct uh_err *err) {
-  struct uh_directory_change *anew = uh_undo_keep(u, 1, sizeof *anew), *links = uh_undo_keep(u, 1, sizeof *links);
-  struct uh_directory_edit *edits = uh_undo_keep(u, back->n_edits + 1, sizeof *edits),
-                           *later = uh_undo_keep(u, back->n_edits + 1, sizeof *later);
-  if (!anew || !links || !edits || !later) return uh_fail_nomem(err);
+  struct uh_directory_change *anew = uh_undo_keep(u, 1, sizeof *anew);
+  struct uh_directory_edit *edits = uh_undo_keep(u, back->n_edits + 1, sizeof *edits);
+  if (!anew || !edits) return uh_fail_nomem(err);
   *anew = (struct uh_directory_change){
       .action = UH_DIRECTORY_ADD, .dn = back->dn, .object_class = back->object_class, .edits = edits};
-  *links = (struct uh_directory_change){
-      .action = UH_DIRECTORY_LINK, .dn = back->dn, .object_class = back->object_class, .edits = later};
   if (edit_of(u, "objectClass", uh_property(attributes, "objectClass"), UH_DIRECTORY_GIVE_VALUES, &edits[0], err) < 0)
     return -1;
   if (!edits[anew->n_edits++].n) return 0; /* nobody can make it */
   for (size_t i = 0; i < back->n_edits; i++) {
-    if (!back->edits[i].n) continue;
-    if (is_link(&back->edits[i])) {
-      later[links->n_edits++] = back->edits[i];
-      continue;
-    }
+    if (!back->edits[i].n || is_descriptor(&back->edits[i])) continue;
     edits[anew->n_edits] = back->edits[i];
     edits[anew->n_edits++].type = UH_DIRECTORY_GIVE_VALUES;
   }
   op->anew = anew;
-  if (links->n_edits) op->links = links;
   return 0;
 }
 
 /* One object, brought back from its tombstone. */
 static int add_entry(struct uh_undo *u, const char *dn, const char *guid, const char *object_class,
                      const json_t *attributes, struct uh_err *err) {
-  struct uh_directory_change *back = uh_undo_keep(u, 1, sizeof *back);
+  struct uh_directory_change *back = uh_undo_keep(u, 1, sizeof *back), *links = uh_undo_keep(u, 1, sizeof *links);
   uint8_t *bytes = uh_undo_keep(u, 1, UH_GUID_SIZE);
-  if (!back || !bytes) return uh_fail_nomem(err);
+  if (!back || !links || !bytes) return uh_fail_nomem(err);
   if (!dn || !guid || !uh_guid_parse(guid, bytes) || !object_class)
     return uh_fail(err, UH_ERR_DATA, "the before-image of %s does not tell an object's name, GUID or class", u->a->id);
   *back = (struct uh_directory_change){
       .action = UH_DIRECTORY_REANIMATE, .guid = bytes, .dn = dn, .object_class = object_class};
-  struct uh_undo_op op = {.directory = back};
-  if (edits_of(u, attributes, back, err) < 0 || anew_of(u, back, attributes, &op, err) < 0) return -1;
+  struct uh_undo_op op = {.directory = back, .links = links};
+  if (edits_of(u, attributes, back, err) < 0 || take_links(u, back, links, err) < 0 ||
+      anew_of(u, back, attributes, &op, err) < 0)
+    return -1;
   return uh_undo_add(u, &op, err);
 }
 
@@ -172,6 +218,42 @@ static int put_back_edits(struct uh_undo *u, const json_t *attributes, struct uh
   return uh_undo_add(u, &op, err);
 }
 
+static bool stands_below(const char *dn, const char *top) {
+  size_t n = strlen(dn), above = strlen(top);
+  return n > above && dn[n - above - 1] == ',' && strcasecmp(dn + n - above, top) == 0;
+}
+
+/* One cannot be without naming others: those come first. */
+static bool demands_others(const struct uh_undo *u, const struct uh_directory_change *back) {
+  for (size_t i = 0; i < back->n_edits; i++)
+    if (is_demanded(u, back->edits[i].attribute, back->edits[i].values, back->edits[i].n)) return true;
+  return false;
+}
+
+static bool is_late(const struct uh_undo *u, const bool *late, size_t i) {
+  if (demands_others(u, u->ops[i].directory)) return true;
+  for (size_t k = 0; k < i; k++)
+    if (late[k] && stands_below(u->ops[i].directory->dn, u->ops[k].directory->dn)) return true;
+  return false;
+}
+
+/* The late ones, with what stands below them, go to the end. The first is what all others stand below. */
+static int put_in_order(struct uh_undo *u, struct uh_err *err) {
+  UH_CLEANUP(uh_freep) bool *late = calloc(u->n_ops + 1, sizeof *late);
+  UH_CLEANUP(uh_freep) struct uh_undo_op *last = calloc(u->n_ops + 1, sizeof *last);
+  size_t n = 0, n_last = 0;
+  if (!late || !last) return uh_fail_nomem(err);
+  for (size_t i = 1; i < u->n_ops; i++) late[i] = is_late(u, late, i);
+  for (size_t i = 0; i < u->n_ops; i++) {
+    if (late[i])
+      last[n_last++] = u->ops[i];
+    else
+      u->ops[n++] = u->ops[i];
+  }
+  if (n_last) memcpy(u->ops + n, last, n_last * sizeof *last);
+  return 0;
+}
+
 int uh_undo_entry(struct uh_undo *u, struct uh_err *err) {
   const struct uh_directory_change *d = u->a->action.directory;
   const json_t *row = json_array_get(json_object_get(u->image, "rows"), 0), *one;
@@ -180,23 +262,18 @@ int uh_undo_entry(struct uh_undo *u, struct uh_err *err) {
   if (!json_is_object(attributes)) return uh_fail(err, UH_ERR_DATA, "%s has no before-image", u->a->id);
   if (d->action == UH_DIRECTORY_MODIFY) return put_back_edits(u, attributes, err);
   if (add_entry(u, d->dn, u->a->action.subject.guid, d->object_class, attributes, err) < 0) return -1;
-  json_array_foreach(json_object_get(row, "below"), i, one) {
-    const json_t *theirs = json_object_get(one, "json");
+  json_array_foreach(below_of(u->image), i, one) {
     if (add_entry(u, json_string_value(json_object_get(one, "dn")), json_string_value(json_object_get(one, "guid")),
-                  json_string_value(json_object_get(one, "class")), theirs, err) < 0)
+                  json_string_value(json_object_get(one, "class")), json_object_get(one, "json"), err) < 0)
       return -1;
   }
-  return 0;
+  return put_in_order(u, err);
 }
 
 /* ---- is it back? ---- */
 
 static void json_freep(json_t **json) {
   json_decref(*json);
-}
-
-static const json_t *below_of(const json_t *image) {
-  return json_object_get(json_array_get(json_object_get(image, "rows"), 0), "below");
 }
 
 /* {guid: the object}, of what is below the entry now. */

@@ -47,8 +47,8 @@ static const struct {
   bool expunged;
 } entries[] = {
     {GUID_TREE, CONNECTIONS, "msExchConnectors",
-     "{\"cn\":[\"Connections\"],\"objectClass\":[\"top\",\"msExchConnectors\"],\"description\":[\"all of them\"]," DESCRIPTOR
-     "}",
+     "{\"cn\":[\"Connections\"],\"objectClass\":[\"top\",\"msExchConnectors\"],\"description\":[\"all of them\"],"
+     "\"seeAlso\":[\"CN=Inner," CONNECTIONS "\"]," DESCRIPTOR "}",
      false},
     {GUID_TREE_INNER, "CN=Inner," CONNECTIONS, "msExchContainer",
      "{\"cn\":[\"Inner\"],\"objectClass\":[\"top\",\"msExchContainer\"],\"description\":[\"within\"]," DESCRIPTOR "}",
@@ -56,7 +56,7 @@ static const struct {
     {GUID_TREE_LEAF, "CN=Hybrid," CONNECTIONS, "msExchRoutingSMTPConnector",
      "{\"cn\":[\"Hybrid\"],\"objectClass\":[\"top\",\"msExchRoutingSMTPConnector\"],"
      "\"msExchSmtpSmartHost\":[\"x.mail.protection.outlook.com\"],\"msExchHomeRoutingGroup\":[\"CN=Deep,CN=Inner," CONNECTIONS
-     "\"]," DESCRIPTOR "}",
+     "\"],\"homeMTA\":[\"CN=Deep,CN=Inner," CONNECTIONS "\"]," DESCRIPTOR "}",
      true},
     {GUID_TREE_DEEP, "CN=Deep,CN=Inner," CONNECTIONS, "msExchRoutingSMTPConnector",
      "{\"cn\":[\"Deep\"],\"objectClass\":[\"top\",\"msExchRoutingSMTPConnector\"],\"routingList\":[\"SMTP:*;1\"]," DESCRIPTOR

@@ -191,6 +191,18 @@ static int become_back(struct world_script *s, const struct uh_directory_change 
   return rc;
 }
 
+static bool can_be_named(struct world_script *s, const char *name) {
+  return world_standing(s, name) && !(s->nowhere && strcasecmp(s->nowhere, name) == 0);
+}
+
+static bool names_what_is_not_there(struct world_script *s, const struct uh_directory_change *c) {
+  for (size_t i = 0; i < c->n_edits; i++)
+    for (size_t k = 0; k < c->edits[i].n; k++)
+      if (strncmp(c->edits[i].values[k].data, "CN=", 3) == 0 && !can_be_named(s, c->edits[i].values[k].data))
+        return true;
+  return false;
+}
+
 static int reanimate(struct world_script *s, const struct uh_directory_change *c, struct world_object *o,
                      struct uh_change_result *r, struct uh_err *err) {
   if (world_truth(o)) return world_answer(r, UH_CHANGE_NOT_SENT, err, "left alone: it is not deleted");
@@ -199,6 +211,7 @@ static int reanimate(struct world_script *s, const struct uh_directory_change *c
     return world_answer(r, UH_CHANGE_NOT_SENT, err, "the object is not there");
   }
   if (stands_below_nothing(s, o)) return world_answer(r, UH_CHANGE_FAILED, err, "what it stands below is not there");
+  if (names_what_is_not_there(s, c)) return world_answer(r, UH_CHANGE_FAILED, err, "it names what is not there");
   char *left = tombstone_of(o);
   int rc = become_back(s, c, o, left, r, err);
   free(left);
@@ -216,14 +229,6 @@ static struct world_object *new_at(struct world_script *s, const struct uh_direc
   struct world_object *o = world_entry(s, guid, c->dn, c->object_class, NULL);
   o->anew = true;
   return o;
-}
-
-static bool names_what_is_not_there(struct world_script *s, const struct uh_directory_change *c) {
-  for (size_t i = 0; i < c->n_edits; i++)
-    for (size_t k = 0; k < c->edits[i].n; k++)
-      if (strncmp(c->edits[i].values[k].data, "CN=", 3) == 0 && !world_standing(s, c->edits[i].values[k].data))
-        return true;
-  return false;
 }
 
 static int add(struct world_script *s, const struct uh_directory_change *c, struct uh_change_result *r,

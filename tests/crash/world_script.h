@@ -63,6 +63,7 @@ struct world_script {
   bool making, late_makes; /* a change that makes something: where that is there already, it is refused */
   int tree;                /* from 1: the object whose tree was to be deleted; 0: none was */
   bool untold;             /* the gate could not tell, for a tree is gone in part */
+  const char *nowhere;     /* an entry that cannot be named, as if it was not there; NULL: none */
   int blind;               /* so many looks are answered, and show nothing */
   int waits_told;          /* how often a person was told what to do */
   /* Every place where a test may end the process. */

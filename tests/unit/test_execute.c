@@ -767,6 +767,36 @@ static void test_undo_tree(void **state) {
   leave_entries(entries);
 }
 
+#define INNER                                                                                               \
+  "CN=Inner,CN=Connections,CN=Routing Group,CN=Contoso,CN=Microsoft Exchange,CN=Services,CN=Configuration," \
+  "DC=contoso,DC=com"
+
+static void keep_why(void *user, const struct uh_event *event) {
+  struct uh_str *said = user;
+  if (event->type == UH_EVENT_RESULT && event->why) uh_str_add(said, event->why);
+}
+
+/* What it named cannot be named any more: all else of it comes back, and that is told. */
+static void test_undo_names_what_is_gone(void **state) {
+  struct uh_str said = {0};
+  const struct uh_guide guide = {.tell = keep_why, .user = &said};
+  struct uh_execute_options options;
+  struct uh_plan *entries;
+  (void)state;
+  const char *id = delete_entries(&entries, &options, GUID_TREE);
+  world_find(&script, GUID_TREE_LEAF)->expunged = false;
+  script.nowhere = INNER;
+  options.guide = &guide;
+  assert_int_equal(run(options, id), 0);
+  expect_tree(true);
+  const char *top = world_truth(world_find(&script, GUID_TREE));
+  assert_null(strstr(top, "seeAlso"));
+  assert_non_null(strstr(top, "all of them"));
+  assert_non_null(strstr(uh_str_text(&said), "not set, for what they named is not there: seeAlso"));
+  uh_str_clear(&said);
+  leave_entries(entries);
+}
+
 /* Killed between an object's coming back and its security descriptor: the next try sets it, of each of the tree's. */
 static void test_undo_half_back(void **state) {
   enum { BACK = 3 }; /* of the tree, from tombstones */
@@ -798,9 +828,9 @@ static void expect_left_alone(struct uh_execute_options options, const char *id,
 static void test_undo_half_back_third_hand(void **state) {
   static const char *const theirs[] = {
       "{\"cn\":[\"Connections\"],\"description\":[\"all of them\"],\"nTSecurityDescriptor\":[\"D:(A;;GA;;;THEIRS)\"],"
-      "\"objectClass\":[\"top\",\"msExchConnectors\"]}",
+      "\"objectClass\":[\"top\",\"msExchConnectors\"],\"seeAlso\":[\"" INNER "\"]}",
       "{\"cn\":[\"Connections\"],\"description\":[\"theirs\"],\"nTSecurityDescriptor\":[\"D:(A;;GA;;;NEW)\"],"
-      "\"objectClass\":[\"top\",\"msExchConnectors\"]}"};
+      "\"objectClass\":[\"top\",\"msExchConnectors\"],\"seeAlso\":[\"" INNER "\"]}"};
   (void)state;
   for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) {
     struct uh_execute_options options;
@@ -982,6 +1012,7 @@ int main(void) {
       CASE(test_undo_chain),
       CASE(test_undo_name_taken),
       CASE(test_undo_tree),
+      CASE(test_undo_names_what_is_gone),
       CASE(test_undo_half_back),
       CASE(test_undo_half_back_third_hand),
       CASE(test_undo_anew_half_done),

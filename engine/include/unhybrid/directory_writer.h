@@ -27,8 +27,8 @@ enum uh_directory_action {
   UH_DIRECTORY_MODIFY,    /* edits */
   UH_DIRECTORY_REANIMATE, /* a deleted object, back to dn; edits: what it lacks then. GUID and SID stay */
   UH_DIRECTORY_ADD,       /* a new object at dn, with edits (GIVE_VALUES) as its attributes: a new GUID */
-  UH_DIRECTORY_LINK,      /* what a new object names, once that is there too: edits (REPLACE_VALUES). A value that it
-                             has otherwise by now is somebody's, and is left alone */
+  UH_DIRECTORY_LINK,      /* what an object that is back, or new, names, once that is there too: edits (REPLACE_VALUES).
+                             A value that it has otherwise by now is somebody's, and is left alone */
   UH_DIRECTORY_FINISH,    /* what an earlier REANIMATE or ADD left, with the same edits: all of them are so, and of
                              a security descriptor that nobody has written since it is made so. Else it is left alone */
 };
