@@ -22,9 +22,9 @@ static int narrow(struct uh_step_run *run, const struct uh_step_row *row, const 
       {.name = domains->n ? "RecipientDomains" : NULL, .type = UH_VALUE_TEXTS, .texts = {domains->v, domains->n}},
       {0}};
   const struct uh_change changes[] = {{.cmdlet = "Set-OutboundConnector", .arguments = arguments}, {0}};
+  /* The list as it is set, not that * is out of it: later actions on the connector, and an undo, start from it. */
   const struct uh_expect expect[] = {{.what = UH_EXPECT_VALUE, .value = arguments[0]},
-                                     {.what = domains->n ? UH_EXPECT_LACKS : UH_EXPECT_END,
-                                      .value = {.name = "RecipientDomains", .type = UH_VALUE_TEXT, .text = "*"}},
+                                     {.what = domains->n ? UH_EXPECT_VALUE : UH_EXPECT_END, .value = arguments[1]},
                                      {.what = UH_EXPECT_END}};
   const struct uh_action action = {
       .subject = row->subject,

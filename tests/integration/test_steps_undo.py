@@ -73,6 +73,28 @@ def test_flags_are_put_right_first(place):  # noqa: F811
         assert place.run("audit").returncode == 0
 
 
+CONNECTOR = "Outbound to 5d0f1c3a-8e7b-4d2a-b1c6-0f0000000003"
+
+
+def test_what_is_narrowed_is_switched_off_and_comes_back(place):  # noqa: F811
+    """The next step finds the connector as the plan foretold it, and both are undone: every domain (*) is the wizard's own form."""
+    def connector():
+        place.run("audit")
+        one = next(one for key, one in objects(place.case).items() if key[2] == "OutboundConnector" and key[4] == CONNECTOR)
+        return one["Enabled"], one["RouteAllMessagesViaOnPremises"], one["RecipientDomains"]
+    with Organisation(place.lab).changed(CENTRALIZED):
+        place.attest()
+        done = place.run("cleanup", "--yes", "--until", "soft-disable")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert connector() == (False, False, ["fabrikam.com", "fabrikam.net"])
+        actions = [record["action"] for record in place.journal() if record["record"] == "begun"]
+        assert [action.split("/")[0] for action in actions].count("centralized-mail") == 1
+        for action in reversed(actions):
+            undone = place.run("undo", action, "--yes")
+            assert undone.returncode == 0, (action, undone.stdout + undone.stderr)
+        assert connector() == (True, True, ["*"])
+
+
 # Beside it something that no step puts right.
 MORE = {"cloud": {**CENTRALIZED["cloud"],
                   "exchange_online/AcceptedDomain/labs.example/DomainType": "InternalRelay"}}
