@@ -72,6 +72,48 @@ static const char federation_sql[] =
     " FROM named";
 static const struct uh_rule federation[] = {{"cloud", "cloud:FederatedOrganizationIdentifier", federation_sql}, {0}};
 
+/* Which Exchange organisation this is. What Active Directory or the journal tells decides; where neither does, a
+ * person's word. It is asked for while the tenant has organisations of which one may be this. */
+#define ORGANIZATIONS                                                                                               \
+  "WITH told(guid) AS MATERIALIZED ("                                                                               \
+  "  SELECT trim(lower(guid), '{}') FROM object WHERE side = 'on-premises' AND kind = 'OrganizationConfig' AND guid <> ''" \
+  "  UNION SELECT trim(lower(value), '{}') FROM known WHERE name = 'organization-guid'),"                           \
+  " holder AS ("                                                                                                    \
+  "  SELECT guid, name, trim(lower(prop(json, 'OrganizationGuid')), '{}') AS organization,"                         \
+  "    prop(json, 'OrganizationName') AS title, prop_list(json, 'HybridDomains') AS domains"                        \
+  "   FROM object WHERE side = 'cloud' AND kind = 'OnPremisesOrganization')"
+static const char organization_sql[] =
+    ORGANIZATIONS ","
+    " word AS (SELECT DISTINCT trim(lower(object), '{}') AS guid FROM attestation WHERE fact = 'left.organization')"
+    " SELECT NOT EXISTS (SELECT 1 FROM told) AND (SELECT count(*) FROM word) <> 1 AS violated,"
+    "  lower(coalesce(nullif(guid, ''), name)) AS key, nullif(lower(guid), '') AS guid, 'OnPremisesOrganization' AS kind,"
+    "  'OrganizationGuid ' || coalesce(nullif(organization, ''), iif(organization = '', '(none)', '(not obtained)'))"
+    "    || ', OrganizationName ' || coalesce(nullif(title, ''), iif(title = '', '(none)', '(not obtained)')) || ', HybridDomains '"
+    "    || iif(domains IS NULL, '(not obtained)', coalesce((SELECT group_concat(value, ', ') FROM json_each(domains)), '(none)')) AS object,"
+    "  'nothing tells the GUID of this Exchange organisation, and so not whether it is its own' AS message,"
+    "  json_object('OrganizationGuid', organization, 'OrganizationName', title, 'HybridDomains', json(domains)) AS evidence, '' AS command"
+    " FROM holder";
+static const char organization_observed_sql[] =
+    ORGANIZATIONS ","
+    " other(value) AS (SELECT (SELECT 'no, it is ' || max(guid) FROM told))"
+    " SELECT guid AS object, 'yes' AS value FROM told"
+    " UNION SELECT organization, other.value FROM holder, other WHERE organization <> '' AND organization NOT IN (SELECT guid FROM told)"
+    " UNION SELECT '', value FROM other";
+#define ORGANIZATION_NEEDS "cloud:OnPremisesOrganization,on-premises:OrganizationConfig"
+static const struct uh_rule organization[] = {{"cloud", ORGANIZATION_NEEDS, organization_sql}, {0}};
+static const struct uh_attestable organization_attests[] = {
+    {.fact = "left.organization",
+     .question = "Is this the GUID of this Exchange organisation, whose servers are gone (yes)?",
+     .how = "In what was kept: an export of Get-OrganizationConfig | fl Guid, the objectGUID of the organisation's container in a backup of Active "
+            "Directory, the log of the Hybrid Configuration Wizard. Compare the hybrid domains of each OnPremisesOrganization with the domains that this "
+            "organisation had. That there is only one proves nothing: it may be another forest's.",
+     .values = "yes",
+     .object = "Exchange organisation",
+     .guid = true,
+     .observed = organization_observed_sql,
+     .basis_needs = ORGANIZATION_NEEDS},
+    {0}};
+
 /* Credentials of Exchange Online's principal, by the thumbprint of their certificate. What the auth configuration tells
  * decides; where it tells nothing any more, a person's word does. */
 #define CREDENTIALS                                                                                                 \
@@ -268,6 +310,26 @@ static const struct uh_check checks[] = {
      .explain =
          "The domains that FederatedOrganizationIdentifier names in Exchange Online. Names below onmicrosoft.com, and the "
          "tenant's accepted domains, are normal and stay. The trust itself is Microsoft's, and is never touched."},
+    {.id = "left.organization",
+     .title = "It is known which Exchange organisation of the tenant is this one",
+     .severity = UH_INFO,
+     .purposes = UH_AFTER,
+     .requirements = "O-05",
+     .rules = organization,
+     .never_fails = true,
+     .attests = organization_attests,
+     .remedy =
+         "State the GUID of this organisation; then `unhybrid sweep` can tell what in the tenant is its own. Never "
+         "state one that is only likely.",
+     .reference = "https://learn.microsoft.com/powershell/module/exchange/get-onpremisesorganization",
+     .explain =
+         "By the GUID of the Exchange organisation everything in the tenant is told apart from what belongs to another forest. "
+         "Active Directory or Get-OrganizationConfig tells it, and the journal keeps it. Where the organisation was gone before this program "
+         "first looked, nothing tells it, and nothing of the tenant goes. Then every OnPremisesOrganization of the tenant is listed, with its "
+         "OrganizationGuid, OrganizationName and hybrid domains; none is chosen, even where there is only one. A person may state the GUID "
+         "(left.organization, with the GUID as the object), also one that the tenant does not show. The plan, its actions and the journal say by "
+         "whose word; it holds as long as the statement does, and against what was observed, or what the journal tells, it is an error that names "
+         "both. All other gates stay as they are. It is not asked where Active Directory was not read in full."},
     {.id = "left.credential",
      .title = "It is known whose each credential of Exchange Online's principal is",
      .severity = UH_INFO,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OnPremisesOrganization, by which Exchange Online knows this organisation: the last of the cloud's objects. */
+#include <string.h>
+
 #include <unhybrid/step.h>
 #include <unhybrid/step_sql.h>
 
@@ -11,11 +13,29 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   return uh_step_remove(run, row, "Remove-OnPremisesOrganization", &words, err);
 }
 
+/* By whose word it is known, and that the tenant knows no such organisation. */
+static int note_stated(struct uh_step_run *run, const char *organization, struct uh_err *err) {
+  const char *word = uh_step_anchor(run, UH_ANCHOR_ORGANIZATION_STATED);
+  if (!word) return 0;
+  if (uh_step_note(run, err, "This Exchange organisation is %s: stated by %s, as nothing observed tells it.",
+                   organization, word + strlen(organization) + 1) < 0)
+    return -1;
+  if (uh_step_anchor(run, UH_ANCHOR_CLOUD_ORGANIZATION)) return 0;
+  return uh_step_note(run, err,
+                      "No OnPremisesOrganization of the tenant has the GUID %s: see whether that is the one that was "
+                      "meant. `unhybrid checks explain left.organization` says how to find out.",
+                      organization);
+}
+
 static int discover(struct uh_step_run *run, struct uh_err *err) {
-  if (!uh_step_anchor(run, UH_ANCHOR_ORGANIZATION))
+  const char *organization = uh_step_anchor(run, UH_ANCHOR_ORGANIZATION);
+  if (!organization)
     return uh_step_blocked(run, err,
                            "the GUID of this Exchange organisation is not known, and nothing else tells which "
-                           "OnPremisesOrganization is its own");
+                           "OnPremisesOrganization is its own; where the organisation is gone from Active Directory, "
+                           "`unhybrid audit --purpose after` lists which there are, and a person states the GUID: "
+                           "`unhybrid attest add left.organization yes --object GUID --approver \"$USER\" --days 7`");
+  if (note_stated(run, organization, err) < 0) return -1;
   return uh_step_each(run, UH_SQL_STEP_HOLDER, act, err);
 }
 
@@ -63,7 +83,7 @@ UH_STEP(on_premises_organization) = {
     .reference = "https://learn.microsoft.com/powershell/module/exchange/remove-onpremisesorganization",
     .explain =
         "The OnPremisesOrganization whose OrganizationGuid is the objectGUID of this Exchange organisation, as the "
-        "facts or the journal's anchors tell it; its name is free, and two forests can have the same "
+        "facts, the journal's anchors, or where these do not, a person's word (left.organization) tell it; its name is free, and two forests can have the same "
         "OrganizationName. Those of other forests stay. More than one with this GUID is not supported by Microsoft: "
         "the step is unknown then.\n"
         "It goes last of all in the cloud, because it is what tells which of the other objects are this organisation's. "

@@ -212,33 +212,39 @@ static int find_newest(struct status *s, const struct uh_config *config, struct 
   return uh_cli_tools_of(s->facts, &how, &s->tools, NULL, err);
 }
 
+static int look_with(struct status *s, const struct uh_config *config, const struct uh_start_options *how,
+                     const struct uh_plan_options *plan, struct uh_err *err) {
+  uh_starts_clear(&s->starts);
+  if (uh_starts_find(how, &s->starts, err) < 0) return -1;
+  if (!config) return 0; /* nobody knows which accounts there are */
+  return uh_approvals_read(&s->cleanup, s->facts, how->now, plan, &s->approvals, err);
+}
+
 /* Where it begins, and what would come next: by the newest observation, and what the journal knows of before. */
 static int look_ahead(struct status *s, const struct uh_config *config, struct uh_err *err) {
   const struct uh_history *h = s->cleanup.history;
   if (!s->results) return 0;
   const char *in_use = s->tools.len ? uh_str_or(&s->tools, "out of memory") : NULL;
   int64_t observed_at = uh_results_head(s->results)->observed_at;
-  const struct uh_start_options how = {.facts = s->facts,
-                                       .known = h ? uh_history_anchors(h) : NULL,
-                                       .tools = in_use,
-                                       .begun = uh_cleanup_status_begun(&s->cleanup),
-                                       .now = observed_at};
-  struct uh_plan_options plan = {
-      .tools = in_use, .now = observed_at, .organization = s->held->organization, .tenant = s->cli->tenant};
-  if (uh_starts_find(&how, &s->starts, err) < 0) return -1;
-  if (!config) return 0; /* nobody knows which accounts there are */
   UH_CLEANUP(uh_cli_stated_clear) struct uh_cli_stated stated = {0};
   if (uh_cli_stated_read(s->results, &stated, err) < 0) return -1;
-  plan.stated = stated.v;
-  plan.n_stated = stated.n;
-  uh_carry_accounts(config, &plan);
-  if (uh_approvals_read(&s->cleanup, s->facts, observed_at, &plan, &s->approvals, err) == 0) return 0;
+  struct uh_start_options how = {.facts = s->facts,
+                                 .known = h ? uh_history_anchors(h) : NULL,
+                                 .stated = uh_cli_stated_list(&stated),
+                                 .tools = in_use,
+                                 .begun = uh_cleanup_status_begun(&s->cleanup),
+                                 .now = observed_at};
+  struct uh_plan_options plan = {
+      .tools = in_use, .now = observed_at, .organization = s->held->organization, .tenant = s->cli->tenant};
+  plan.stated = how.stated;
+  if (config) uh_carry_accounts(config, &plan);
+  if (look_with(s, config, &how, &plan, err) == 0) return 0;
   if (!stated.n) return -1;
   /* A word against what was observed is an error of the plan, which names both; no reason not to say where all stands.
    */
   *err = UH_ERR_INIT;
-  plan.n_stated = 0;
-  return uh_approvals_read(&s->cleanup, s->facts, observed_at, &plan, &s->approvals, err);
+  how.stated = plan.stated = (struct uh_stated_list){0};
+  return look_with(s, config, &how, &plan, err);
 }
 
 static int run(struct uh_cli *cli, int argc, char **argv) {

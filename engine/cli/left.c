@@ -56,6 +56,15 @@ static int tell_unknown(void *user, const struct uh_result_unknown *u) {
   return 0;
 }
 
+static int tell_object(void *user, const struct uh_result_object *o) {
+  struct telling *t = user;
+  struct uh_str line = {0};
+  uh_str_add(&line, "- ");
+  outside(&line, o->object);
+  put(t, INNER, &line);
+  return 0;
+}
+
 static int tell_question(void *user, const struct uh_result_attestable *a) {
   struct telling *t = user;
   struct uh_str line = {0};
@@ -87,7 +96,9 @@ static int tell_check(void *user, const struct uh_result_check *c) {
     put(t, INNER, &line);
   }
   if (found || !t->verbose) return 0;
-  if (uh_results_unknowns(t->results, c->index, tell_unknown, t, t->err) < 0) return -1;
+  if (uh_results_unknowns(t->results, c->index, tell_unknown, t, t->err) < 0 ||
+      uh_results_unjudged(t->results, c->index, 0, tell_object, t, t->err) < 0)
+    return -1;
   return uh_results_attestables(t->results, c->index, tell_question, t, t->err);
 }
 

@@ -153,8 +153,7 @@ static int make_plan(const struct cleanup *c, const char *const *only, const cha
   UH_CLEANUP(uh_str_clear) struct uh_str tools = {0};
   UH_CLEANUP(uh_cli_stated_clear) struct uh_cli_stated stated = {0};
   if (uh_cli_tools_of(c->carry.facts, &c->carry.how, &tools, &stated, err) < 0) return -1;
-  o.stated = stated.v;
-  o.n_stated = stated.n;
+  o.stated = uh_cli_stated_list(&stated);
   if (tools.len) o.tools = uh_str_or(&tools, "out of memory");
   uh_carry_accounts(c->carry.config, &o);
   return uh_plan_make(&o, ret_plan, err);

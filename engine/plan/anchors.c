@@ -211,7 +211,7 @@ static const struct finding {
   bool unique; /* two of them, and nobody can tell whose anything is */
   const char *sql;
 } findings[] = {
-    {UH_ANCHOR_ORGANIZATION, GUID, true,
+    {UH_ANCHOR_ORGANIZATION, GUID, true, /* the first, see find_organization() */
      "SELECT guid FROM object WHERE side = 'on-premises' AND kind = 'OrganizationConfig'"},
     {UH_ANCHOR_TENANT, GUID, true,
      "SELECT tenant FROM observation UNION ALL SELECT guid" OF("cloud", "GraphOrganization")},
@@ -340,25 +340,32 @@ static int contradiction(const struct uh_anchors *a, const struct finding *f, co
   return -1;
 }
 
-static int add_found(struct uh_anchors *a, const struct finding *f, const char *text, sqlite3_stmt *into,
+/* In the view, too, where that is there already. */
+static int keep(struct uh_anchors *a, sqlite3_stmt *UH_NULLABLE into, const char *name, const char *value,
+                struct uh_err *err) {
+  size_t before = a->n;
+  if (add(a, name, value, err) < 0) return -1;
+  if (a->n == before || !into) return 0;
+  sqlite3_bind_text(into, 1, name, -1, SQLITE_STATIC);
+  sqlite3_bind_text(into, 2, value, -1, SQLITE_TRANSIENT);
+  int rc = sqlite3_step(into);
+  sqlite3_reset(into);
+  return rc == SQLITE_DONE ? 0 : uh_fail(err, UH_ERR_INTERNAL, "cannot keep the anchor %s", name);
+}
+
+static int add_found(struct uh_anchors *a, const struct finding *f, const char *text, sqlite3_stmt *UH_NULLABLE into,
                      struct uh_err *err) {
   UH_CLEANUP(uh_str_clear) struct uh_str value = {0};
-  size_t before = a->n;
   if (!text || strlen(text) > ANCHOR_VALUE_MAX) return 0;
   add_form(f->form, text, &value);
   if (!uh_str_text(&value)) return uh_fail_nomem(err);
   if (f->unique && *uh_str_text(&value) && uh_anchors_get(a, f->name, 0) && !has(a, f->name, uh_str_text(&value)))
     return contradiction(a, f, uh_str_text(&value), err);
-  if (add(a, f->name, uh_str_text(&value), err) < 0) return -1;
-  if (a->n == before) return 0;
-  sqlite3_bind_text(into, 1, f->name, -1, SQLITE_STATIC);
-  sqlite3_bind_text(into, 2, uh_str_text(&value), -1, SQLITE_TRANSIENT);
-  int rc = sqlite3_step(into);
-  sqlite3_reset(into);
-  return rc == SQLITE_DONE ? 0 : uh_fail(err, UH_ERR_INTERNAL, "cannot keep the anchor %s", f->name);
+  return keep(a, into, f->name, uh_str_text(&value), err);
 }
 
-static int find(sqlite3 *db, struct uh_anchors *a, const struct finding *f, sqlite3_stmt *into, struct uh_err *err) {
+static int find(sqlite3 *db, struct uh_anchors *a, const struct finding *f, sqlite3_stmt *UH_NULLABLE into,
+                struct uh_err *err) {
   sqlite3_stmt *st = NULL;
   int rc = sqlite3_prepare_v2(db, f->sql, -1, &st, NULL), result = 0;
   if (rc == SQLITE_OK)
@@ -369,68 +376,69 @@ static int find(sqlite3 *db, struct uh_anchors *a, const struct finding *f, sqli
   return result;
 }
 
-static int find_all(sqlite3 *db, struct uh_anchors *a, struct uh_err *err) {
-  sqlite3_stmt *into = NULL;
-  int result = 0;
-  if (uh_configuration_make(db, err) < 0 || uh_anchor_view_make(db, a, err) < 0) return -1;
-  if (sqlite3_prepare_v2(db, UH_ANCHOR_INSERT, -1, &into, NULL) != SQLITE_OK)
-    result = uh_fail(err, UH_ERR_INTERNAL, "cannot keep anchors: %s", sqlite3_errmsg(db));
-  for (size_t i = 0; result == 0 && i < sizeof findings / sizeof *findings; i++)
-    result = find(db, a, &findings[i], into, err);
-  sqlite3_finalize(into);
-  return result;
-}
+/* ---- what a person stated ---- */
 
-/* What the journal has by a person's word alone holds as long as that counts, and is said anew with every plan. */
-static bool is_word(const struct uh_anchors *known, const struct anchor *one) {
-  if (strcmp(one->name, UH_ANCHOR_AUTH_STATED) == 0 || strcmp(one->name, UH_ANCHOR_OTHER_STATED) == 0) return true;
-  if (strcmp(one->name, UH_ANCHOR_AUTH_CERTIFICATE) != 0) return false;
+/* What one word says of this organisation, and the anchor that names who gave it: "<value> <who>". */
+static const struct word {
+  const char *name, *stated;
+} words[] = {{UH_ANCHOR_ORGANIZATION, UH_ANCHOR_ORGANIZATION_STATED},
+             {UH_ANCHOR_AUTH_CERTIFICATE, UH_ANCHOR_AUTH_STATED},
+             {"", UH_ANCHOR_OTHER_STATED}};
+enum { WORDS = sizeof words / sizeof *words };
+
+static bool is_stated(const struct uh_anchors *known, const struct word *word, const char *value) {
   for (size_t i = 0; i < known->n; i++)
-    if (strcmp(known->v[i].name, UH_ANCHOR_AUTH_STATED) == 0 &&
-        strncasecmp(known->v[i].value, one->value, strlen(one->value)) == 0)
+    if (strcmp(known->v[i].name, word->stated) == 0 && strncasecmp(known->v[i].value, value, strlen(value)) == 0)
       return true;
   return false;
 }
 
-int uh_anchors_read(sqlite3 *facts, const struct uh_anchors *known, struct uh_anchors **ret_anchors,
-                    struct uh_err *err) {
-  UH_CLEANUP(uh_anchors_freep) struct uh_anchors *a = anchors_new();
-  if (!a) return uh_fail_nomem(err);
-  for (size_t i = 0; known && i < known->n; i++)
-    if (!is_word(known, &known->v[i]) && add(a, known->v[i].name, known->v[i].value, err) < 0) return -1;
-  if (find_all(facts, a, err) < 0) return -1;
-  *ret_anchors = UH_TAKE(a);
+/* What the journal has by a person's word alone holds as long as that counts, and is said anew with every plan. */
+static bool is_word(const struct uh_anchors *known, const struct anchor *one) {
+  for (size_t i = 0; i < WORDS; i++) {
+    if (strcmp(one->name, words[i].stated) == 0) return true;
+    if (strcmp(one->name, words[i].name) == 0) return is_stated(known, &words[i], one->value);
+  }
+  return false;
+}
+
+static int add_known(struct uh_anchors *a, const struct uh_anchors *known, const char *UH_NULLABLE name,
+                     struct uh_err *err) {
+  for (size_t i = 0; known && i < known->n; i++) {
+    const struct anchor *one = &known->v[i];
+    if ((name && strcmp(one->name, name) != 0) || is_word(known, one)) continue;
+    if (add(a, one->name, one->value, err) < 0) return -1;
+  }
   return 0;
 }
 
-/* ---- what a person stated ---- */
+/* What the journal has was told apart by the GUID of then. Where that was a word, it counts no longer than the word. */
+static bool rests_on_another_word(const struct uh_anchors *a, const struct uh_anchors *known) {
+  for (size_t i = 0; known && i < known->n; i++) {
+    const struct anchor *one = &known->v[i];
+    if (strcmp(one->name, UH_ANCHOR_ORGANIZATION) == 0 && is_word(known, one) && !has(a, one->name, one->value))
+      return true;
+  }
+  return false;
+}
 
 static int refuse_word(const struct uh_stated *s, const char *told, struct uh_err *err) {
   uh_fail(err, UH_ERR_DATA,
           "%.200s states that %s %s an auth certificate of this organisation, and what was observed says %s", s->by,
-          s->thumbprint, s->ours ? "is" : "is not", told);
-  uh_err_where(err, "left.credential, object %s", s->thumbprint);
+          s->object, s->ours ? "is" : "is not", told);
+  uh_err_where(err, "left.credential, object %s", s->object);
   uh_err_remedy(err, "`unhybrid attest withdraw left.credential --object %s`: what was observed is never overruled",
-                s->thumbprint);
+                s->object);
   return -1;
 }
 
-static int keep(struct uh_anchors *a, sqlite3_stmt *into, const char *name, const char *value, struct uh_err *err) {
-  if (add(a, name, value, err) < 0) return -1;
-  sqlite3_bind_text(into, 1, name, -1, SQLITE_STATIC);
-  sqlite3_bind_text(into, 2, value, -1, SQLITE_TRANSIENT);
-  int rc = sqlite3_step(into);
-  sqlite3_reset(into);
-  return rc == SQLITE_DONE ? 0 : uh_fail(err, UH_ERR_INTERNAL, "cannot keep the anchor %s", name);
-}
-
 /* told: an auth certificate that is known otherwise; NULL: none is. */
-static int state_one(struct uh_anchors *a, sqlite3_stmt *into, const struct uh_stated *s, const char *told,
-                     struct uh_err *err) {
+static int state_credential(struct uh_anchors *a, sqlite3_stmt *into, const struct uh_stated *s, const char *told,
+                            struct uh_err *err) {
   UH_CLEANUP(uh_str_clear) struct uh_str thumbprint = {0};
   UH_CLEANUP(uh_str_clear) struct uh_str word = {0};
-  add_form(THUMBPRINT, s->thumbprint, &thumbprint);
-  uh_str_addf(&word, "%s %s", s->thumbprint, s->by);
+  add_form(THUMBPRINT, s->object, &thumbprint);
+  uh_str_addf(&word, "%s %s", s->object, s->by);
   if (!uh_str_text(&thumbprint) || !uh_str_text(&word)) return uh_fail_nomem(err);
   if (!thumbprint.len) return 0;
   bool known = told && has(a, UH_ANCHOR_AUTH_CERTIFICATE, thumbprint.s);
@@ -442,17 +450,80 @@ static int state_one(struct uh_anchors *a, sqlite3_stmt *into, const struct uh_s
              : keep(a, into, UH_ANCHOR_AUTH_STATED, word.s, err);
 }
 
-int uh_anchors_state(sqlite3 *facts, struct uh_anchors *a, const struct uh_stated *stated, size_t n,
-                     struct uh_err *err) {
+static int state_credentials(struct uh_anchors *a, sqlite3_stmt *into, struct uh_stated_list stated,
+                             struct uh_err *err) {
   UH_CLEANUP(uh_str_clear) struct uh_str told = {0};
   const char *first = uh_anchors_get(a, UH_ANCHOR_AUTH_CERTIFICATE, 0);
-  sqlite3_stmt *into = NULL;
-  int result = 0;
   uh_str_add(&told, first ? first : "");
   if (!uh_str_text(&told)) return uh_fail_nomem(err);
-  if (n && sqlite3_prepare_v2(facts, UH_ANCHOR_INSERT, -1, &into, NULL) != SQLITE_OK)
-    result = uh_fail(err, UH_ERR_INTERNAL, "cannot keep anchors: %s", sqlite3_errmsg(facts));
-  for (size_t i = 0; result == 0 && i < n; i++) result = state_one(a, into, &stated[i], first ? told.s : NULL, err);
+  for (size_t i = 0; i < stated.n; i++)
+    if (stated.v[i].about == UH_ABOUT_CREDENTIAL &&
+        state_credential(a, into, &stated.v[i], first ? told.s : NULL, err) < 0)
+      return -1;
+  return 0;
+}
+
+/* by: who stated the other; NULL: it was observed, or the journal tells it. */
+static int refuse_organization(const struct uh_stated *s, const char *other, const char *UH_NULLABLE by,
+                               struct uh_err *err) {
+  uh_fail(err, UH_ERR_DATA, "%.200s states that this Exchange organisation is %s, and %.200s says %s", s->by, s->object,
+          by ? by : "what was observed", other);
+  uh_err_where(err, "left.organization, object %s", s->object);
+  uh_err_remedy(err, "`unhybrid attest withdraw left.organization --object %s`%s", s->object,
+                by ? ", or the other: there is one" : ": what was observed is never overruled");
+  return -1;
+}
+
+static int state_organization(struct uh_anchors *a, struct uh_stated_list stated, struct uh_err *err) {
+  bool told = uh_anchors_get(a, UH_ANCHOR_ORGANIZATION, 0) != NULL;
+  const char *first = NULL;
+  for (size_t i = 0; i < stated.n; i++) {
+    UH_CLEANUP(uh_str_clear) struct uh_str guid = {0};
+    UH_CLEANUP(uh_str_clear) struct uh_str word = {0};
+    const struct uh_stated *s = &stated.v[i];
+    const char *known = uh_anchors_get(a, UH_ANCHOR_ORGANIZATION, 0);
+    if (s->about != UH_ABOUT_ORGANIZATION) continue;
+    add_form(GUID, s->object, &guid);
+    uh_str_addf(&word, "%s %s", uh_str_or(&guid, ""), s->by);
+    if (!uh_str_text(&guid) || !uh_str_text(&word)) return uh_fail_nomem(err);
+    if (known && !has(a, UH_ANCHOR_ORGANIZATION, guid.s)) return refuse_organization(s, known, first, err);
+    if (told) continue;
+    if (add(a, UH_ANCHOR_ORGANIZATION, guid.s, err) < 0 || add(a, UH_ANCHOR_ORGANIZATION_STATED, word.s, err) < 0)
+      return -1;
+    first = s->by;
+  }
+  return 0;
+}
+
+/* ---- all of them ---- */
+
+/* The organisation comes first: by its GUID all the others are told apart. */
+static int find_organization(sqlite3 *db, struct uh_anchors *a, const struct uh_anchors *UH_NULLABLE known,
+                             struct uh_stated_list stated, struct uh_err *err) {
+  if (add_known(a, known, UH_ANCHOR_ORGANIZATION, err) < 0 || find(db, a, &findings[0], NULL, err) < 0) return -1;
+  return state_organization(a, stated, err);
+}
+
+static int find_all(sqlite3 *db, struct uh_anchors *a, struct uh_stated_list stated, struct uh_err *err) {
+  sqlite3_stmt *into = NULL;
+  int result = 0;
+  if (uh_configuration_make(db, err) < 0 || uh_anchor_view_make(db, a, err) < 0) return -1;
+  if (sqlite3_prepare_v2(db, UH_ANCHOR_INSERT, -1, &into, NULL) != SQLITE_OK)
+    result = uh_fail(err, UH_ERR_INTERNAL, "cannot keep anchors: %s", sqlite3_errmsg(db));
+  for (size_t i = 1; result == 0 && i < sizeof findings / sizeof *findings; i++)
+    result = find(db, a, &findings[i], into, err);
+  if (result == 0) result = state_credentials(a, into, stated, err);
   sqlite3_finalize(into);
   return result;
+}
+
+int uh_anchors_read(sqlite3 *facts, const struct uh_anchors *known, struct uh_stated_list stated,
+                    struct uh_anchors **ret_anchors, struct uh_err *err) {
+  UH_CLEANUP(uh_anchors_freep) struct uh_anchors *a = anchors_new();
+  if (!a) return uh_fail_nomem(err);
+  if (find_organization(facts, a, known, stated, err) < 0) return -1;
+  if (!rests_on_another_word(a, known) && add_known(a, known, NULL, err) < 0) return -1;
+  if (find_all(facts, a, stated, err) < 0) return -1;
+  *ret_anchors = UH_TAKE(a);
+  return 0;
 }

@@ -216,6 +216,18 @@ static int complete_changes(const struct uh_action *a, json_t *encoded, struct u
   return a->graph ? uh_graph_check(a->graph, err) : 0;
 }
 
+/* By whose word it is known which organisation this is: what is this organisation's in the tenant rests on it. */
+static int say_whose_word(const struct uh_step_run *run, const struct uh_action *a, json_t *encoded,
+                          struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str why = {0};
+  const char *word = uh_anchors_get(run->anchors, UH_ANCHOR_ORGANIZATION_STATED, 0);
+  if (!word || strcmp(a->subject.side, "cloud") != 0) return 0;
+  uh_str_addf(&why, "%s (that this organisation is %.*s is stated by %s)", a->why ? a->why : "", UH_GUID_TEXT - 1, word,
+              word + UH_GUID_TEXT);
+  if (!uh_str_text(&why) || json_object_set_new(encoded, "why", json_string(why.s)) < 0) return uh_fail_nomem(err);
+  return 0;
+}
+
 static int put_action(struct uh_step_run *run, const struct uh_action *a, const char *id, const json_t *object,
                       struct uh_err *err) {
   json_t *encoded = uh_action_encode(a);
@@ -225,7 +237,7 @@ static int put_action(struct uh_step_run *run, const struct uh_action *a, const 
       json_object_set(encoded, "owner", json_object_get(object, "owner")) < 0 ||
       json_object_set(encoded, "owner_reason", json_object_get(object, "reason")) < 0)
     return uh_fail_nomem(err);
-  return complete_changes(a, encoded, err);
+  return say_whose_word(run, a, encoded, err) < 0 ? -1 : complete_changes(a, encoded, err);
 }
 
 /* Without a server its cmdlets cannot be run by anybody. */

@@ -50,7 +50,9 @@ static int look_at_options(struct uh_run *run, bool *ret_new, struct uh_err *err
   }
   if (!uh_anchors_get(uh_plan_anchors(o->plan), UH_ANCHOR_ORGANIZATION, 0)) {
     (void)uh_fail(err, UH_ERR_DATA, "the plan does not tell which Exchange organisation it is for");
-    uh_err_remedy(err, "run `unhybrid audit` with the directory or Exchange Server, then plan anew");
+    uh_err_remedy(err,
+                  "run `unhybrid audit` with the directory or Exchange Server, then plan anew; where the organisation "
+                  "is gone from both, a person states its GUID: `unhybrid checks explain left.organization`");
     return -1;
   }
   if (!same && refuse_doubt(run, open, err) < 0) return -1;

@@ -374,8 +374,7 @@ int uh_plan_make(const struct uh_plan_options *options, struct uh_plan **ret_pla
   if (choose_steps(&m, err) < 0 || uh_facts_open(options->facts, &m.judge.db, err) < 0) return -1;
   /* SQLite makes these known at their first use, by a statement that a step may not run. */
   sqlite3_exec(m.judge.db, "SELECT 1 FROM json_each('[]'), json_tree('[]')", NULL, NULL, NULL);
-  if (uh_anchors_read(m.judge.db, options->known, &m.anchors, err) < 0 ||
-      uh_anchors_state(m.judge.db, m.anchors, options->stated, options->n_stated, err) < 0 ||
+  if (uh_anchors_read(m.judge.db, options->known, options->stated, &m.anchors, err) < 0 ||
       look_for_servers(&m, err) < 0 || put_head(&m, err) < 0)
     return -1;
   for (size_t i = 0; i < m.n; i++)

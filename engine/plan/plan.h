@@ -31,18 +31,23 @@ int uh_order_steps(const struct uh_step *const *steps, size_t n, const struct uh
 /* ---- anchors (anchors.c) ---- */
 
 struct uh_anchors; /* name, value pairs; unique; in the order found */
-/* Those that the facts tell. Those of `known` (from the journal; NULL: none) stand before them and stay. */
-int uh_anchors_read(struct sqlite3 *facts, const struct uh_anchors *UH_NULLABLE known, struct uh_anchors **ret_anchors,
-                    struct uh_err *err);
-/* A person's word whose a credential of Exchange Online's principal is, by the thumbprint of its certificate. */
+/* A person's word: which Exchange organisation this is, by its GUID; or whose a credential of Exchange Online's
+ * principal is, by the thumbprint of its certificate. */
+enum uh_stated_about { UH_ABOUT_ORGANIZATION, UH_ABOUT_CREDENTIAL };
 struct uh_stated {
-  char *thumbprint, *by;
+  enum uh_stated_about about;
+  char *object, *by;
   bool ours;
 };
-/* Adds what was stated, to the view too. What is told otherwise than by a person is never overruled: UH_ERR_DATA names
- * both. */
-int uh_anchors_state(struct sqlite3 *facts, struct uh_anchors *anchors, const struct uh_stated *UH_NULLABLE stated,
-                     size_t n, struct uh_err *err);
+struct uh_stated_list {
+  const struct uh_stated *UH_NULLABLE v;
+  size_t n;
+};
+/* Those that the facts tell, and where they do not, what was stated. Those of `known` (from the journal; NULL: none)
+ * stand before them and stay; but for what rested on a word that does not hold any more. What is told otherwise than by
+ * a person is never overruled: UH_ERR_DATA names both. */
+int uh_anchors_read(struct sqlite3 *facts, const struct uh_anchors *UH_NULLABLE known, struct uh_stated_list stated,
+                    struct uh_anchors **ret_anchors, struct uh_err *err);
 int uh_anchors_from_json(const char *json, struct uh_anchors **ret_anchors, struct uh_err *err);
 char *UH_OWN UH_NULLABLE
 uh_anchors_json(const struct uh_anchors *anchors); /* {"name": ["value", ..], ..}; NULL: memory */
@@ -131,8 +136,7 @@ struct uh_plan_step {
 struct uh_plan_options {
   const char *facts; /* path */
   const struct uh_anchors *UH_NULLABLE known;
-  const struct uh_stated *UH_NULLABLE stated; /* where nothing else tells the auth certificates; else an error */
-  size_t n_stated;
+  struct uh_stated_list stated;        /* where nothing else tells it; else an error */
   const char *const *UH_NULLABLE only; /* step ids */
   const char *UH_NULLABLE until;       /* step id, included */
   bool can[UH_BY_OPERATOR + 1];        /* executors whose account is configured */

@@ -318,7 +318,7 @@ static int find(const struct uh_start_options *o, struct uh_starts *ret, struct 
   if (o->tools && add(ret, UH_START_TOOLS, o->tools, err) < 0) return -1;
   /* SQLite makes these known at their first use, by a statement that a step may not run. */
   sqlite3_exec(db, "SELECT 1 FROM json_each('[]'), json_tree('[]')", NULL, NULL, NULL);
-  if (look_at_servers(o, db, ret, err) < 0 || uh_anchors_read(db, o->known, &anchors, err) < 0) return -1;
+  if (look_at_servers(o, db, ret, err) < 0 || uh_anchors_read(db, o->known, o->stated, &anchors, err) < 0) return -1;
   for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
     if (!(o->begun && looks[i].journal) && look(&judge, &looks[i], ret, err) < 0) return -1;
   return 0;

@@ -28,6 +28,7 @@ struct uh_starts {
 struct uh_start_options {
   const char *facts;
   const struct uh_anchors *UH_NULLABLE known; /* of the journal */
+  struct uh_stated_list stated;               /* by persons, where nothing else tells it; else an error */
   const char *UH_NULLABLE tools;              /* how the check tools.in-use knows; NULL: it does not say so */
   bool begun;                                 /* the journal has actions that were begun: what is gone, it tells */
   int64_t now;

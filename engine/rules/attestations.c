@@ -79,16 +79,23 @@ static int evidence_of(struct judge *j, const struct uh_attestable *f, const cha
 
 /* ---- what sources say of it ---- */
 
+/* As `observed` spells it; the object as it is where that is no GUID. */
+static const char *spelled(const struct uh_attestable *f, const char *object, char guid_text[UH_GUID_TEXT]) {
+  uint8_t guid[UH_GUID_SIZE];
+  return f->guid && uh_guid_parse(object, guid) ? uh_guid_text(guid, guid_text) : object;
+}
+
 /* Compares what is stated with what was observed of its object. */
 static int look_at_observed(struct judge *j, const struct uh_attestable *f, const struct uh_statement *s,
                             struct uh_worth *w, struct uh_err *err) {
   sqlite3_stmt *st = NULL;
   struct uh_str sql = {0};
-  uh_str_addf(&sql, "SELECT value FROM (%s) WHERE object = ? ORDER BY value IS NULL", f->observed);
+  char guid[UH_GUID_TEXT];
+  uh_str_addf(&sql, "SELECT value FROM (%s) WHERE object IN (?, '') ORDER BY object = '', value IS NULL", f->observed);
   int rc = uh_str_text(&sql) ? uh_judge_prepare(j, uh_str_text(&sql), &st, err) : uh_fail_nomem(err);
   uh_str_clear(&sql);
   if (rc < 0) return -1;
-  sqlite3_bind_text(st, 1, s->object, -1, SQLITE_STATIC);
+  sqlite3_bind_text(st, 1, spelled(f, s->object, guid), -1, SQLITE_STATIC);
   int step = sqlite3_step(st);
   if (step == SQLITE_ROW) {
     const char *value = (const char *)sqlite3_column_text(st, 0);
@@ -104,6 +111,7 @@ static int look_at_observed(struct judge *j, const struct uh_attestable *f, cons
 }
 
 static void look_at_words(const struct uh_attestable *f, const struct uh_statement *s, struct uh_worth *w) {
+  uint8_t guid[UH_GUID_SIZE];
   if (!f) {
     const char *nearest = nearest_fact(s->subject);
     uh_worth_say(w, UH_STATED_UNMATCHED, "there is no fact \"%.100s\" that may be stated%s%s%s", s->subject,
@@ -112,6 +120,8 @@ static void look_at_words(const struct uh_attestable *f, const struct uh_stateme
     uh_worth_say(w, UH_STATED_UNMATCHED, "the fact is about the whole organisation: leave out the object");
   } else if (f->object && !*s->object) {
     uh_worth_say(w, UH_STATED_UNMATCHED, "the fact is about one %s: name it as the object", f->object);
+  } else if (f->guid && !uh_guid_parse(s->object, guid)) {
+    uh_worth_say(w, UH_STATED_REFUSED, "\"%.100s\" is no GUID: it names no %s", s->object, f->object);
   } else if (!takes_value(f, s->text)) {
     uh_worth_say(w, UH_STATED_REFUSED, "the fact does not take the value \"%.100s\": it takes %s", s->text, f->values);
   }

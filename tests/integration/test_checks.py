@@ -1657,6 +1657,23 @@ def test_whose_a_credential_is(tmp_path):
         assert judge(tmp_path, "left.credential", [short, two, config]).status == "unknown", name
 
 
+def test_which_organisation_it_is(tmp_path):
+    """Active Directory tells it, or one person's word, or it is unknown: then every one that the tenant has is named, none chosen."""
+    sets = [a_set("cloud:OnPremisesOrganization"), a_set("on-premises:OrganizationConfig")]
+    ours = cloud("OnPremisesOrganization", "one", {"OrganizationGuid": GUIDS[0].upper(), "OrganizationName": "X", "HybridDomains": ["a.example", "b.example"]}, guid=GUIDS[3])
+    bare = cloud("OnPremisesOrganization", "two", {"OrganizationGuid": {"@answer": "refused"}, "OrganizationName": "", "HybridDomains": {"@answer": "refused"}}, guid=GUIDS[4])
+    result = judge(tmp_path, "left.organization", [sets, ours, bare])
+    assert result.status == "unknown" and {name for _, name in result.unjudged} == {
+        f"OrganizationGuid {GUIDS[0]}, OrganizationName X, HybridDomains a.example, b.example",
+        "OrganizationGuid (not obtained), OrganizationName (none), HybridDomains (not obtained)"}, result
+    assert judge(tmp_path, "left.organization", [sets, ours]).status == "unknown", "one alone proves nothing"
+    assert judge(tmp_path, "left.organization", [sets]).status == "pass", "nothing of the tenant is in question"
+    assert judge(tmp_path, "left.organization", [sets, ours, bare, obj("OrganizationConfig", "X", {}, guid=GUIDS[1])]).status == "pass"
+    for name in ("cloud:OnPremisesOrganization", "on-premises:OrganizationConfig"):
+        short = [a_set(n, "partial" if n == name else "complete", answer=3 if n == name else 0) for n in ("cloud:OnPremisesOrganization", "on-premises:OrganizationConfig")]
+        assert judge(tmp_path, "left.organization", [short]).status == "unknown", name
+
+
 def test_every_check_is_tested(tmp_path):
     """No check comes without a violation, a decoy, a value that is missing and a set that is not complete."""
     path = tmp_path / "facts.db"
@@ -1665,7 +1682,7 @@ def test_every_check_is_tested(tmp_path):
     ids = {line["id"] for line in map(json.loads, out.splitlines()) if "id" in line and not line["id"].startswith("requirement.")}
     own = {"relay.traffic", "freshness.observation", "freshness.completeness"}
     own |= {i for i in ids if i.startswith("sanity.")}  # test_sanity.py
-    own |= ASKED | {"left.credential"}
+    own |= ASKED | {"left.credential", "left.organization"}
     assert ids - own == set(SPECS)
     for check, spec in SPECS.items():
         assert spec.violated and spec.clean and (spec.unjudged or check in ("routing.unverified-domain", "server.gone", "server.hybrid-gone", "left.computer-account")) and (spec.needs or check == "writeback.agent"), check

@@ -286,7 +286,8 @@ EXCEPTIONS = {
             "sharing.known *:AccessMethod", "sharing.known *:Enabled", "sharing.known *:OrganizationName",
             "forest.organization *:OrganizationName", "forest.object *:OrganizationName", "forest.other *:OrganizationName", "parity.rule *:Priority",
             *(f"writeback.{name} *:id" for name in ("job", "last-run", "mapping")), "writeback.job *:servicePrincipal",
-            "writeback.mapping *:servicePrincipal", *(f"left.permission *:{name}" for name in ("Denied", "Entries", "Object", "Rights", "Trustee"))},
+            "writeback.mapping *:servicePrincipal", *(f"left.permission *:{name}" for name in ("Denied", "Entries", "Object", "Rights", "Trustee")),
+            *(f"left.organization *:{name}" for name in ("HybridDomains", "OrganizationGuid", "OrganizationName"))},
     "any move request is a violation, whatever its status": {"migration.move-request *:Status", "migration.move-request *:MoveStatus"},
     "only for the command that is offered": {
         "mailbox.on-premises *:DomainName", "mailbox.on-premises *:EndpointType", "mailbox.on-premises *:RemoteServer",

@@ -15,7 +15,7 @@ import yaml
 from conftest import TOP
 from fixtures.lab import change, snapshot, uninstall, written
 from fixtures.lab.lab import Lab
-from test_cleanup import Place, finish, writing_requests
+from test_cleanup import REMOVED, Place, finish, writing_requests
 from test_cli import schema
 
 COMPUTER = "CN=FABEX01,CN=Computers,DC=fabrikam,DC=com"
@@ -518,6 +518,112 @@ def test_a_word_against_what_was_observed(untold):
     assert untold.run("status").returncode == 0
     refused = untold.run("attest", "add", "left.credential", "no", "--object", OURS, "--approver", "Test", "--days", "2")
     assert refused.returncode == 65 and "observed otherwise (yes)" in refused.stderr, refused.stderr
+
+
+# ---- the whole organisation is gone, and nobody wrote down which it was
+
+@pytest.fixture
+def unnamed(place):
+    """The container of the organisation went with the server, and the case is fresh."""
+    with directory(place.lab) as link:
+        uninstall.uninstall(link, "organisation", force=True)
+    place.without_server()
+    place.attest()
+    place.state(("cleanup.backup", "yes"), ("cleanup.observation-window", "yes"), ("sanity.attribute", "yes", "homeMDB"))
+    place.before = snapshot.take(place.lab)
+    return place
+
+
+def left(place, check):
+    done = place.run("audit", "--purpose", "after", "--format", "json")
+    assert done.returncode in (0, 1, 2), done.stderr
+    return next(one for one in json.loads(done.stdout)["checks"] if one["id"] == check)
+
+
+def refused_guid(place, *guids, code):
+    """Stated, all of them; a sweep does nothing, and says why."""
+    for guid in guids:
+        place.state(("left.organization", "yes", guid))
+    done = place.run("sweep", "--yes=irreversible")
+    assert done.returncode == code and writing_requests(place.lab) == [], done.stderr
+    for guid in guids:
+        assert place.run("attest", "withdraw", "left.organization", "--object", guid).returncode == 0
+    return done.stderr
+
+
+def test_which_organisation_it_is_a_person_may_state(unnamed):
+    """Nothing tells the GUID: nothing goes, and every organisation of the tenant is listed for a person to choose. By a person's word this
+    organisation's objects go, to the last, and no other forest's."""
+    done = unnamed.run("sweep", "--dry-run", "--format", "json")
+    assert done.returncode == 65 and "checks explain left.organization" in done.stderr, done.stderr
+    step = steps(json.loads(done.stdout))["on-premises-organization"]
+    assert step["state"] == "blocked" and "attest add left.organization yes --object GUID" in step["why"], step
+    check = left(unnamed, "left.organization")
+    assert check["status"] == "unknown" and {one["object"] for one in check["attest"]} == {ORGANIZATION, LABS}, check
+    candidates = {f"OrganizationGuid {ORGANIZATION}, OrganizationName Fabrikam, HybridDomains fabrikam.com, fabrikam.net",
+                  f"OrganizationGuid {LABS}, OrganizationName Fabrikam, HybridDomains labs.example"}
+    assert {example["object"] for one in check["unknown"] for example in one["examples"]} == candidates, check["unknown"]
+    screen = " ".join(unnamed.run("sweep", "--dry-run", "-v").stdout.partition("A person looks at")[2].split())
+    assert all(one in screen for one in candidates) and f"unhybrid attest add left.organization yes --object {ORGANIZATION}" in screen, screen
+    unnamed.state(("left.organization", "yes", "{" + ORGANIZATION.upper() + "}"), ("left.credential", "yes", OURS), ("left.credential", "no", THEIRS))
+    check = left(unnamed, "left.organization")
+    assert check["status"] == "pass", check
+    plan = sweep_plan(unnamed)
+    assert plan["anchors"]["organization-guid"] == [ORGANIZATION] and plan["anchors"]["organization-guid-stated"] == [f"{ORGANIZATION} Test"], plan["anchors"]
+    assert plan["anchors"]["other-organization"] == [LABS]
+    assert any(f"{ORGANIZATION}: stated by Test" in note for note in steps(plan)["on-premises-organization"]["notes"])
+    assert plan["actions"] and all(f"{ORGANIZATION} is stated by Test" in action["why"] for action in plan["actions"] if action["subject"]["side"] == "cloud")
+    assert not [action for action in plan["actions"] if "labs" in json.dumps(action["subject"]) or action["subject"]["name"].endswith("00aa")]
+    done = finish(unnamed, unnamed.run("sweep", "--yes=irreversible"))
+    assert done.returncode == 0, done.stderr
+    gone = {(kind, name) for kind, name in gone_from(unnamed)}
+    assert gone == {(kind, name) for side, kind, name in REMOVED if side == "cloud"} | {
+        ("OnPremisesOrganization", ORGANIZATION), ("MigrationEndpoint", "Hybrid Migration Endpoint - EWS (Default Web Site)")}
+    (anchors,) = [one["image"] for one in unnamed.journal() if one["record"] == "anchor"]
+    assert anchors["organization-guid-stated"] == [f"{ORGANIZATION} Test"], anchors
+    for one in (OURS, THEIRS):   # its evidence went with the credential
+        assert unnamed.run("attest", "withdraw", "left.credential", "--object", one).returncode == 0
+    unnamed.run("audit")
+    unnamed.state(("left.credential", "no", THEIRS))
+    again = unnamed.run("sweep", "--yes=irreversible")
+    assert again.returncode == 0 and "Nothing to do" in again.stdout, again.stderr + again.stdout
+    # It is not remembered as if it had been seen, and neither is what was told apart by it.
+    assert unnamed.run("attest", "withdraw", "left.organization", "--object", "{" + ORGANIZATION.upper() + "}").returncode == 0
+    unnamed.state(("left.organization", "yes", LABS))
+    anchors = sweep_plan(unnamed)["anchors"]
+    assert anchors["organization-guid"] == [LABS] and anchors["hybrid-domain"] == ["labs.example"] and "other-organization" not in anchors, anchors
+
+
+def test_a_guid_that_cannot_be_this_organisation_s(unnamed):
+    """One that the tenant does not have, two, and none at all."""
+    refused = unnamed.run("attest", "add", "left.organization", "yes", "--object", "Fabrikam", "--approver", "Test", "--days", "2")
+    assert refused.returncode == 64 and "is no GUID" in refused.stderr, refused.stderr
+    assert ORGANIZATION in (said := refused_guid(unnamed, ORGANIZATION, LABS, code=65)) and LABS in said and "attest withdraw left.organization" in said, said
+    nobody = "7a1c2e4f-5b6d-4c3a-9e8f-0f00000000dd"
+    unnamed.state(("left.organization", "yes", nobody))
+    plan = sweep_plan(unnamed)
+    assert any(f"has the GUID {nobody}" in note for note in steps(plan)["on-premises-organization"]["notes"]), "it is said"
+    assert set(plan["anchors"]["other-organization"]) == {ORGANIZATION, LABS}
+    assert not {kind for kind, _ in acted_on(plan)} & {"OnPremisesOrganization", "InboundConnector", "OutboundConnector", "GraphApplication"}
+
+
+def test_a_guid_against_what_was_observed(unnamed):
+    """Active Directory tells which organisation this is, after all: another forest's is refused, with both named, and nothing is sent."""
+    unnamed.state(("left.organization", "yes", LABS))
+    snapshot.restore(unnamed.lab, unnamed.lab.clean)
+    with directory(unnamed.lab) as link:
+        uninstall.uninstall(link, "server-only", force=True)
+    done = unnamed.run("sweep", "--yes=irreversible")
+    assert done.returncode == 65 and ORGANIZATION in done.stderr and LABS in done.stderr and "Test states that" in done.stderr, done.stderr
+    assert writing_requests(unnamed.lab) == [] and "attest withdraw left.organization" in done.stderr
+    assert unnamed.run("status").returncode == 0
+    assert unnamed.run("attest", "withdraw", "left.organization", "--object", LABS).returncode == 0
+    refused = unnamed.run("attest", "add", "left.organization", "yes", "--object", LABS, "--approver", "Test", "--days", "2")
+    assert refused.returncode == 65 and ORGANIZATION in refused.stderr, refused.stderr
+    assert left(unnamed, "left.organization")["status"] == "pass"
+    unnamed.state(("left.organization", "yes", ORGANIZATION.upper()))
+    plan = sweep_plan(unnamed)
+    assert plan["anchors"]["organization-guid"] == [ORGANIZATION] and "organization-guid-stated" not in plan["anchors"], "it is told without him"
 
 
 # ---- nothing goes before it is exported

@@ -37,7 +37,7 @@ static void read_anchors(const struct row *v, size_t n, const struct uh_anchors 
   put_rows(facts, v, n);
   end_facts(facts);
   assert_int_equal(uh_facts_open(facts_path, &db, err), 0);
-  int rc = uh_anchors_read(db, known, ret, err);
+  int rc = uh_anchors_read(db, known, (struct uh_stated_list){0}, ret, err);
   if (rc != expected) fail_msg("%d: %s", rc, err->what);
   sqlite3_close(db);
 }

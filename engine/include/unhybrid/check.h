@@ -66,8 +66,10 @@ struct uh_attestable {
   const char *values;
   /* What the fact is about ("relay host"); NULL: the whole organisation. Needs `observed`. */
   const char *object;
+  bool guid; /* the object is named by a GUID, however that is spelled; in `observed` in lower case, without braces */
   /* SQL with the columns object and value: the objects there are, and what sources gave (NULL: none did). An
-   * attestation that says otherwise does not count. NULL: no source ever gives a value. */
+   * attestation that says otherwise does not count. A row whose object is '' speaks of every object that has no row of
+   * its own: without one only objects that there are may be named. NULL: no source ever gives a value. */
   const char *observed;
   /* SQL of what a person has to have seen to state this, for instance the connectors that there are. The attestation is
    * bound to its rows, whatever their order, and lapses when they change; choose what moves with the organisation, not

@@ -148,6 +148,9 @@ int uh_step_query(struct uh_step_run *run, const char *sql, struct uh_query **re
 #define UH_ANCHOR_AUTH_CERTIFICATE \
   "auth-certificate" /* thumbprint, 40 upper-case hex digits; current, next, previous */
 #define UH_ANCHOR_AUTH_SUBJECT "auth-certificate-subject"
+/* What a person stated of the organisation's GUID, where nothing tells it any more: "<GUID> <who>". The anchor
+ * organization-guid holds it then. */
+#define UH_ANCHOR_ORGANIZATION_STATED "organization-guid-stated"
 /* What a person stated of thumbprints where nothing tells the auth certificates any more: "<thumbprint> <who>". The
  * first are among the auth certificates too. */
 #define UH_ANCHOR_AUTH_STATED "auth-certificate-stated"
