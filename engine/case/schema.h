@@ -105,7 +105,7 @@
   X(server, TEXT, KEY) /* address:port that answered, or was asked last */                                             \
   X(domain, TEXT, KEY) /* key of the accepted domain that the question serves; of a server's host the host */          \
   X(role, TEXT, KEY) /* mx, exchanger, autodiscover, autodiscover-srv, spf, spf-include, dkim1, dkim2, dmarc, mta-sts, \
-                        tls-rpt..; host */                                                                             \
+                        tls-rpt..; host; wildcard */                                                                   \
   X(name, TEXT, KEY) /* owner name asked, key form */                                                                  \
   X(type, TEXT, KEY) /* MX, A, AAAA, CNAME, SRV, TXT */                                                                \
   X(outcome, TEXT, KEY) /* answer, nxdomain, nodata, servfail, refused, timeout, truncated, malformed, unreachable */  \

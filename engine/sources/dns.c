@@ -18,6 +18,10 @@
  *   tls-rpt              _smtp._tls.d               TXT
  * and of the hosts by which the servers are, or were, reached (domain is the host itself):
  *   host                 the host                   CNAME, A, AAAA
+ * and beside each autodiscover, autodiscover-srv and host that gave an answer:
+ *   wildcard             a name that nobody makes   the type that was answered
+ * What that answers, a wildcard record (RFC 4592) answers, or a resolver that has an answer for everything; a name that
+ * answers the same may have no record of its own. Where it was not told there may be a wildcard, or none.
  * `answers` is a JSON array, one object a record, aliases first:
  *   {"name", "type", "ttl"} and  MX: "preference", "exchange"  A, AAAA: "address"  CNAME: "target"
  *   SRV: "priority", "weight", "port", "target"  TXT: "text" (strings joined).  A target or exchange "." means "none".
@@ -25,9 +29,9 @@
  * and nothing else. `detail` is for people; on the row spf it also tells what is wrong with the walk: more than one
  * record, a loop, more than ten lookups, a macro that cannot be followed.
  *
- * A question that several domains share (exchanger, SRV target, include) is asked once a view as long as its answer is
- * among the last SHARED_MAX; the row is written for each. Accepted domain *.x is asked as x. Domains that Microsoft
- * gave (x.onmicrosoft.com) are not asked.
+ * A question that several domains share (exchanger, SRV target, include, wildcard) is asked once a view as long as its
+ * answer is among the last SHARED_MAX; the row is written for each. Accepted domain *.x is asked as x. Domains that
+ * Microsoft gave (x.onmicrosoft.com) are not asked.
  *
  * Sets dns:public and dns:internal are complete when every question was put to a server and the list of accepted
  * domains was complete; what came of each question stands in its row.
@@ -40,6 +44,7 @@
 #include "sources/dns_domains.h"
 #include "sources/dns_question.h"
 #include "sources/dns_spf.h"
+#include "sources/dns_unmade.h"
 #include "sources/source.h"
 #include "wire/dns.h"
 
@@ -53,10 +58,12 @@
 struct domain;
 struct view;
 
+struct question;
+
 struct ask { /* a question of one domain alone */
   struct ask *next;
   struct domain *domain;
-  const char *role;
+  const struct question *question;
 };
 
 struct waiter {
@@ -428,6 +435,33 @@ static void on_spf(struct domain *d, const struct uh_dns_reply *reply, const cha
 
 /* ---- questions of a domain ---- */
 
+struct question {
+  const char *role, *prefix;
+  uint16_t types[4];
+  bool made; /* a name that people make, or a wildcard answers for */
+};
+static const struct question of_domain[] = {
+    {"mx", "", {UH_DNS_MX}},
+    {"autodiscover", "autodiscover.", {UH_DNS_CNAME, UH_DNS_A, UH_DNS_AAAA}, .made = true},
+    {"autodiscover-srv", "_autodiscover._tcp.", {UH_DNS_SRV}, .made = true},
+    {"root", "", {UH_DNS_A, UH_DNS_AAAA}},
+    {"spf", "", {UH_DNS_TXT}},
+    {"dkim1", "selector1._domainkey.", {UH_DNS_CNAME, UH_DNS_TXT}},
+    {"dkim2", "selector2._domainkey.", {UH_DNS_CNAME, UH_DNS_TXT}},
+    {"dmarc", "_dmarc.", {UH_DNS_TXT}},
+    {"mta-sts", "_mta-sts.", {UH_DNS_TXT}},
+    {"tls-rpt", "_smtp._tls.", {UH_DNS_TXT}},
+    {NULL},
+};
+static const struct question of_host[] = {{"host", "", {UH_DNS_CNAME, UH_DNS_A, UH_DNS_AAAA}, .made = true}, {NULL}};
+
+/* Asked once for all names of one parent. */
+static void ask_wildcard(struct domain *d, const struct uh_dns_reply *reply) {
+  char unmade[UH_DNS_UNMADE_TEXT];
+  if (uh_dns_may_be_wildcard(reply) && uh_dns_unmade(reply->name, unmade))
+    ask_shared(d, "wildcard", unmade, reply->type, -1);
+}
+
 /* Addresses of what MX or SRV records name; "." is no name. */
 static void ask_targets(struct domain *d, const char *role, const struct uh_dns_reply *reply) {
   unsigned n = 0;
@@ -454,11 +488,11 @@ static void on_reply(void *user, const struct uh_dns_reply *reply) {
   const char *answers = answers_json(v, reply);
   v->outcomes[reply->outcome]++;
   if (!answers) return;
-  if (!strcmp(ask->role, "spf")) {
+  if (!strcmp(ask->question->role, "spf")) {
     on_spf(d, reply, answers);
   } else {
     write_row(v, &(struct uh_dns_row){.domain = d->key,
-                                      .role = ask->role,
+                                      .role = ask->question->role,
                                       .name = reply->name,
                                       .type = reply->type,
                                       .outcome = reply->outcome,
@@ -467,46 +501,28 @@ static void on_reply(void *user, const struct uh_dns_reply *reply) {
                                       .detail = reply->detail});
     if (reply->type == UH_DNS_MX) ask_targets(d, "exchanger", reply);
     if (reply->type == UH_DNS_SRV) ask_targets(d, "autodiscover-srv-target", reply);
+    if (ask->question->made) ask_wildcard(d, reply);
   }
   domain_release(d);
 }
 
-static void ask(struct domain *d, const char *role, const char *prefix, uint16_t type) {
+static void ask(struct domain *d, const struct question *question, uint16_t type) {
   struct view *v = d->view;
   char name[NAME_MAX_TEXT];
-  (void)snprintf(name, sizeof name, "%s%s", prefix, d->key);
+  (void)snprintf(name, sizeof name, "%s%s", question->prefix, d->key);
   struct ask *a = calloc(1, sizeof *a);
   if (!a || v->failed) {
     free(a);
     v->failed = v->failed || uh_fail_nomem(&v->err);
     return;
   }
-  *a = (struct ask){d->asks, d, role};
+  *a = (struct ask){d->asks, d, question};
   d->asks = a;
   if (uh_dns_ask(v->dns, name, type, on_reply, a, &v->err) < 0)
     v->failed = true;
   else
     d->waiting++;
 }
-
-struct question {
-  const char *role, *prefix;
-  uint16_t types[4];
-};
-static const struct question of_domain[] = {
-    {"mx", "", {UH_DNS_MX}},
-    {"autodiscover", "autodiscover.", {UH_DNS_CNAME, UH_DNS_A, UH_DNS_AAAA}},
-    {"autodiscover-srv", "_autodiscover._tcp.", {UH_DNS_SRV}},
-    {"root", "", {UH_DNS_A, UH_DNS_AAAA}},
-    {"spf", "", {UH_DNS_TXT}},
-    {"dkim1", "selector1._domainkey.", {UH_DNS_CNAME, UH_DNS_TXT}},
-    {"dkim2", "selector2._domainkey.", {UH_DNS_CNAME, UH_DNS_TXT}},
-    {"dmarc", "_dmarc.", {UH_DNS_TXT}},
-    {"mta-sts", "_mta-sts.", {UH_DNS_TXT}},
-    {"tls-rpt", "_smtp._tls.", {UH_DNS_TXT}},
-    {NULL},
-};
-static const struct question of_host[] = {{"host", "", {UH_DNS_CNAME, UH_DNS_A, UH_DNS_AAAA}}, {NULL}};
 
 static void domain_start(struct view *v, const char *key, const struct question *questions) {
   struct domain *d = calloc(1, sizeof *d);
@@ -521,7 +537,7 @@ static void domain_start(struct view *v, const char *key, const struct question 
   if (v->active) v->active->prev = d;
   v->active = d;
   for (const struct question *q = questions; q->role; q++)
-    for (const uint16_t *type = q->types; *type; type++) ask(d, q->role, q->prefix, *type);
+    for (const uint16_t *type = q->types; *type; type++) ask(d, q, *type);
   domain_release(d);
 }
 

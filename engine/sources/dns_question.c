@@ -5,11 +5,13 @@
 
 #include "sources/dns_answers.h"
 #include "sources/dns_rows.h"
+#include "sources/dns_unmade.h"
 
 struct question {
   struct uh_observe *observe;
   const struct uh_dns_question *asked;
   struct uh_rows *rows;
+  struct uh_dns *dns;             /* the server that is asked now */
   size_t told, n;                 /* servers that told what there is, and all of them */
   char *UH_NULLABLE first;        /* what the first of them told, for comparing */
   char server[64], disagrees[64]; /* who told that; the first who told something else */
@@ -67,15 +69,13 @@ static void compare(struct question *q, const struct uh_dns_reply *reply) {
   }
 }
 
-static void on_reply(void *user, const struct uh_dns_reply *reply) {
-  struct question *q = user;
+static void write_row(struct question *q, const char *role, const struct uh_dns_reply *reply) {
   UH_CLEANUP(uh_str_clear) struct uh_str answers = {0};
-  q->answered = true;
   uh_dns_answers_json(&answers, reply->records, reply->n);
   const struct uh_dns_row row = {.view = q->asked->view,
                                  .server = reply->server,
                                  .domain = reply->name,
-                                 .role = "question",
+                                 .role = role,
                                  .name = reply->name,
                                  .type = reply->type,
                                  .outcome = reply->outcome,
@@ -86,6 +86,24 @@ static void on_reply(void *user, const struct uh_dns_reply *reply) {
     return;
   }
   if (uh_dns_row_write(q->rows, &row, &q->err) < 0) q->failed = true;
+}
+
+static void on_wildcard(void *user, const struct uh_dns_reply *reply) {
+  write_row(user, "wildcard", reply);
+}
+
+/* What a wildcard answers beside it is no part of the question: without it the answer stands as it is. */
+static void ask_wildcard(struct question *q, const struct uh_dns_reply *reply) {
+  char unmade[UH_DNS_UNMADE_TEXT];
+  if (!uh_dns_may_be_wildcard(reply) || !uh_dns_unmade(reply->name, unmade)) return;
+  if (uh_dns_ask(q->dns, unmade, reply->type, on_wildcard, q, &q->err) < 0) q->failed = true;
+}
+
+static void on_reply(void *user, const struct uh_dns_reply *reply) {
+  struct question *q = user;
+  q->answered = true;
+  write_row(q, "question", reply);
+  ask_wildcard(q, reply);
   if (is_told(reply->outcome)) compare(q, reply);
   if (is_told(reply->outcome) || *q->outcome) return;
   (void)snprintf(q->silent, sizeof q->silent, "%s", reply->server);
@@ -102,7 +120,9 @@ static int ask_server(struct question *q, const char *server, uint16_t type, str
   UH_CLEANUP(uh_dns_freep) struct uh_dns *dns = NULL;
   const struct uh_dns_options options = {.servers = &server, .n_servers = 1};
   q->n++;
-  if (uh_dns_open(&options, &dns, err) < 0 || uh_dns_ask(dns, q->asked->name, type, on_reply, q, err) < 0) return -1;
+  if (uh_dns_open(&options, &dns, err) < 0) return -1;
+  q->dns = dns;
+  if (uh_dns_ask(dns, q->asked->name, type, on_reply, q, err) < 0) return -1;
   int rc = uh_dns_run(dns, 1, is_stopped, q, err);
   uh_observe_counted(q->observe, 1, (int64_t)uh_dns_stats(dns).sent);
   if (q->failed) *err = q->err;

@@ -14,12 +14,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, ROOT)
 
 from fixtures.lab import nsd  # noqa: E402
-from fixtures.lab.dns_responder import Responder  # noqa: E402
+from fixtures.lab.dns_responder import Between, Responder  # noqa: E402
 
 BUILD = os.environ.get("BUILD_DIR") or os.environ.get("MESON_BUILD_ROOT") or os.path.join(ROOT, "build")
 ASK = os.path.join(BUILD, "tests", "integration", "drivers", "dns_ask")
 SOURCE = os.path.join(BUILD, "tests", "integration", "drivers", "dns_source")
 LIMIT = 120
+UNMADE = "unhybrid-nobody-made-this-name-q7x2"   # asked beside a name that was found: only a wildcard answers
 
 LONG = " ".join(f'"{i:02}{"x" * 198}"' for i in range(40))   # 8000 bytes of TXT: UDP cannot carry them
 
@@ -43,6 +44,7 @@ PUBLIC = {
     "null.example": ["@ MX 0 .", "_autodiscover._tcp SRV 0 0 0 ."],
     "outlook.com": ["autodiscover A 192.0.2.9", 'spf.protection TXT "v=spf1 ip4:192.0.2.0/24 -all"',
                     "contoso-com.mail.protection A 192.0.2.77"],
+    "wild.example": ["@ MX 10 mail", "* A 203.0.113.7", "* AAAA 2001:db8::7", "mail A 203.0.113.25", "own CNAME mail", "ex.deep A 203.0.113.26"],
     "contoso.onmicrosoft.com": ['selector1-contoso-com._domainkey TXT "v=DKIM1; p=AAAA"'],
 }
 INTERNAL = {"contoso.com": ["@ MX 5 ex01", "ex01 A 10.0.0.5", "autodiscover A 10.0.0.5"]}
@@ -279,7 +281,9 @@ def test_source_public_and_internal(servers, tmp_path):
         ("spf-include", "spf.protection.outlook.com", "TXT"), ("dkim1", f"selector1._domainkey.{d}", "CNAME"),
         ("dkim1", f"selector1._domainkey.{d}", "TXT"), ("dkim2", f"selector2._domainkey.{d}", "CNAME"),
         ("dkim2", f"selector2._domainkey.{d}", "TXT"), ("dmarc", f"_dmarc.{d}", "TXT"),
-        ("mta-sts", f"_mta-sts.{d}", "TXT"), ("tls-rpt", f"_smtp._tls.{d}", "TXT")}
+        ("mta-sts", f"_mta-sts.{d}", "TXT"), ("tls-rpt", f"_smtp._tls.{d}", "TXT"), ("wildcard", f"{UNMADE}.{d}", "CNAME"),
+        ("wildcard", f"{UNMADE}.{d}", "A"), ("wildcard", f"{UNMADE}._tcp.{d}", "SRV")}
+    assert {r["outcome"] for r in pick(public, role="wildcard")} == {"nxdomain"}
     assert len(public) == len(asked), "one row a question"
     dkim = pick(public, role="dkim1", type="TXT")[0]
     assert [a["type"] for a in dkim["answers"]] == ["CNAME", "TXT"]
@@ -360,3 +364,41 @@ def test_source_stops_soon(tmp_path):
         _, sets, _, _ = observe(tmp_path, ["a.test", "b.test"], server.address, "-", "-s", "0.5")
         assert time.monotonic() - start < 3
     assert sets["dns:public"]["state"] == "partial" and "interrupted" in sets["dns:public"]["why"]
+
+
+# ---- wildcards ----
+
+def test_source_asks_what_a_wildcard_answers(servers, tmp_path):
+    """Beside each name that was found, of the type that was found; once for all names of one parent."""
+    hosts = [f"{name}.wild.example" for name in ("mail", "own", "none", "ex.deep")]
+    with Between(servers["public"], {}) as server:
+        rows, sets, _, _ = observe(tmp_path, ["wild.example"], server.address, "-", *[word for host in hosts for word in ("-H", host)])
+        asked = [(name, kind) for name, kind, _ in server.seen if name.startswith(UNMADE)]
+    shallow, deep = f"{UNMADE}.wild.example", f"{UNMADE}.deep.wild.example"
+    assert sorted(asked) == sorted([(shallow, "A"), (shallow, "AAAA"), (shallow, "CNAME"), (deep, "A")]), "no question twice"
+    told = {(r["name"], r["type"]): (r["outcome"], [a["address"] for a in r["answers"]]) for r in pick(rows, role="wildcard")}
+    assert told == {(shallow, "A"): ("answer", ["203.0.113.7"]), (shallow, "AAAA"): ("answer", ["2001:db8::7"]), (shallow, "CNAME"): ("nodata", []),
+                    (deep, "A"): ("nxdomain", [])}, "RFC 4592: the name of a deeper record ends the wildcard"
+    assert {r["domain"] for r in pick(rows, role="wildcard")} == {"wild.example", *hosts} and sets["dns:public"]["state"] == "complete"
+    assert pick(rows, role="host", name="none.wild.example", type="A")[0]["answers"][0]["address"] == "203.0.113.7"
+
+
+def test_source_wildcard_that_is_not_told(servers, tmp_path):
+    """Neither a wildcard nor none: the row says how it went."""
+    for rule in ("refused", "servfail"):
+        with Between(servers["public"], {rule: [UNMADE + ".wild.example"]}) as server:
+            rows, sets, _, _ = observe(tmp_path, [], server.address, "-", "-H", "mail.wild.example")
+        assert [(r["type"], r["outcome"]) for r in pick(rows, role="wildcard")] == [("A", rule)] and sets["dns:public"]["state"] == "complete"
+        assert pick(rows, role="host", type="A")[0]["outcome"] == "answer"
+
+
+def test_question_asks_every_server_for_the_wildcard(servers, tmp_path):
+    """And it is no part of the question: one that does not tell it has answered all the same."""
+    with Between(servers["public"], {"refused": [UNMADE + ".wild.example"]}) as server:
+        both = f"{servers['public']},{server.address}"
+        for name, wanted in (("none", 2), ("mail", 2)):
+            rows, sets, _, _ = observe(tmp_path, [], both, "-", "-q", f"public/{name}.wild.example/A")
+            assert sets["dns:DnsRecord"]["state"] == "complete" and len(pick(rows, role="question", outcome="answer")) == wanted
+            assert {(r["server"], r["outcome"]) for r in pick(rows, role="wildcard")} == {(servers["public"], "answer"), (server.address, "refused")}
+        rows, _, _, _ = observe(tmp_path, [], both, "-", "-q", "public/wild.example/MX")
+        assert not pick(rows, role="wildcard") and len(rows) == 2, "no more than is needed"

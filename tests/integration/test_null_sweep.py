@@ -350,6 +350,7 @@ QUESTIONS = {
     "Microsoft's own record is not followed": {"dns:public:spf-include"},
     "the domain's own address counts where there is no MX record": {"dns:internal:root"},
     "steps of the sweep go by them, no check does": {"dns:public:host", "dns:internal:host"},
+    "beside a finding it tells another remedy; steps of the sweep go by it": {"dns:public:wildcard", "dns:internal:wildcard"},
 }
 
 

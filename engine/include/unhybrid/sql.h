@@ -85,6 +85,28 @@
 /* These outcomes of a question say what there is; after any other nobody knows. */
 #define UH_SQL_DNS_TOLD(outcome) "(" outcome " IN ('answer', 'nodata', 'nxdomain'))"
 
+/*
+ * A name that nobody makes beside one that was found: what it answers, a wildcard record answers for every name there.
+ * The same in every run, so that observations can be compared. Rows of the role `wildcard` hold what came of it.
+ */
+#define UH_DNS_UNMADE_LABEL "unhybrid-nobody-made-this-name-q7x2"
+#define UH_SQL_DNS_UNMADE(name) "'" UH_DNS_UNMADE_LABEL "' || substr(" name ", instr(" name ", '.'))"
+/* What stands at the very name that was asked for, of whatever type; NULL: nothing. row: (name, answers). */
+#define UH_SQL_DNS_AT_NAME(row)                                                                                     \
+  "(SELECT group_concat(v, char(10)) FROM (SELECT json_remove(r.value, '$.ttl', '$.name') AS v FROM json_each(" row \
+  ".answers) AS r WHERE json_extract(r.value, '$.name') = " row ".name ORDER BY 1))"
+/* A row of the table of questions, named `unmade`, tells that the name that nobody makes has what this row has. */
+#define UH_SQL_DNS_SAME_UNMADE(row)                                                 \
+  "(unmade.role = 'wildcard' AND unmade.view = " row ".view AND unmade.type = " row \
+  ".type"                                                                           \
+  " AND unmade.name = " UH_SQL_DNS_UNMADE(row ".name") " AND " UH_SQL_DNS_TOLD(     \
+      "unmade.outcome") " AND " UH_SQL_DNS_AT_NAME("unmade") " = " UH_SQL_DNS_AT_NAME(row) ")"
+/* The same for many rows of dns: a wildcard answers, and perhaps no record was made. Not so where it was not told. */
+#define UH_SQL_DNS_BY_WILDCARD(row) \
+  "((" row ".view, " row ".type, " UH_SQL_DNS_UNMADE(row ".name") ", coalesce(" UH_SQL_DNS_AT_NAME(row) ", ''))" \
+  " IN (SELECT view, type, name, coalesce(" UH_SQL_DNS_AT_NAME("unmade") ", '-') FROM dns AS unmade"             \
+  "  WHERE role = 'wildcard' AND " UH_SQL_DNS_TOLD("outcome") "))"
+
 /* A server has a computer account: one with its name in DNS, or one of its short name, whose name in DNS may be another
  * or hidden. NULL: not known. */
 #define UH_SQL_ACCOUNT "FROM object WHERE side = 'on-premises' AND kind = 'ExchangeComputer')"
