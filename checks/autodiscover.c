@@ -19,12 +19,12 @@
   "WITH networks(list) AS ("                                                                                           \
   "  SELECT json_group_array(value) FROM setting WHERE name = 'mail_flow.onprem_networks'),"                           \
   " record AS ("                                                                                                       \
-  "  SELECT d.domain, d.outcome,"                                                                                      \
+  "  SELECT d.domain, d.outcome, " UH_SQL_DNS_BY_WILDCARD("d") " AS by_wildcard,"                                      \
   "    CASE WHEN d.type = 'SRV' THEN 'srv' WHEN d.name = d.domain THEN 'root' ELSE 'name' END AS what,"                \
   "    json_extract(a.value, '$.type') AS type,"                                                                       \
   "    rtrim(lower(" UH_SQL_DNS_DATA "), '.') AS data"                                                                 \
   "   FROM dns d LEFT JOIN json_each(d.answers) a"                                                                     \
-  "   WHERE d.view = '" view "' AND NOT " UH_SQL_TENANT_DOMAIN("d.domain")                                             \
+  "   WHERE d.view = '" view "' AND d.role <> 'wildcard' AND NOT " UH_SQL_TENANT_DOMAIN("d.domain")                    \
   "     AND (d.type = 'SRV' OR d.name = 'autodiscover.' || d.domain"                                                   \
   "       OR ('" view "' = 'public' AND d.name = d.domain AND d.type IN ('A', 'AAAA')))),"                             \
   " judged_record AS ("                                                                                                \
@@ -32,6 +32,7 @@
   " found AS ("                                                                                                        \
   "  SELECT domain,"                                                                                                   \
   "    coalesce(max(what = 'name' AND type = 'CNAME' AND in_cloud), 0) AS cloud,"                                      \
+  "    max(what = 'name' AND by_wildcard) AS by_wildcard,"                                                             \
   "    group_concat(DISTINCT CASE WHEN what = 'name' AND type = 'CNAME' AND NOT in_cloud THEN data END) AS aliases,"   \
   "    group_concat(DISTINCT CASE WHEN what = 'name' AND type IN ('A', 'AAAA') THEN data END) AS addresses,"           \
   "    group_concat(DISTINCT CASE WHEN what = 'srv' AND type = 'SRV' AND data <> '' AND NOT in_cloud THEN data END)"   \
@@ -43,6 +44,10 @@
   "   FROM judged_record"                                                                                              \
   "   GROUP BY domain"                                                                                                 \
   "   HAVING max(what IN ('name', 'srv')))"
+/* The finding is true for a client all the same; what mends it is another record than the one that answers. */
+#define BY_WILDCARD                                                                                                \
+  "iif(by_wildcard, ' A wildcard (*.' || domain || ', or one above it) answers, or a record of its own that says the"\
+  " same: an alias of its own for Exchange Online mends it, whatever the wildcard says.', '')"
 #define DNS(view)                                                                                                  \
   RECORDS(view)                                                                                                    \
   ", judged AS ("                                                                                                  \
@@ -58,10 +63,10 @@
   "  CASE"                                                                                                         \
   "    WHEN NOT cloud AND aliases IS NOT NULL"                                                                     \
   "      THEN 'In the " view " view autodiscover.' || domain || ' leads to ' || aliases"                           \
-  "        || ' instead of autodiscover.outlook.com.'"                                                             \
+  "        || ' instead of autodiscover.outlook.com.' || " BY_WILDCARD                                             \
   "    WHEN NOT cloud AND addresses IS NOT NULL"                                                                   \
   "      THEN 'In the " view " view autodiscover.' || domain || ' has the address ' || addresses"                  \
-  "        || ' instead of an alias to autodiscover.outlook.com.'"                                                 \
+  "        || ' instead of an alias to autodiscover.outlook.com.' || " BY_WILDCARD                                 \
   "    WHEN services IS NOT NULL"                                                                                  \
   "      THEN 'In the " view " view the SRV record _autodiscover._tcp.' || domain || ' names ' || services || '.'" \
   "    ELSE 'The domain itself has the on-premises address ' || root"                                              \
@@ -69,12 +74,13 @@
   "  CASE WHEN violated IS NULL"                                                                                   \
   "    THEN json_object('autodiscover records of ' || domain || ' in the " view " view ('"                         \
   "      || coalesce(name_failure, other_failure) || ')', NULL)"                                                   \
-  "    ELSE json_object("                                                                                          \
+  "    ELSE json_patch(json_object("                                                                               \
   "      'view', '" view "',"                                                                                      \
   "      'aliases', aliases,"                                                                                      \
   "      'addresses', addresses,"                                                                                  \
   "      'SRV', services,"                                                                                         \
-  "      'domain address', root) END AS evidence,"                                                                 \
+  "      'domain address', root),"                                                                                 \
+  "      iif(NOT cloud AND by_wildcard, json_object('wildcard', '*.' || domain), '{}')) END AS evidence,"          \
   "  '' AS command"                                                                                                \
   " FROM judged"
 static const struct uh_rule dns[] = {
@@ -130,13 +136,15 @@ static const struct uh_check checks[] = {
      .remedy = "In public and internal DNS make autodiscover.<domain> an alias (CNAME) of autodiscover.outlook.com, "
                "and remove address and SRV records that name the on-premises server.",
      .reference = "https://learn.microsoft.com/microsoft-365/enterprise/external-domain-name-system-records",
-     .explain = "For every accepted domain and view: autodiscover.<domain> (an alias of autodiscover.outlook.com or "
-                "of its counterpart in a sovereign cloud is expected, also at the end of a chain), the SRV record "
-                "_autodiscover._tcp, and in the public view the address of the domain itself where it lies in "
-                "mail_flow.onprem_networks, because Outlook asks there too. An address record for "
-                "autodiscover.<domain> is a finding wherever it points: Exchange Online has no fixed address. "
-                "Records that do not exist are no finding. Whether a web server answers under such an address is not "
-                "tried."},
+     .explain =
+         "For every accepted domain and view: autodiscover.<domain> (an alias of autodiscover.outlook.com or "
+         "of its counterpart in a sovereign cloud is expected, also at the end of a chain), the SRV record "
+         "_autodiscover._tcp, and in the public view the address of the domain itself where it lies in "
+         "mail_flow.onprem_networks, because Outlook asks there too. An address record for "
+         "autodiscover.<domain> is a finding wherever it points: Exchange Online has no fixed address. "
+         "Records that do not exist are no finding. What a wildcard record answers is one, as a client follows it: "
+         "the evidence says so. Whether a web server answers under such an address is not "
+         "tried."},
     {.id = "autodiscover.scp",
      .title = "No service connection point sends domain members to the on-premises server",
      .severity = UH_BLOCKER,

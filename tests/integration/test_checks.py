@@ -530,6 +530,13 @@ def srv(*targets, domain="contoso.com", view="public", outcome=None):
 
 
 OUTLOOK = ("CNAME", "autodiscover.outlook.com")
+
+
+def unmade(parent, type_, *answers, outcome=None):
+    """What a name that nobody makes answers, which tells a wildcard."""
+    return dns("contoso.com", "wildcard", "unhybrid-nobody-made-this-name-q7x2." + parent, type_, answers, outcome)
+
+
 SPECS["autodiscover.dns"] = Spec(
     BOTH, also=[NETWORKS],
     violated=[([auto("203.0.113.10")], [DOMAIN]), ([auto("2001:db8:5::10", type_="AAAA")], [DOMAIN]),
@@ -547,6 +554,9 @@ SPECS["autodiscover.dns"] = Spec(
            "nothing published": [auto(outcome="nxdomain"), auto(type_="AAAA"), srv(), own("198.51.100.80")],
            "SRV to Exchange Online": [srv("autodiscover.outlook.com"), srv(".", domain="contoso.org")],
            "a domain controller's zone": [auto(OUTLOOK, view="internal"), own("10.0.0.10", view="internal")],
+           "services by a wildcard": [auto(OUTLOOK), srv("autodiscover.outlook.com"), unmade("_tcp.contoso.com", "SRV", "mail.contoso.com")],
+           "whether by a wildcard is not told": [auto(OUTLOOK), srv("autodiscover.outlook.com"), unmade("_tcp.contoso.com", "SRV", outcome="refused"),
+                                                 unmade("contoso.com", "CNAME", outcome="timeout")],
            "alias known, address not": [auto(OUTLOOK, type_="CNAME"), auto(outcome="timeout")]},
     unjudged=[([auto(outcome=MISSING)], [DOMAIN]), ([auto(OUTLOOK), srv(outcome=MISSING)], [DOMAIN]), ([auto(), own(outcome=MISSING)], [DOMAIN])])
 
@@ -1845,6 +1855,18 @@ def test_listed_server_counts_while_accounts_were_not_searched(tmp_path):
     # No server seen proves nothing while the list was not read.
     result = judge(tmp_path, "server.last", [a_set("on-premises:ExchangeServer", "partial"), LOOKED])
     assert result.status == "unknown" and result.found == [], result
+
+
+def test_autodiscover_by_a_wildcard_has_another_remedy(tmp_path):
+    """The finding is the same. Not told, or not the same, is no wildcard; one below another parent or in the other view is another's."""
+    spec = SPECS["autodiscover.dns"]
+    for view, beside, said in (("public", [unmade("contoso.com", "A", "203.0.113.10")], True), ("public", [unmade("contoso.com", "A", "198.51.100.7")], False),
+                               ("public", [unmade("contoso.com", "A", "203.0.113.10", outcome="servfail")], False),
+                               ("public", [unmade("contoso.org", "A", "203.0.113.10")], False), ("public", [unmade("contoso.com", "AAAA", "203.0.113.10")], False),
+                               ("internal", [unmade("contoso.com", "A", "203.0.113.10")], False), ("public", [], False)):
+        result = judge(tmp_path, "autodiscover.dns", [spec.sets(), spec.also, auto("203.0.113.10", view=view), beside])
+        (finding,) = result.line["findings"]
+        assert (finding["evidence"].get("wildcard") == "*.contoso.com") is said and ("an alias of its own" in finding["message"]) is said, (beside, result)
 
 
 def test_mx_of_both_views_are_two_findings(tmp_path):
