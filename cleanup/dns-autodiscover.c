@@ -24,11 +24,14 @@ static const char names_sql[] =
     "    LEFT JOIN led ON led.view = record_set.view AND led.name = record_set.name"
     "   WHERE NOT record_set.told OR records <> '[]' AND old IS NOT 0)"
     " SELECT view, name, type,"
-    "  CASE WHEN others THEN 'other-forest' WHEN told AND old IS NOT NULL THEN 'hybrid' END AS owner,"
+    "  CASE WHEN others THEN 'other-forest' WHEN told AND old IS NOT NULL THEN iif(by_wildcard, 'tenant', 'hybrid') END AS owner,"
     "  CASE WHEN others THEN 'the domain is another forest''s'"
     "    WHEN NOT told THEN " UH_SQL_STEP_DNS_UNTOLD
     "    WHEN old IS NULL THEN 'where it leads was not told'"
-    "    ELSE 'in the ' || view || ' view ' || name || ' leads to ' || " UH_SQL_STEP_DNS_LEADS " || ', by which servers that are gone were reached' END AS reason,"
+    "    WHEN by_wildcard THEN " UH_SQL_STEP_DNS_BY_WILDCARD " || " UH_SQL_STEP_DNS_WILDCARD_LEADS
+    "      || '; with a record of its own for Exchange Online it would lead there'"
+    "    ELSE 'in the ' || view || ' view ' || name || ' leads to ' || " UH_SQL_STEP_DNS_LEADS " || ', by which servers that are gone were reached'"
+    "      || " UH_SQL_STEP_DNS_BESIDE " END AS reason,"
     "  records, records AS gone, iif(first, " INSTEAD ", '[]') AS added, NULL AS terms,"
     "  iif(old = 2, " UH_SQL_STEP_DNS_QUESTION("name || ' ' || type", "leads") ", NULL) AS question"
     " FROM autodiscover ORDER BY view, name, type";
@@ -36,7 +39,7 @@ static const char names_sql[] =
 static const char services_sql[] =
     UH_SQL_STEP_DNS ","
     " service AS ("
-    "  SELECT record_set.view, record_set.name, record_set.type, record_set.told, outcome, records, record.value AS data, led.old, led.leads,"
+    "  SELECT record_set.view, record_set.name, record_set.type, record_set.told, outcome, records, by_wildcard, record.value AS data, led.old, led.leads,"
     "    dns.domain IN (SELECT name FROM theirs) AS others"
     "   FROM record_set"
     "    JOIN (SELECT DISTINCT name, domain FROM dns WHERE role = 'autodiscover-srv') AS dns ON dns.name = record_set.name"
@@ -44,15 +47,16 @@ static const char services_sql[] =
     "    LEFT JOIN led ON led.view = record_set.view"
     "      AND record.value LIKE '% ' || replace(replace(led.name, '\\', '\\\\'), '_', '\\_') || '.' ESCAPE '\\'),"
     " judged AS ("
-    "  SELECT view, name, type, told, outcome, records, others, max(old) AS old, group_concat(iif(old, data, NULL), ', ') AS words,"
+    "  SELECT view, name, type, told, outcome, records, by_wildcard, others, max(old) AS old, group_concat(iif(old, data, NULL), ', ') AS words,"
     "    group_concat(iif(old, leads, NULL), ', ') AS leads, json_group_array(data) FILTER (WHERE old) AS gone,"
     "    group_concat(iif(old IS NULL AND data NOT LIKE '% .', data, NULL), ', ') AS unknown"
     "   FROM service GROUP BY view, name, type)"
     " SELECT view, name, type,"
-    "  CASE WHEN others THEN 'other-forest' WHEN NOT told OR unknown IS NOT NULL THEN NULL WHEN gone = records THEN 'hybrid' ELSE 'shared' END AS owner,"
+    "  CASE WHEN others THEN 'other-forest' WHEN NOT told OR unknown IS NOT NULL THEN NULL WHEN by_wildcard THEN 'tenant' WHEN gone = records THEN 'hybrid' ELSE 'shared' END AS owner,"
     "  CASE WHEN others THEN 'the domain is another forest''s'"
     "    WHEN NOT told THEN " UH_SQL_STEP_DNS_UNTOLD
     "    WHEN unknown IS NOT NULL THEN 'where ' || unknown || ' leads was not told'"
+    "    WHEN by_wildcard THEN " UH_SQL_STEP_DNS_BY_WILDCARD " || ' (' || words || ')' || " UH_SQL_STEP_DNS_WILDCARD_LEADS
     "    ELSE 'in the ' || view || ' view it names ' || words || ', by which servers that are gone were reached ('"
     "      || " UH_SQL_STEP_DNS_LEADS " || ')' END AS reason,"
     "  records, gone, '[]' AS added, NULL AS terms,"
@@ -86,5 +90,7 @@ UH_STEP(dns_autodiscover) = {
         "autodiscover.<domain> (CNAME, A, AAAA) and the service record _autodiscover._tcp.<domain> of every accepted domain, "
         "in both views. A record goes where it leads to an address by which the servers were reached while they were there, "
         "or to the name of one that has no address any more. Records that lead elsewhere, and to Exchange Online, stay. "
-        "In the place of autodiscover.<domain> comes the alias that Exchange Online wants. A person changes the zone; it is "
-        "done when every name server that the configuration names for the view shows it."};
+        "In the place of autodiscover.<domain> comes the alias that Exchange Online wants. A name that answers what a name "
+        "beside it answers that nobody made stays: a wildcard record answers both. A person changes the zone; it is "
+        "done when every name server that the configuration names for the view shows it: that there is nothing, or what a "
+        "wildcard answers and none of the records that go."};

@@ -27,7 +27,7 @@ static const char sql[] =
     " judged AS ("
     "  SELECT *, CASE"
     "    WHEN NOT told OR old IS NULL THEN NULL"
-    "    WHEN is_domain OR is_gateway OR to_microsoft OR needed IS NOT NULL THEN 'tenant'"
+    "    WHEN is_domain OR is_gateway OR to_microsoft OR needed IS NOT NULL OR by_wildcard THEN 'tenant'"
     "    WHEN old > 0 THEN 'hybrid'"
     "    WHEN known <> '[]' THEN iif(known = records, 'hybrid', 'shared')"
     "    ELSE 'tenant' END AS owner"
@@ -39,11 +39,14 @@ static const char sql[] =
     "    WHEN is_gateway THEN 'it is named under mail_flow.gateways'"
     "    WHEN to_microsoft THEN 'it leads to Exchange Online'"
     "    WHEN needed IS NOT NULL THEN 'all mail of ' || needed || ' goes there: it needs another exchanger first, the check dns.mx says which'"
+    "    WHEN by_wildcard THEN " UH_SQL_STEP_DNS_BY_WILDCARD " || " UH_SQL_STEP_DNS_WILDCARD_LEADS
     "    WHEN owner = 'shared' THEN 'in the ' || view || ' view it has addresses of servers that are gone, and others'"
     "    WHEN owner = 'tenant' THEN 'servers were reached by it, but in the ' || view || ' view it leads to ' || " UH_SQL_STEP_DNS_LEADS
     "      || ', which was none''s address while they were there: it is used for something else'"
     "    WHEN old = 2 THEN 'servers that are gone were reached by it; in the ' || view || ' view it leads to ' || " UH_SQL_STEP_DNS_LEADS
-    "    ELSE 'servers that are gone were reached by it, in the ' || view || ' view at ' || " UH_SQL_STEP_DNS_LEADS " END AS reason,"
+    "      || " UH_SQL_STEP_DNS_BESIDE
+    "    ELSE 'servers that are gone were reached by it, in the ' || view || ' view at ' || " UH_SQL_STEP_DNS_LEADS
+    "      || " UH_SQL_STEP_DNS_BESIDE " END AS reason,"
     "  records, iif(owner = 'shared', known, records) AS gone, '[]' AS added, NULL AS terms,"
     "  iif(old = 2, " UH_SQL_STEP_DNS_QUESTION("name || ' ' || type", "leads") ", NULL) AS question"
     " FROM judged ORDER BY view, name, type";
@@ -76,6 +79,8 @@ UH_STEP(dns_host) = {
         "that these names had in an observation while a server was there. One that leads elsewhere by now is used for something else and "
         "stays; of several addresses those of the servers go. Where no such observation is known, or the address lies in "
         "mail_flow.onprem_networks and was not seen then, a person has to approve each. Names of domains, gateways, and of "
-        "the only mail exchanger of a domain stay. A wildcard record is not told from the name's own: where the name still "
-        "answers after its record went, look for one. A person changes the zone; it is done when every name server that the "
-        "configuration names for the view shows it."};
+        "the only mail exchanger of a domain stay. So does a name that answers what a name beside it answers that nobody made: "
+        "a wildcard record answers both, or the name's own record says the same and could go without a change. A person "
+        "changes the zone; it is done when every name server that the configuration names for the view shows it: that there "
+        "is nothing by this name, or what a wildcard answers and none of the records that go. Where a name server does not "
+        "tell what a wildcard answers, there has to be nothing."};

@@ -160,7 +160,7 @@ static json_t *encode_expect(const struct uh_expect *v) {
   for (; good && v && v->what != UH_EXPECT_END; v++) {
     json_t *one = json_object();
     good = json_array_append(list, one) == 0 && put_text(one, "what", expectations[v->what]);
-    if (good && v->what != UH_EXPECT_ABSENT)
+    if (good && (v->what != UH_EXPECT_ABSENT || v->value.name))
       good = put_optional(one, "property", v->value.name) && encode_value(one, &v->value) &&
              put_optional(one, "member", v->member);
     json_decref(one);
@@ -434,7 +434,7 @@ static int decode_expect(struct uh_arena *arena, const json_t *object, const str
     if (word(o, "what", expectations, COUNT(expectations), &what, err) < 0) return -1;
     if (what == UH_EXPECT_END) return wrong("what", err);
     v[i].what = (enum uh_expectation)what;
-    if (v[i].what == UH_EXPECT_ABSENT) continue;
+    if (v[i].what == UH_EXPECT_ABSENT && !json_object_get(o, "property")) continue;
     if (OPTIONAL("property", v[i].value.name) || OPTIONAL("member", v[i].member) ||
         decode_value(arena, o, &v[i].value, err) < 0)
       return -1;

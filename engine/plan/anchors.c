@@ -313,14 +313,16 @@ static const struct finding {
                                                                        "displayName") ") = 'exchangeserverapp-' ||"
                                                                                       " (SELECT value FROM anchor WHERE name = 'organization-guid')"},
     {UH_ANCHOR_HOST, HOST, false, UH_SERVER_HOSTS("configuration")},
-    /* What the servers' hosts lead to while a server is there: afterwards a name may lead to somebody else. */
+    /* What the servers' hosts lead to while a server is there: afterwards a name may lead to somebody else. What a
+     * wildcard answers for every name is nobody's address. */
     {UH_ANCHOR_ADDRESS, TEXT, false,
      "SELECT DISTINCT json_extract(a.value, '$.address') FROM dns AS d, json_each(d.answers) AS a"
      " WHERE d.role = 'host' AND json_extract(a.value, '$.type') IN ('A', 'AAAA')"
      "  AND NOT " UH_SQL_STEP_MICROSOFT(
          "json_extract(a.value, '$.name')") " AND json_extract(a.value, '$.name') NOT LIKE '%.office.com'"
-                                            "  AND EXISTS (SELECT 1 FROM anchor WHERE anchor.name = 'server-host' AND anchor.value = d.name)"
-                                            "  AND EXISTS (SELECT 1 FROM configuration WHERE side = 'on-premises' AND kind = 'ExchangeServer')"},
+                                            "  AND NOT " UH_SQL_DNS_BY_WILDCARD(
+                                                "d") "  AND EXISTS (SELECT 1 FROM anchor WHERE anchor.name = 'server-host' AND anchor.value = d.name)"
+                                                     "  AND EXISTS (SELECT 1 FROM configuration WHERE side = 'on-premises' AND kind = 'ExchangeServer')"},
     {UH_ANCHOR_FEDERATED, DOMAIN, false,
      "SELECT coalesce(nullif(" P("DomainName") ", ''), name)" OF(
          "on-premises", "AcceptedDomain") " AND " P("FederatedOrganizationLink") " <> '' UNION ALL " EACH("Domains")

@@ -41,6 +41,7 @@ struct wanted {
   const char *UH_NULLABLE guid;
   const struct uh_argument *UH_NULLABLE match; /* ends with name NULL */
   const char *UH_NULLABLE dn;                  /* of an entry of the directory: where it was */
+  const struct uh_expect *UH_NULLABLE expect;  /* of the action */
 };
 
 static bool is_entry(const struct wanted *what) {
@@ -101,6 +102,7 @@ struct seeing {
   json_t *rows;
   size_t found; /* in the source that was asked */
   bool complete;
+  bool by_wildcard; /* every name server says of a set of records what it says of a name that nobody made */
   struct uh_err why;
 };
 
@@ -166,24 +168,52 @@ static int read_entry(sqlite3 *db, const struct wanted *what, const char *source
   return result;
 }
 
+static int step_rows(sqlite3 *db, sqlite3_stmt *st, const struct wanted *what, const char *source, struct seeing *s,
+                     struct uh_err *err) {
+  int rc = SQLITE_DONE, result = 0;
+  while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) result = add_row(s, what, source, st, err);
+  if (result == 0 && rc != SQLITE_DONE)
+    result = uh_fail(err, UH_ERR_INTERNAL, "cannot read the facts: %s", sqlite3_errmsg(db));
+  return result;
+}
+
+static void bind_question(sqlite3_stmt *st, const struct uh_dns_question *q, const char *type) {
+  sqlite3_bind_text(st, 1, q->view, -1, SQLITE_STATIC);
+  sqlite3_bind_text(st, 2, q->name, -1, SQLITE_STATIC);
+  sqlite3_bind_text(st, 3, type, -1, SQLITE_STATIC);
+}
+
+/* One server that did not tell what it says of the other name leaves the records a name's own. */
+static int read_wildcard(sqlite3 *db, const struct uh_dns_question *q, struct seeing *s, struct uh_err *err) {
+  sqlite3_stmt *st = NULL;
+  if (sqlite3_prepare_v2(
+          db,
+          "SELECT count(*) > 0 AND min(EXISTS (SELECT 1 FROM t_dns AS unmade"
+          " WHERE unmade.server = asked.server AND " UH_SQL_DNS_SAME_UNMADE(
+              "asked") "))"
+                       " FROM t_dns AS asked WHERE role = 'question' AND view = ?1 AND name = ?2 AND type = ?3",
+          -1, &st, NULL) != SQLITE_OK)
+    return uh_fail(err, UH_ERR_INTERNAL, "cannot read the facts: %s", sqlite3_errmsg(db));
+  bind_question(st, q, q->type);
+  int rc = sqlite3_step(st);
+  s->by_wildcard = rc == SQLITE_ROW && sqlite3_column_int(st, 0);
+  sqlite3_finalize(st);
+  return rc == SQLITE_ROW ? 0 : uh_fail(err, UH_ERR_INTERNAL, "cannot read the facts: %s", sqlite3_errmsg(db));
+}
+
 /* All servers told the same, or the set is not complete: then the row of one stands for what they tell. */
 static int read_record(sqlite3 *db, const struct wanted *what, const char *source, struct seeing *s,
                        struct uh_err *err) {
   struct uh_dns_question q;
   sqlite3_stmt *st = NULL;
-  int rc = SQLITE_DONE, result = 0;
   if (!question_of(what, &q)) return uh_fail(err, UH_ERR_INTERNAL, "no question of DNS");
   if (sqlite3_prepare_v2(db, "SELECT '', name || ' ' || type, name, '', json FROM (" UH_SQL_DNS_OBJECT("t_dns") ")", -1,
                          &st, NULL) != SQLITE_OK)
     return uh_fail(err, UH_ERR_INTERNAL, "cannot read the facts: %s", sqlite3_errmsg(db));
-  sqlite3_bind_text(st, 1, q.view, -1, SQLITE_STATIC);
-  sqlite3_bind_text(st, 2, q.name, -1, SQLITE_STATIC);
-  sqlite3_bind_text(st, 3, what->match[2].text, -1, SQLITE_STATIC);
-  while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) result = add_row(s, what, source, st, err);
-  if (result == 0 && rc != SQLITE_DONE)
-    result = uh_fail(err, UH_ERR_INTERNAL, "cannot read the facts: %s", sqlite3_errmsg(db));
+  bind_question(st, &q, what->match[2].text);
+  int result = step_rows(db, st, what, source, s, err);
   sqlite3_finalize(st);
-  return result;
+  return result < 0 ? -1 : read_wildcard(db, &q, s, err);
 }
 
 static int read_rows(sqlite3 *db, const struct wanted *what, const char *source, struct seeing *s, struct uh_err *err) {
@@ -270,6 +300,7 @@ static int ask(struct uh_world_state *w, const struct wanted *what, const char *
     how.dns_question = &question;
   }
   s->found = 0;
+  s->by_wildcard = false;
   s->why = UH_ERR_INIT;
   if (uh_world_scratch(w, &path, err) < 0 || uh_world_observe(w, &how, path, &summary, err) < 0) return -1;
   if (uh_facts_open(path, &db, err) < 0) return -1;
@@ -288,7 +319,33 @@ static bool is_ambiguous(const struct wanted *what, const struct seeing *s) {
   return !what->guid && s->found > 1;
 }
 
+/* Does the set of records hold one of the texts? */
+static bool holds_one(const json_t *rows, const struct uh_argument *texts) {
+  const json_t *row, *one;
+  size_t i, k;
+  json_array_foreach(rows, i, row) {
+    json_array_foreach(json_object_get(json_object_get(row, "json"), texts->name), k, one) {
+      for (size_t n = 0; n < texts->texts.n; n++)
+        if (text_is(one, texts->texts.v[n])) return true;
+    }
+  }
+  return false;
+}
+
+/* What goes is not there any more, and what answers in its place answers for every name there (RFC 4592). */
+static bool is_gone_below_wildcard(const struct wanted *what, const struct seeing *s) {
+  const struct uh_expect *e = what->expect;
+  if (!is_record(what) || !s->by_wildcard || !s->found) return false;
+  while (e && e->what != UH_EXPECT_END && e->what != UH_EXPECT_ABSENT) e++;
+  if (!e || e->what == UH_EXPECT_END || !e->value.name || e->value.type != UH_VALUE_TEXTS) return false;
+  return !holds_one(s->rows, &e->value);
+}
+
 static void conclude(const struct wanted *what, struct seeing *s, struct uh_look *look) {
+  if (is_gone_below_wildcard(what, s)) {
+    s->found = 0;
+    (void)json_array_clear(s->rows);
+  }
   look->seen = s->found ? UH_SEEN_THERE : s->complete ? UH_SEEN_ABSENT : UH_SEEN_UNKNOWN;
   /* Of a tree that was read in part the image would lack what goes with it; what one name server tells, another may
    * not. */
@@ -418,7 +475,8 @@ int uh_world_look(void *user, const struct uh_planned *action, enum uh_look_path
                               .kind = subject->kind,
                               .guid = subject->guid && *subject->guid ? subject->guid : NULL,
                               .match = subject->match,
-                              .dn = action->action.directory ? action->action.directory->dn : subject->dn};
+                              .dn = action->action.directory ? action->action.directory->dn : subject->dn,
+                              .expect = action->action.expect};
   UH_CLEANUP(jsonp) json_t *rows = json_array();
   UH_CLEANUP(jsonp) json_t *files = files_of(w, action->action.expect);
   struct seeing s = {.rows = rows, .why = UH_ERR_INIT};

@@ -60,7 +60,7 @@ static bool is_own(const struct uh_planned *a, const char *property) {
     for (const struct uh_argument *p = c->arguments; p && p->name; p++)
       if (strcasecmp(p->name, property) == 0) return true;
   for (const struct uh_expect *e = a->action.expect; e && e->what != UH_EXPECT_END; e++)
-    if (e->value.name && strcasecmp(e->value.name, property) == 0) return true;
+    if (e->what != UH_EXPECT_ABSENT && e->value.name && strcasecmp(e->value.name, property) == 0) return true;
   const struct uh_directory_change *d = a->action.directory;
   for (size_t i = 0; d && i < d->n_edits; i++)
     if (strcasecmp(d->edits[i].attribute, property) == 0) return true;

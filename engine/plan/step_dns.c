@@ -128,7 +128,13 @@ static int ask(struct uh_step_run *run, struct uh_query *query, const struct rec
   UH_CLEANUP(uh_str_clear) struct uh_str change = {0};
   UH_CLEANUP(uh_str_clear) struct uh_str where = {0};
   UH_CLEANUP(uh_str_clear) struct uh_str undo = {0};
-  struct uh_expect expect[UH_STEP_LIST_MAX + 1] = {{.what = UH_EXPECT_ABSENT}, {.what = UH_EXPECT_END}};
+  /* A wildcard may answer in its place, but not with these. */
+  struct uh_expect expect[UH_STEP_LIST_MAX + 1] = {
+      {.what = UH_EXPECT_ABSENT,
+       .value = {.name = "Records",
+                 .type = UH_VALUE_TEXTS,
+                 .texts = {.v = (const char *const *)r->gone.v, .n = r->gone.n}}},
+      {.what = UH_EXPECT_END}};
   bool all = r->gone.n == r->records.n && !r->terms.n && r->row.owner != UH_OWNER_SHARED;
   bool replaced = all && r->added.n && strcmp(r->type, "CNAME") == 0; /* the name keeps a set of this type */
   if (r->terms.n)

@@ -141,7 +141,9 @@ static int say(struct putting_back *p, struct uh_err *err) {
   }
   if (find_holders(p, err) < 0) return -1;
   p->then = *p->a;
-  p->then.action.expect = p->u.expect;
+  /* Where nothing says what it is like, it is back when it is there: but not by what a wildcard answers in its place.
+   */
+  if (p->u.n_expect) p->then.action.expect = p->u.expect;
   p->then.action.subject.guid = p->u.guid;
   return 0;
 }

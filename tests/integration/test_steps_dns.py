@@ -15,20 +15,34 @@ HOSTS, OLD = ["ex01.contoso.com", "mail.contoso.com"], ["203.0.113.60", "10.1.0.
 KNOWN = {"server-host": HOSTS, "server-address": OLD, "hybrid-domain": ["contoso.com"]}
 NAMES_ALONE = {"server-host": HOSTS, "hybrid-domain": ["contoso.com"]}
 STEPS = ["dns-autodiscover", "dns-mail-exchanger", "dns-sender-policy", "dns-federation-proof", "dns-host"]
+UNMADE = "unhybrid-nobody-made-this-name-q7x2"    # what the source asks beside a name: only a wildcard answers
+MADE = ("autodiscover", "autodiscover-srv", "host")
 FIELD = {"A": "address", "AAAA": "address", "CNAME": "target", "TXT": "text"}
 
 
 class Zone:
-    """{name: [(type, value)]}; MX values "10 host", SRV values "0 0 443 host". fails: questions that nobody answers."""
+    """{name: [(type, value)]}; MX values "10 host", SRV values "0 0 443 host", "*.name" a wildcard. fails: questions that nobody answers."""
 
     def __init__(self, records, fails=()):
         self.records, self.fails = records, set(fails)
+
+    def at(self, name):
+        """The records of a name, or of the wildcard below what is there of it (RFC 4592); None: there is no such name."""
+        while name not in self.records and not any(one.endswith("." + name) for one in self.records):
+            name = name.partition(".")[2]
+            if not name:
+                return None
+            if "*." + name in self.records:
+                return self.records["*." + name]
+            if name in self.records or any(one.endswith("." + name) for one in self.records):
+                return None
+        return self.records.get(name, [])
 
     def answer(self, name, type_):
         found, seen = [], set()
         while name not in seen:
             seen.add(name)
-            here = self.records.get(name, [])
+            here = self.at(name) or []
             own = [(kind, value) for kind, value in here if kind == type_]
             alias = [value for kind, value in here if kind == "CNAME" and type_ != "CNAME"]
             found += [record(name, kind, value) for kind, value in own or ([("CNAME", alias[0])] if alias else [])]
@@ -43,7 +57,7 @@ class Zone:
         else:
             answers = self.answer(name, type_)
             told = any(one["type"] == type_ for one in answers)
-            outcome = "answer" if told else "nodata" if answers or name in self.records else "nxdomain"
+            outcome = "answer" if told else "nodata" if answers or self.at(name) is not None else "nxdomain"
         return {"table": "dns", "row": dict(view=view, server="192.0.2.53:53", domain=domain, role=role, name=name, type=type_, outcome=outcome,
                                             answers=answers, detail="")}
 
@@ -59,7 +73,9 @@ class Zone:
                     rows += [self.row(view, d, role, target, type_) for type_ in ("A", "AAAA")]
             for text in [one["text"] for one in self.answer(d, "TXT") if one["text"].startswith("v=spf1")]:
                 rows += [self.row(view, d, "spf-include", word[8:], "TXT") for word in text.split() if word.startswith("include:")]
-        return rows + [self.row(view, host, "host", host, type_) for host in hosts for type_ in ("CNAME", "A", "AAAA")]
+        rows += [self.row(view, host, "host", host, type_) for host in hosts for type_ in ("CNAME", "A", "AAAA")]
+        found = [one["row"] for one in rows if one["row"]["role"] in MADE and one["row"]["outcome"] == "answer"]
+        return rows + [self.row(view, one["domain"], "wildcard", UNMADE + "." + one["name"].partition(".")[2], one["type"]) for one in found]
 
 
 def record(name, type_, value):
@@ -175,7 +191,8 @@ def test_hosts(tmp_path):
     assert made.changes() == {"public": ["-ex01.contoso.com. IN CNAME mail.contoso.com.", "-mail.contoso.com. IN A 203.0.113.60",
                                          "-mail.contoso.com. IN AAAA 2001:db8::60"], "internal": ["-ex01.contoso.com. IN A 10.1.0.11"]}
     assert set(made.verbs()) == {"remove"} and not any(a.get("approval") for a in made.actions)
-    assert {a["executor"] for a in made.actions} == {"operator"} and all(a["expect"] == [{"what": "absent"}] for a in made.actions)
+    assert {a["executor"] for a in made.actions} == {"operator"} and made.verbs() == ["remove"] * 4
+    assert all(a["expect"] == [{"what": "absent", "property": "Records", "type": "texts", "value": [a["commands"].splitlines()[0].split()[-1]]}] for a in made.actions)
     assert "dig +norecurse mail.contoso.com. AAAA" in made.actions[-1]["commands"] and "public view" in made.actions[-1]["where"], made
 
 
@@ -210,6 +227,55 @@ def test_names_that_something_needs_stay(tmp_path):
     domain = {**KNOWN, "server-host": ["contoso.com"]}
     made = plan(tmp_path, "dns-host", {"contoso.com": [("A", "203.0.113.60")]}, anchors=domain)
     assert not made.actions and made.owners == {"contoso.com": "tenant"}, made
+
+
+# ---- wildcards
+
+def test_a_name_that_a_wildcard_answers_for_has_nothing_to_go(tmp_path):
+    """Of a record of its own that says the same nothing could be seen, before or after: it stays too."""
+    for own in ({}, {"mail.contoso.com": [("A", "203.0.113.60")]}):
+        made = plan(tmp_path, "dns-host", {"*.contoso.com": [("A", "203.0.113.60")], **own})
+        assert made.state == "nothing" and made.owners["mail.contoso.com"] == "tenant", made
+        assert "a wildcard (*.contoso.com" in made.reasons["mail.contoso.com"] and "leads to 203.0.113.60, by which servers that are gone were reached" in made.reasons["mail.contoso.com"]
+    made = plan(tmp_path, "dns-host", {"*.contoso.com": [("CNAME", "www.contoso.com")], "www.contoso.com": [("A", "203.0.113.60")]})
+    assert made.state == "nothing" and "a wildcard" in made.reasons["ex01.contoso.com"], made
+    made = plan(tmp_path, "dns-host", {"*.contoso.com": [("A", "198.51.100.7")]})
+    assert made.state == "nothing" and "leads to 198.51.100.7" in made.reasons["ex01.contoso.com"] and "are gone" not in made.reasons["ex01.contoso.com"], made
+    made = plan(tmp_path, "dns-host", {"*.contoso.com": [("A", "203.0.113.60")]}, anchors=NAMES_ALONE)
+    assert made.state == "nothing" and "look yourself" in made.reasons["mail.contoso.com"], made
+
+
+def test_a_record_beside_a_wildcard_goes(tmp_path):
+    made = plan(tmp_path, "dns-host", {"*.contoso.com": [("A", "198.51.100.7"), ("AAAA", "2001:db8::7")], "mail.contoso.com": [("A", "203.0.113.60")]},
+                {"*.contoso.com": [("A", "10.1.0.11")], "mail.contoso.com": [("A", "10.1.0.11"), ("A", "203.0.113.60")]})
+    assert made.changes() == {"public": ["-mail.contoso.com. IN A 203.0.113.60"], "internal": ["-mail.contoso.com. IN A 10.1.0.11", "-mail.contoso.com. IN A 203.0.113.60"]}, made
+    why = {a["subject"]["match"][0]["value"]: a["why"] for a in made.actions}
+    assert why["public"].endswith("or one above it) answers: A 198.51.100.7") and why["internal"].endswith("answers: A 10.1.0.11, which has to change too"), why
+    made = plan(tmp_path, "dns-host", {"*.contoso.com": [("CNAME", "www.contoso.com")], "mail.contoso.com": [("A", "203.0.113.60")]})
+    assert made.changes()["public"] == ["-mail.contoso.com. IN A 203.0.113.60"] and made.actions[0]["why"].endswith("answers: CNAME www.contoso.com."), made
+
+
+def test_a_wildcard_below_another_parent_says_nothing(tmp_path):
+    made = plan(tmp_path, "dns-host", {"*.labs.contoso.com": [("A", "203.0.113.60")], "mail.contoso.com": [("A", "203.0.113.60")]})
+    assert made.changes()["public"] == ["-mail.contoso.com. IN A 203.0.113.60"] and "wildcard" not in made.actions[0]["why"], made
+
+
+def test_a_wildcard_that_was_not_told_is_not_there_and_not_none(tmp_path):
+    """As if it had not been asked; and a person reads that it was not told."""
+    for zone_ in ({"*.contoso.com": [("A", "203.0.113.60")]}, {"mail.contoso.com": [("A", "203.0.113.60")]}):
+        made = plan(tmp_path, "dns-host", zone_, fails=[(UNMADE + ".contoso.com", "A")])
+        whose = [a for a in made.actions if a["subject"]["name"] == "mail.contoso.com"]
+        assert len(whose) == 1 and whose[0]["why"].endswith("whether a wildcard answers without it was not told (timeout)"), made
+
+
+def test_autodiscover_below_a_wildcard(tmp_path):
+    made = plan(tmp_path, "dns-autodiscover", {"*.contoso.com": [("CNAME", "mail.contoso.com")], "mail.contoso.com": [("A", "203.0.113.60")], "autodiscover.contoso.com": [("A", "203.0.113.60")]},
+                {"*.fabrikam.com": [("A", "203.0.113.60")], "*._tcp.fabrikam.com": [("SRV", "0 0 443 mail.contoso.com")], "mail.contoso.com": [("A", "203.0.113.60")]},
+                domains=("contoso.com", "fabrikam.com"))
+    assert list(made.changes()) == ["public"] and "answers: CNAME mail.contoso.com." in made.actions[0]["why"], made
+    assert made.owners["autodiscover.fabrikam.com"] == made.owners["_autodiscover._tcp.fabrikam.com"] == "tenant", made
+    assert "with a record of its own for Exchange Online" in made.reasons["autodiscover.fabrikam.com"], made
+    assert "a wildcard (*._tcp.fabrikam.com" in made.reasons["_autodiscover._tcp.fabrikam.com"], made
 
 
 # ---- mail exchangers
@@ -320,16 +386,28 @@ def test_proofs(tmp_path):
 
 # ---- anchors
 
+def learnt(tmp_path, records, rows=()):
+    path = tmp_path / f"anchors-{next(_numbers)}.db"
+    lines = [{"table": "observation", "row": dict(organization="contoso", tenant=TENANT, program="0", host="lab", started_at=NOW - 120, ended_at=NOW - 60,
+                                                  interrupted=0)}, *BASE, *rows, *Zone(records).rows("public", ["contoso.com"], HOSTS)]
+    subprocess.run([DRIVERS / "facts_make", path], input="\n".join(map(json.dumps, lines)).encode(), check=True, timeout=60)
+    done = subprocess.run([DRIVERS / "facts_plan", path, "dns-host", str(NOW), json.dumps({"server-host": HOSTS})], capture_output=True, timeout=60, check=True)
+    return json.loads(done.stdout)["anchors"].get("server-address", [])
+
+
+def test_what_a_wildcard_answers_is_no_servers_address(tmp_path):
+    """ex01 has no record of its own outside: what the wildcard leads to serves something else, and is never to go with the server."""
+    server = [obj("ExchangeServer", "EX01", Fqdn="ex01.contoso.com")]
+    for everything in ([("A", "198.51.100.7")], [("CNAME", "www.contoso.com")]):
+        records = {"*.contoso.com": everything, "www.contoso.com": [("A", "198.51.100.7")], "mail.contoso.com": [("A", "203.0.113.60")]}
+        assert learnt(tmp_path, records, server) == ["203.0.113.60"], everything
+    alias = {"mail.contoso.com": [("CNAME", "gw.contoso.com")], "gw.contoso.com": [("A", "203.0.113.60")]}
+    assert learnt(tmp_path, alias, server) == ["203.0.113.60"], "an alias of its own is the server's"
+
+
 def test_addresses_are_learnt_while_a_server_is_there_and_never_after(tmp_path):
     """The names that lead elsewhere by now do not make that the servers' address."""
     server = obj("ExchangeServer", "EX01", Fqdn="ex01.contoso.com")
-    path = tmp_path / "anchors.db"
     for rows, want in (([server], ["203.0.113.60"]), ([], [])):
-        lines = [{"table": "observation", "row": dict(organization="contoso", tenant=TENANT, program="0", host="lab", started_at=NOW - 120, ended_at=NOW - 60,
-                                                      interrupted=0)}, *BASE, *rows]
         records = {"ex01.contoso.com": [("A", "203.0.113.60")], "mail.contoso.com": [("CNAME", "autodiscover.outlook.com")], "autodiscover.outlook.com": [("A", "52.96.0.1")]}
-        lines += Zone(records).rows("public", ["contoso.com"], HOSTS)
-        path.unlink(missing_ok=True)
-        subprocess.run([DRIVERS / "facts_make", path], input="\n".join(map(json.dumps, lines)).encode(), check=True, timeout=60)
-        done = subprocess.run([DRIVERS / "facts_plan", path, "dns-host", str(NOW), json.dumps({"server-host": HOSTS})], capture_output=True, timeout=60, check=True)
-        assert json.loads(done.stdout)["anchors"].get("server-address", []) == want
+        assert learnt(tmp_path, records, rows) == want

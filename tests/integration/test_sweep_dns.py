@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What DNS still says of the server after it is gone: planned as changes of zones that a person makes, and done only when every name server
 of the view shows it. The lab's NSD is real; its person edits the zone files from the text of the actions, and has them read again.
+Inside, a wildcard answers for every name that has no record of its own.
 """
 import json
 import os
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from fixtures.lab import person, uninstall, zones
+from fixtures.lab.dns_responder import Between
 from fixtures.lab.lab import Lab
 from test_cleanup import Place
 from test_cli import schema
@@ -19,7 +21,8 @@ SPF, PROOF = "v=spf1 include:spf.protection.outlook.com", "Yg3/" * 21 + "Yg=="
 LEFT = {"public": ['-fabrikam.com. IN TXT "%s -all"' % SPF, '+fabrikam.com. IN TXT "%s ip4:203.0.113.60 -all"' % SPF, '+fabrikam.com. IN TXT "%s"' % PROOF,
                    '+fabrikam.com. IN TXT "MS=ms12345678"', "+fabrikam.com. IN MX 20 mail.fabrikam.com.",
                    "+_autodiscover._tcp.fabrikam.com. IN SRV 0 0 443 mail.fabrikam.com.", "+www.fabrikam.com. IN A 203.0.113.60"],
-        "internal": ["-autodiscover.fabrikam.com. IN CNAME autodiscover.outlook.com.", "+autodiscover.fabrikam.com. IN A 10.1.0.11"]}
+        "internal": ["-autodiscover.fabrikam.com. IN CNAME autodiscover.outlook.com.", "+autodiscover.fabrikam.com. IN A 10.1.0.11", "+*.fabrikam.com. IN A 10.1.9.9"]}
+UNMADE = "unhybrid-nobody-made-this-name-q7x2.fabrikam.com"    # the name that is asked to see what a wildcard answers
 CHANGES = {"internal": {"-autodiscover.fabrikam.com. IN A 10.1.0.11", "+autodiscover.fabrikam.com. IN CNAME autodiscover.outlook.com.",
                         "-fabex01.fabrikam.com. IN A 10.1.0.11", "-mail.fabrikam.com. IN A 10.1.0.11"},
            "public": {"-_autodiscover._tcp.fabrikam.com. IN SRV 0 0 443 mail.fabrikam.com.", "-fabrikam.com. IN MX 20 mail.fabrikam.com.",
@@ -66,6 +69,42 @@ def test_what_is_left_is_planned_exactly(gone):
     assert '-fabrikam.com. IN TXT "%s ip4:203.0.113.60 -all"' % SPF in table and "dig +norecurse mail.fabrikam.com. A" in table
 
 
+def classified(gone, name, view):
+    """Owner and reason of a name's records in a view, as the plan shows them."""
+    plan = json.loads(gone.run("sweep", "--dry-run", "--format", "json", "--only", STEPS).stdout)
+    return {(one["owner"], one["reason"]) for step in plan["steps"] for one in step["objects"] if one["name"] == name and f"the {view} view" in one["reason"]}
+
+
+def test_what_a_wildcard_answers_is_no_record_that_is_left(gone):
+    """Outside nobody made a record of fabex01; a wildcard leads there all the same, and mail's own record cannot be told from it."""
+    zones.edit(gone.lab, "public", ["+*.fabrikam.com. IN A 203.0.113.60"])
+    try:
+        public = changes(planned(gone))["public"]
+        assert public == CHANGES["public"] - {"-mail.fabrikam.com. IN A 203.0.113.60"}
+        for name in ("fabex01.fabrikam.com", "mail.fabrikam.com"):
+            ((owner, reason),) = classified(gone, name, "public")
+            assert owner == "tenant" and "a wildcard (*.fabrikam.com" in reason and "203.0.113.60, by which servers that are gone were reached" in reason
+    finally:
+        zones.edit(gone.lab, "public", ["-*.fabrikam.com. IN A 203.0.113.60"])
+
+
+def test_autodiscover_by_a_wildcard_is_mended_by_a_record_of_its_own(gone):
+    """The finding stays: a client goes there. What it says is another remedy."""
+    def found():
+        report = json.loads(gone.run("audit", "--purpose", "after", "--format", "json").stdout)
+        (check,) = [c for c in report["checks"] if c["id"] == "autodiscover.dns"]
+        return {one["object"]: one for one in check["findings"] if "internal:" in one["key"]}["fabrikam.com"]
+    own = found()
+    assert "10.1.0.11" in own["message"] and "wildcard" not in own["message"] and "wildcard" not in own["evidence"]
+    zones.edit(gone.lab, "internal", ["-autodiscover.fabrikam.com. IN A 10.1.0.11"])
+    try:
+        by_wildcard = found()
+        assert "10.1.9.9" in by_wildcard["message"] and "an alias of its own" in by_wildcard["message"] and by_wildcard["evidence"]["wildcard"] == "*.fabrikam.com"
+        assert by_wildcard["key"] == own["key"]
+    finally:
+        zones.edit(gone.lab, "internal", ["+autodiscover.fabrikam.com. IN A 10.1.0.11"])
+
+
 def configured(gone, tmp_path, **servers):
     with open(gone.configuration, encoding="utf-8") as text:
         settings = yaml.safe_load(text)
@@ -86,7 +125,34 @@ def test_name_servers_that_disagree_decide_nothing(gone, tmp_path, unhybrid):
         assert done.returncode == 3 and word in done.stderr and "_autodiscover._tcp.fabrikam.com" in done.stderr, done.stderr[-2000:]
 
 
-def test_done_is_what_resolving_shows(gone):
+def not_done_where_the_wildcard_is_not_told(gone, tmp_path, unhybrid):
+    """A name server that does not say what a wildcard answers has only shown that the name answers; two of them, that one did."""
+    internal = gone.lab.state["dns"]["servers"]["internal"]
+    for rule in ("refused", "servfail"):
+        with Between(internal, {rule: [UNMADE]}) as server:
+            path = configured(gone, tmp_path, internal=[internal, server.address])
+            done = unhybrid.run("-c", path, "-C", gone.case, "--no-progress", "resume", "--yes")
+            assert (UNMADE, "A", "udp") in server.seen
+        waiting = [row["action"] for row in gone.status()["waiting"]]
+        assert done.returncode == 3 and len(waiting) == 1 and "View=internal,Name=fabex01" in waiting[0], (waiting, done.stderr[-2000:])
+
+
+def not_done_while_it_leads_there(gone):
+    """The record is gone, and the wildcard has its address by now."""
+    zones.edit(gone.lab, "internal", ["-*.fabrikam.com. IN A 10.1.9.9", "+*.fabrikam.com. IN A 10.1.0.11"])
+    assert gone.run("resume", "--yes").returncode == 3 and len(gone.status()["waiting"]) == 1
+    zones.edit(gone.lab, "internal", ["-*.fabrikam.com. IN A 10.1.0.11", "+*.fabrikam.com. IN A 10.1.9.9"])
+
+
+def not_done_where_somebody_changed_it(gone):
+    """Neither the wildcard's answer nor what was to go: somebody uses the name."""
+    zones.edit(gone.lab, "internal", ["+fabex01.fabrikam.com. IN A 10.7.7.7"])
+    done = gone.run("resume", "--yes")
+    assert done.returncode == 3 and len(gone.status()["waiting"]) == 1
+    zones.edit(gone.lab, "internal", ["-fabex01.fabrikam.com. IN A 10.7.7.7"])
+
+
+def test_done_is_what_resolving_shows(gone, tmp_path, unhybrid):
     approve = [a["id"] for a in planned(gone) if a.get("approval")]
     done = gone.run("sweep", "--yes", "--only", STEPS, "--approve", approve[0])
     assert done.returncode == 3 and "a person has to do dns-autodiscover" in done.stderr, done.stderr[-3000:]
@@ -95,13 +161,18 @@ def test_done_is_what_resolving_shows(gone):
     assert gone.run("resume", "--yes").returncode == 3 and [row["action"] for row in gone.status()["waiting"]] == waiting, "nobody has done anything yet"
     someone = person.Person(gone.lab, gone.case)
     assert someone.serve(gone.program.path, gone.configuration, True) == 5
+    zones.edit(gone.lab, "internal", ["-mail.fabrikam.com. IN A 10.1.0.11"])
     done = gone.run("resume", "--yes")
     assert done.returncode == 3 and done.stderr.count("it was seen to be done") == 5, done.stderr[-3000:]
-    assert someone.serve(gone.program.path, gone.configuration, True) == 3
+    assert done.stderr.count("it was not there") == 1, "before its turn came; what the wildcard answers by now is nothing that somebody changed"
+    assert someone.serve(gone.program.path, gone.configuration, True) == 2
+    not_done_where_the_wildcard_is_not_told(gone, tmp_path, unhybrid)
+    not_done_while_it_leads_there(gone)
+    not_done_where_somebody_changed_it(gone)
     done = gone.run("resume", "--yes")
     assert done.returncode == 0, done.stderr[-3000:]
     assert planned(gone) == [], "and nothing is left for a second sweep"
-    back = next(r["action"] for r in gone.journal() if r["record"] == "verified" and "dns-host" in r["action"])
+    back = next(r["action"] for r in gone.journal() if r["record"] == "verified" and "fabex01" in r["action"])
     undo = gone.run("undo", back, "--yes")
     assert undo.returncode == 3 and "Into the zone again: fabex01.fabrikam.com. IN A 10.1.0.11" in undo.stderr, undo.stderr
     zones.edit(gone.lab, "internal", ["+fabex01.fabrikam.com. IN A 10.1.0.11"])

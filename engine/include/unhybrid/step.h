@@ -79,10 +79,12 @@ struct uh_subject {
  * lists without order. */
 enum uh_expectation {
   UH_EXPECT_END = 0,
-  UH_EXPECT_ABSENT, /* the set was read in full, and the subject is not in it */
-  UH_EXPECT_VALUE,  /* the property has this value; UH_VALUE_NULL: is empty */
-  UH_EXPECT_LACKS,  /* the list does not hold `text`; of a list of objects, none has `text` in its member `member` */
-  UH_EXPECT_FILE,   /* the file `text` is there in the case's exports/, not empty (what a person puts there) */
+  /* The set was read in full, and the subject is not in it. Of a set of records of DNS, with the property Records and
+   * the texts that go: or it is there as a wildcard answers every such name, and none of these texts among it. */
+  UH_EXPECT_ABSENT,
+  UH_EXPECT_VALUE, /* the property has this value; UH_VALUE_NULL: is empty */
+  UH_EXPECT_LACKS, /* the list does not hold `text`; of a list of objects, none has `text` in its member `member` */
+  UH_EXPECT_FILE,  /* the file `text` is there in the case's exports/, not empty (what a person puts there) */
 };
 struct uh_expect {
   enum uh_expectation what;

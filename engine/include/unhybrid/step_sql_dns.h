@@ -29,6 +29,10 @@
 #define UH_SQL_DNS_RECORDS(row)                                                                                      \
   "(SELECT json_group_array(rdata) FROM (SELECT " UH_SQL_DNS_RDATA("r") " AS rdata FROM json_each(" row ".answers) AS r" \
   "   WHERE json_extract(r.value, '$.type') = " row ".type AND json_extract(r.value, '$.name') = " row ".name ORDER BY 1))"
+/* The same of whatever type, with it: "A 192.0.2.1", "CNAME www.contoso.com." */
+#define UH_SQL_DNS_HELD(row)                                                                                         \
+  "(SELECT json_group_array(held) FROM (SELECT json_extract(r.value, '$.type') || ' ' || " UH_SQL_DNS_RDATA("r") " AS held" \
+  "   FROM json_each(" row ".answers) AS r WHERE json_extract(r.value, '$.name') = " row ".name ORDER BY 1))"
 /* The words of a text, as rows of json_each; json_quote makes any text safe to cut into a JSON array. */
 #define UH_SQL_DNS_WORDS(text)                                                                                       \
   "json_each('[\"' || replace(substr(json_quote(" text "), 2, length(json_quote(" text ")) - 2), ' ', '\",\"') || '\"]')"
@@ -52,14 +56,21 @@
   "  FROM record_set WHERE records <> '[]'"
 
 /*
- * record_set: every question: view, name, type, told, outcome, records (JSON; own records at the name).
+ * record_set: every question: view, name, type, told, outcome, records (JSON; own records at the name). by_wildcard: a
+ * wildcard answers just so, and perhaps no record was made. wildcard: what it answers (JSON, "A 192.0.2.1"); NULL where
+ * that was not asked or not told, untold how it went then.
  * domain: accepted domains that DNS was asked for. theirs: another forest's hybrid domains, which are no concern here.
  * led: where a name leads. old: 1 to servers that are gone, 0 elsewhere; 2 it is a server's name, and nothing tells
  * whether what it leads to was a server's; NULL nobody told. leads: the addresses, for people.
  */
 #define UH_SQL_STEP_DNS                                                                                              \
-  "WITH asked AS MATERIALIZED (" UH_SQL_DNS_ASKED("dns") "),"                                                        \
-  " record_set AS MATERIALIZED (SELECT *, " UH_SQL_DNS_RECORDS("asked") " AS records FROM asked),"                   \
+  "WITH asked AS MATERIALIZED (" UH_SQL_DNS_ASKED("dns WHERE role <> 'wildcard'") "),"                               \
+  " unmade AS MATERIALIZED (" UH_SQL_DNS_ASKED("dns WHERE role = 'wildcard'") "),"                                   \
+  " record_set AS MATERIALIZED ("                                                                                    \
+  "  SELECT asked.*, " UH_SQL_DNS_RECORDS("asked") " AS records, " UH_SQL_DNS_BY_WILDCARD("asked") " AS by_wildcard," \
+  "    iif(unmade.told, " UH_SQL_DNS_HELD("unmade") ", NULL) AS wildcard, iif(unmade.told, NULL, unmade.outcome) AS untold" \
+  "   FROM asked LEFT JOIN unmade ON unmade.view = asked.view AND unmade.type = asked.type"                          \
+  "     AND unmade.name = " UH_SQL_DNS_UNMADE("asked.name") "),"                                                     \
   " networks(list) AS MATERIALIZED ("                                                                                \
   "  SELECT json_group_array(value) FROM setting WHERE name = 'mail_flow.onprem_networks'),"                         \
   " knows(addresses) AS MATERIALIZED (SELECT EXISTS (SELECT 1 FROM anchor WHERE name = 'server-address')),"          \
@@ -102,6 +113,21 @@
 /* How a question went that nobody answered; why a name may or may not be a server's. */
 #define UH_SQL_STEP_DNS_UNTOLD "'DNS did not tell it (' || outcome || ')'"
 #define UH_SQL_STEP_DNS_LEADS "coalesce(leads, 'no address')"
+/* Why a name that a wildcard answers for stays, and what else there is below a planned change. Of record_set and led. */
+#define UH_SQL_STEP_DNS_WILDCARD "'a wildcard (*' || substr(name, instr(name, '.')) || ', or one above it)'"
+#define UH_SQL_STEP_DNS_BY_WILDCARD                                                                                  \
+  "'in the ' || view || ' view ' || name || ' is answered by ' || " UH_SQL_STEP_DNS_WILDCARD                         \
+  " || ', or by a record of its own that says the same'"
+#define UH_SQL_STEP_DNS_WILDCARD_LEADS                                                                               \
+  "CASE old WHEN 1 THEN '; it leads to ' || " UH_SQL_STEP_DNS_LEADS                                                  \
+  "    || ', by which servers that are gone were reached: look whether anything else needs the wildcard'"            \
+  "  WHEN 2 THEN '; it leads to ' || " UH_SQL_STEP_DNS_LEADS " || ', and nothing tells whether that was a server''s: look yourself'" \
+  "  ELSE '; it leads to ' || " UH_SQL_STEP_DNS_LEADS " END"
+#define UH_SQL_STEP_DNS_BESIDE                                                                                       \
+  "CASE WHEN wildcard <> '[]' THEN '; without it ' || " UH_SQL_STEP_DNS_WILDCARD " || ' answers: ' || " UH_SQL_STEP_WORDS("wildcard") \
+  "    || iif(EXISTS (SELECT 1 FROM json_each(wildcard) AS other, json_each(records) AS own WHERE substr(other.value, instr(other.value, ' ') + 1) = own.value)," \
+  "      ', which has to change too', '')"                                                                           \
+  "  WHEN untold IS NOT NULL THEN '; whether a wildcard answers without it was not told (' || untold || ')' ELSE '' END"
 #define UH_SQL_STEP_DNS_QUESTION(what, leads)                                                                        \
   "'The ' || view || ' view still has ' || " what " || ', which leads to ' || coalesce(" leads ", 'no address')"     \
   " || ' by the name of a server that is gone. No observation from before the uninstall says whether that address was a"  \
