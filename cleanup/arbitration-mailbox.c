@@ -24,7 +24,7 @@ UH_STEP(arbitration_mailbox) = {
     .title = "Disable the arbitration mailboxes",
     UH_OWN_MAILBOX_STEP,
     .follows = (const struct uh_follows[]){{"aux-audit-log-mailbox",
-                                            "cmdlets rest on arbitration mailboxes: they go last"},
+                                            "cmdlets rest on arbitration mailboxes: they go last", true},
                                            {0}},
     .effect = EFFECT,
     .undo_limits = UH_OWN_MAILBOX_EMPTY,

@@ -16,7 +16,7 @@ UH_STEP(audit_log_mailbox) = {
     .id = "audit-log-mailbox",
     .title = "Disable the audit log mailbox",
     UH_OWN_MAILBOX_STEP,
-    .follows = (const struct uh_follows[]){{"monitoring-mailbox", "the documented order"}, {0}},
+    .follows = (const struct uh_follows[]){{"monitoring-mailbox", "the documented order", true}, {0}},
     .effect = EFFECT,
     .undo_limits = UH_OWN_MAILBOX_EMPTY,
     .reference = "https://learn.microsoft.com/troubleshoot/exchange/administration/error-remove-a-mailbox-database",

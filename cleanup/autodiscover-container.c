@@ -48,9 +48,10 @@ UH_STEP(autodiscover_container) = {
     .title = "Delete the container of Autodiscover's service connection points",
     .requirement = "O-A2",
     .phase = UH_PHASE_AFTER_UNINSTALL,
-    .follows = (const struct uh_follows[]){{"service-connection-point", "what is a server's in it is told apart first"},
-                                           {"organization-container", "it stays as long as the organisation does"},
-                                           {0}},
+    .follows =
+        (const struct uh_follows[]){{"service-connection-point", "what is a server's in it is told apart first", true},
+                                    {"organization-container", "it stays as long as the organisation does", true},
+                                    {0}},
     .needs = UH_STEP_ENTRY_NEEDS,
     .checks = UH_STEP_ENTRY_CHECKS,
     .opt_in = true,

@@ -79,7 +79,8 @@ UH_STEP(federation_trust) = {
     .phase = UH_PHASE_BEFORE_UNINSTALL,
     .follows = (const struct uh_follows[]){{"federated-domain",
                                             "a trust under which domains are registered cannot be "
-                                            "removed cleanly"},
+                                            "removed cleanly",
+                                            true},
                                            {0}},
     .needs = "on-premises:FederatedOrganizationIdentifier," UH_SQL_STEP_FEDERATION_NEEDS,
     .checks = "mailbox.on-premises,sharing.partner,sharing.policy",

@@ -19,7 +19,8 @@ UH_STEP(monitoring_mailbox) = {
     .id = "monitoring-mailbox",
     .title = "Remove the monitoring mailboxes",
     UH_OWN_MAILBOX_STEP,
-    .follows = (const struct uh_follows[]){{"discovery-mailbox", "what people may still want is looked at first"}, {0}},
+    .follows = (const struct uh_follows[]){{"discovery-mailbox", "what people may still want is looked at first", true},
+                                           {0}},
     .effect = EFFECT,
     .undo_limits = "New mailboxes, with other names and accounts.",
     .reference =

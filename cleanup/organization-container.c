@@ -60,7 +60,7 @@ UH_STEP(organization_container) = {
     .follows =
         (const struct uh_follows[]){
             {"hybrid-object", "what is the hybrid deployment's is removed one by one, and can be put back so"},
-            {"service-connection-point", "what surely is of no use goes first"},
+            {"service-connection-point", "what surely is of no use goes first", true},
             {"system-account", "an account that still is a mailbox is seen before its organisation is gone"},
             {"well-known-object", "its container is put in order while it is there"},
             {0}},

@@ -3,8 +3,9 @@
 #include "plan/run.h"
 
 enum {
-  ATTEMPTS = 3,  /* of one action in one run, each only after it was seen that the one before did nothing */
-  LOOK_AGAIN = 2 /* what was seen is older than what is known */
+  ANSWER_SECONDS = 60, /* for so long a gate that was observed before a question still counts after it */
+  ATTEMPTS = 3,        /* of one action in one run, each only after it was seen that the one before did nothing */
+  LOOK_AGAIN = 2       /* what was seen is older than what is known */
 };
 
 struct life {
@@ -12,6 +13,7 @@ struct life {
   const struct uh_plan_step *step;
   struct uh_look before;
   bool asked;    /* a person said yes in this run */
+  bool answered; /* ... right now: what was seen before the question is old */
   bool accepted; /* a person said yes to an object that somebody else has changed */
 };
 
@@ -220,7 +222,7 @@ static int consent(struct uh_run *run, struct life *l) {
   if (l->asked) return 1;
   if (guided && (approve || irreversible || !run->o->yes)) {
     int r = ask(run, l, NULL, approve || action->reversible == UH_IRREVERSIBLE);
-    l->asked = r == 1;
+    l->asked = l->answered = r == 1;
     return r;
   }
   if (approve) return leave_to_approve(run, l->a);
@@ -398,6 +400,17 @@ static int wait_for_earlier(struct uh_run *run, const struct uh_planned *a) {
   return 0;
 }
 
+/* A question may stand for hours. The object is looked at again, and the gate too where nobody could say that it was
+ * just observed: neither was right before the action any more, and the first look's image is not what will go. */
+static int look_after_answer(struct uh_run *run, struct life *l, int64_t since) {
+  l->answered = false;
+  if (uh_run_now(run) - since > ANSWER_SECONDS) {
+    run->gated = NULL;
+    if (gate_step(run, l) < 0) return -1;
+  }
+  return look_before(run, l);
+}
+
 static int prepare(struct uh_run *run, struct life *l) {
   struct uh_err err = UH_ERR_INIT;
   bool guided = run->o->guide && run->o->guide->ask && !run->o->dry;
@@ -409,7 +422,9 @@ static int prepare(struct uh_run *run, struct life *l) {
   if (wait_for_earlier(run, l->a) < 0) return -1;
   int r = look_before(run, l);
   if (r != 1) return r;
+  int64_t since = uh_run_now(run);
   r = consent(run, l);
+  if (r == 1 && l->answered) r = look_after_answer(run, l, since);
   return r == 1 && uh_run_cancelled(run) ? interrupted(run, l->a) : r;
 }
 
@@ -595,14 +610,18 @@ static bool is_left_out(const struct uh_run *run, const struct uh_planned *a, co
   return a->action.approval && !guided && !run->o->dry && !is_approved(run, a) && !(e && e->begun);
 }
 
-static int held_back(struct uh_run *run, const struct uh_planned *a, bool *ret_held) {
+static int held_back(struct uh_run *run, const struct uh_planned *a, bool left_out, bool *ret_held) {
   const char *because = "";
   char why[1000];
   enum uh_hold hold = uh_hold_of(run, a, &because);
   *ret_held = hold != UH_HOLD_NONE;
+  if (hold == UH_HOLD_BEHIND && left_out) return leave_to_approve(run, a); /* that is what it lacks, too */
   if (hold == UH_HOLD_UNAPPROVED)
     (void)snprintf(why, sizeof why, "nobody has approved %.450s, and this would take the same away (--approve %.450s)",
                    because, because);
+  else if (hold == UH_HOLD_BEHIND)
+    (void)snprintf(why, sizeof why, "it follows %.450s, which nobody has approved (--approve %.450s)", because,
+                   because);
   else if (hold == UH_HOLD_SKIP)
     (void)snprintf(why, sizeof why, "it follows %.500s, which was skipped", because);
   else
@@ -646,8 +665,9 @@ int uh_run_action(struct uh_run *run, const struct uh_planned *a) {
   if (state == UH_ACTION_UNDO_BEGUN) return uh_hold_add(run, a, UH_HOLD_LEFT, true, true);
   if (state == UH_ACTION_SKIPPED && !may_go_now(run, a, e)) return hold_skipped(run, a, e->skip);
   if (state == UH_ACTION_WAITS && e->is.until) return pause_over(run, a, e);
-  if (held_back(run, a, &held) < 0 || held) return run->stopped ? -1 : 0;
-  if (is_left_out(run, a, e)) return leave_to_approve(run, a);
+  bool left_out = is_left_out(run, a, e);
+  if (held_back(run, a, left_out, &held) < 0 || held) return run->stopped ? -1 : 0;
+  if (left_out) return leave_to_approve(run, a);
   int wanted = e && e->begun ? 1 : is_wanted(run, a);
   return wanted == 1 ? live(run, &l) : wanted;
 }

@@ -40,6 +40,10 @@ static enum uh_hold hold_of_step(const struct uh_run *run, size_t i, const char 
     enum uh_hold found = hold->follows;
     const char *because = hold->because;
     if (!found) found = hold_of_step(run, before, &because);
+    if (!found && f->all && hold->unapproved) {
+      found = UH_HOLD_BEHIND;
+      because = hold->unapproved;
+    }
     if (found == UH_HOLD_NONE || own->inherited == UH_HOLD_LEFT) continue;
     own->inherited = found;
     own->inherited_because = because;
@@ -103,8 +107,10 @@ int uh_hold_add(struct uh_run *run, const struct uh_planned *action, enum uh_hol
     run->cap_subjects = cap;
   }
   run->subjects[run->n_subjects++] = (struct uh_subject_hold){action, hold};
-  if (i == uh_plan_step_count(run->plan) || !(follows || rest)) return 0;
+  if (i == uh_plan_step_count(run->plan)) return 0;
   struct uh_step_hold *step = &run->holds[i];
+  if (hold == UH_HOLD_UNAPPROVED && !step->unapproved) step->unapproved = action->id;
+  if (!(follows || rest)) return 0;
   /* Waiting outweighs skipping: what was skipped would be lost for good. */
   if (follows && step->follows != UH_HOLD_LEFT) step->follows = hold;
   if (rest && step->rest != UH_HOLD_LEFT) step->rest = hold;

@@ -11,6 +11,7 @@ enum uh_hold {
   UH_HOLD_NONE,
   UH_HOLD_SKIP,       /* what follows is skipped as well */
   UH_HOLD_UNAPPROVED, /* nobody approved it: what would take its object, or its part of it, all the same is skipped */
+  UH_HOLD_BEHIND,     /* it follows what nobody approved, and must not come before that */
   UH_HOLD_LEFT,       /* what follows waits */
 };
 struct uh_run {
@@ -32,6 +33,7 @@ struct uh_run {
   struct uh_step_hold {
     enum uh_hold follows, rest; /* for steps that follow; for the rest of the step itself */
     const char *because;        /* id of the action, or step */
+    const char *unapproved;     /* id of an action that nobody approved; NULL: none */
     bool asked;                 /* what the steps before it say is known: */
     enum uh_hold inherited;
     const char *inherited_because;

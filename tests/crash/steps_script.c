@@ -284,6 +284,22 @@ static int export(struct uh_step_run *run, struct uh_err *err) {
              err);
 }
 
+/* One with nothing to do stands between what wants approval, and what has to come behind it. */
+static int between(struct uh_step_run *run, struct uh_err *err) {
+  (void)run, (void)err;
+  return 0;
+}
+static int behind(struct uh_step_run *run, struct uh_err *err) {
+  static const struct uh_change changes[] = {{"Remove-IntraOrganizationConnector", NULL, "HybridIOC", NULL}, {0}};
+  return act(run, 6, UH_OWNER_HYBRID,
+             (struct uh_action){.verb = UH_VERB_REMOVE,
+                                .executor = UH_BY_EXCHANGE_ONLINE,
+                                .reversible = UH_REVERSIBLE_NEW,
+                                .changes = changes,
+                                .expect = is_absent},
+             err);
+}
+
 static int act_on_entry(struct uh_step_run *run, int entry, struct uh_directory_change change,
                         const struct uh_expect *expect, struct uh_err *err) {
   uint8_t guid[UH_GUID_SIZE];
@@ -353,6 +369,8 @@ static int many(struct uh_step_run *run, struct uh_err *err) {
 }
 
 static const struct uh_follows after_disable[] = {{"disable", "it is disabled first"}, {0}};
+static const struct uh_follows after_parts[] = {{"parts", "all of them first", true}, {0}};
+static const struct uh_follows after_between[] = {{"between", "it is behind", true}, {0}};
 static const struct uh_follows after_all[] = {
     {"delete", "it is last"}, {"person", "it is last"}, {"graph", "it is last"}, {"entry", "it is last"}, {0}};
 
@@ -376,6 +394,8 @@ const struct uh_step *const script_steps[] = {
     STEP(parts, .opt_in = true), /* these only where they are named: the crash runs have enough */
     STEP(whole, .opt_in = true),
     STEP(export, .opt_in = true),
+    STEP(between, .opt_in = true, .follows = after_parts),
+    STEP(behind, .opt_in = true, .follows = after_between),
     NULL,
 };
 

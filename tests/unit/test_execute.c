@@ -446,6 +446,30 @@ static void test_parts(void **state) {
   uh_plan_free(own);
 }
 
+/* Where the order is what counts, what nobody approved holds what has to come behind it, over a step with nothing to
+ * do, and goes on in its order once it is approved. */
+static void test_behind(void **state) {
+  const char *const only[] = {"parts", "between", "behind", NULL};
+  const char *both[] = {"parts", NULL};
+  struct uh_plan *own = plan_of(only);
+  struct uh_execute_options yes = {.yes = true, .plan = own};
+  const char *behind = uh_plan_at(own, 2)->id;
+  char why[400];
+  (void)state;
+  assert_string_equal(uh_plan_at(own, 2)->step, "behind");
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(run(yes, NULL), 0);
+    assert_int_equal(state_of(behind, why), UH_ACTION_SKIPPED);
+    assert_non_null(strstr(why, "which nobody has approved (--approve parts/"));
+    assert_int_equal(script.n_log, 0);
+  }
+  yes.approved = both;
+  assert_int_equal(run(yes, NULL), 0);
+  assert_int_equal(script.n_log, 3);
+  assert_string_equal(script.log[2].guid, GUID_CONNECTOR);
+  uh_plan_free(own);
+}
+
 /* Nobody is sent to export what is not going to be removed. */
 static void test_for_nothing(void **state) {
   const char *const only[] = {"export", NULL};
@@ -503,6 +527,53 @@ static void test_export(void **state) {
   assert_int_equal(run(options, NULL), 0);
   assert_int_equal(x.n, 2);
   free(x.first);
+}
+
+/* ---- what stands at a question ---- */
+
+static const char *meanwhile; /* what the send connector becomes while the question about it stands */
+static int64_t stands_seconds;
+static enum uh_verdict found_then;
+
+static int answer_late(void *user, const struct uh_event *event, bool typed, enum uh_choice *ret, char *reason,
+                       size_t size, struct uh_err *e) {
+  (void)user, (void)typed, (void)reason, (void)size, (void)e;
+  *ret = UH_CHOICE_YES;
+  if (strcmp(event->action->action.subject.guid, GUID_SEND) != 0) return 0;
+  if (meanwhile) world_change(&script, world_find(&script, GUID_SEND), meanwhile);
+  script.now_ms += stands_seconds * 1000;
+  script.verdict = found_then;
+  return 0;
+}
+
+/* What somebody did to the object, or to what the gate asks for, while a person was asked is seen before anything is
+ * sent. */
+static void test_changed_at_the_question(void **state) {
+  const struct uh_guide guide = {.ask = answer_late};
+  const struct uh_execute_options options = {.guide = &guide};
+  UH_CLEANUP(uh_freep) char *theirs = strdup(world_truth(world_find(&script, GUID_SEND)));
+  char *name = strstr(theirs, "smtp");
+  (void)state;
+  assert_non_null(name);
+  name[0] = 'X';
+  stands_seconds = 1;
+  found_then = UH_READY;
+  meanwhile = theirs;
+  assert_int_equal(run(options, NULL), 3);
+  assert_non_null(strstr(result.stopped, "somebody else has changed it"));
+  assert_int_equal(script.n_log, 0);
+}
+
+static void test_gate_after_a_long_question(void **state) {
+  const struct uh_guide guide = {.ask = answer_late};
+  const struct uh_execute_options options = {.guide = &guide};
+  (void)state;
+  meanwhile = NULL;
+  stands_seconds = 3600;
+  found_then = UH_BLOCKED;
+  assert_int_equal(run(options, NULL), 1);
+  assert_non_null(strstr(result.stopped, "blocked"));
+  assert_int_equal(script.n_log, 0);
 }
 
 /* ---- interrupted ---- */
@@ -1002,8 +1073,11 @@ int main(void) {
       CASE(test_skip),
       CASE(test_consent),
       CASE(test_parts),
+      CASE(test_behind),
       CASE(test_for_nothing),
       CASE(test_person),
+      CASE(test_changed_at_the_question),
+      CASE(test_gate_after_a_long_question),
       CASE(test_cancelled),
       CASE(test_cancelled_while_looking),
       CASE(test_undo_refused),

@@ -301,6 +301,7 @@ int uh_undo_by_engine(struct uh_undo *undo, struct uh_err *err);
 struct uh_follows {
   const char *step; /* NULL: end */
   const char *reason;
+  bool all; /* also what nobody approved there has to be done before: the order counts, or this takes it along */
 };
 struct uh_step {
   const char *id;          /* "organization-relationship"; never changed once released */
