@@ -11,6 +11,7 @@
 
 #include "cli/cancel.h"
 #include "cli/case_journal.h"
+#include "cli/known.h"
 #include "cli/observe.h"
 #include "plan/export.h"
 #include "plan/ldif.h"
@@ -445,18 +446,11 @@ static int export_first(void *user, char ret_manifest[65], struct uh_err *err) {
   return 0;
 }
 
+/* By what the plan goes: what was stated counts with it. */
 int uh_carry_judge_by(struct uh_carry *c, const struct uh_plan *plan, struct uh_err *err) {
-  static const char *const names[] = {UH_ANCHOR_ORGANIZATION, UH_ANCHOR_ACCEPTED_DOMAIN, UH_ANCHOR_AUTH_CERTIFICATE};
-  const char *value;
-  size_t n = 0;
-  for (size_t k = 0; plan && k < sizeof names / sizeof *names; k++)
-    for (size_t i = 0; (value = uh_anchors_get(uh_plan_anchors(plan), names[k], i)); i++) {
-      struct uh_judge_known *more = reallocarray(c->known, n + 2, sizeof *more);
-      if (!more) return uh_fail_nomem(err);
-      c->known = more;
-      c->known[n++] = (struct uh_judge_known){names[k], value};
-      c->known[n] = (struct uh_judge_known){0};
-    }
+  free(c->known);
+  c->known = NULL;
+  if (uh_cli_known_list(plan ? uh_plan_anchors(plan) : NULL, uh_anchors_get, &c->known, err) < 0) return -1;
   c->how.known = c->known;
   return 0;
 }

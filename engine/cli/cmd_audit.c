@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <unhybrid/text.h>
 
+#include "cli/known.h"
 #include "cli/observe.h"
 
 enum { OPT_PURPOSE = 1000, OPT_FORMAT, OPT_ONLY, OPT_SKIP, OPT_OFFLINE, OPT_LIMIT, OPT_SNAPSHOT };
@@ -29,6 +30,7 @@ struct audit {
   int64_t limit;
   struct uh_config *config;
   struct uh_judge_options how;
+  struct uh_cli_known known;
   struct uh_case *held; /* the case, locked */
   struct uh_outputs outputs;
   char *facts;
@@ -39,6 +41,7 @@ struct audit {
 static void audit_clear(struct audit *a) {
   (void)uh_results_free(a->results);
   uh_cli_statements_free(&a->how);
+  uh_cli_known_clear(&a->known);
   uh_outputs_close(&a->outputs);
   free(a->facts);
   (void)uh_case_free(a->held);
@@ -172,11 +175,13 @@ static int judge_and_report(struct audit *a) {
   a->how.purpose = a->purpose;
   a->how.only = a->only;
   a->how.skip = a->skip;
+  uh_cli_known_use(&a->known, &a->how);
   if (uh_judge(a->facts, &a->how, &a->results, &err) < 0) return uh_cli_fail(a->cli, &err);
   int code = tell_sources(a);
   for (size_t i = 0; uh_report_formats[i]; i++)
     if (save_report(a, uh_report_formats[i], &err) < 0) return uh_cli_fail(a->cli, &err);
   if (uh_outputs_write(a->cli, &a->outputs, a->results, a->limit, &err) < 0) return uh_cli_fail(a->cli, &err);
+  if (code == 0 && a->known.err.cls) code = uh_cli_fail(a->cli, &a->known.err);
   return code ? code : uh_verdict_exit_code(uh_results_head(a->results)->verdict);
 }
 
@@ -201,6 +206,7 @@ static int run_audit(struct audit *a, int argc, char **argv) {
   if (code) return code;
   if (uh_cli_case(a->cli, a->config, !a->offline, &a->held, &err) < 0 || uh_case_lock(a->held, "audit", &err) < 0)
     return uh_cli_fail(a->cli, &err);
+  if (uh_cli_known_read(a->cli, a->held, &a->known, &err) < 0) return uh_cli_fail(a->cli, &err);
   code = uh_outputs_open(a->cli, a->format, a->place, &a->outputs);
   if (code) return code;
   if (observe_or_find(a, &err) < 0) return uh_cli_fail(a->cli, &err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report: render an observation again, judged at its own time. */
-#include "cli/cli.h"
+#include "cli/known.h"
 
 enum { OPT_FACTS = 1000, OPT_FORMAT, OPT_LIMIT };
 static const struct option options[] = {
@@ -15,7 +15,12 @@ struct report {
   struct uh_cli *cli;
   const char *facts, *format, *place;
   int64_t limit;
+  struct uh_cli_known known; /* of the case; none where a facts file was named */
 };
+
+static void report_clear(struct report *r) {
+  uh_cli_known_clear(&r->known);
+}
 
 static int take_options(struct report *r, int argc, char **argv) {
   int option;
@@ -44,7 +49,8 @@ static int find_facts(struct report *r, char **ret_path, struct uh_judge_options
     *ret_path = strdup(r->facts);
     return *ret_path ? 0 : uh_fail_nomem(err);
   }
-  if (uh_cli_case(r->cli, config, false, &c, err) < 0) return -1;
+  if (uh_cli_case(r->cli, config, false, &c, err) < 0 || uh_cli_known_read(r->cli, c, &r->known, err) < 0) return -1;
+  uh_cli_known_use(&r->known, how);
   return uh_cli_newest(c, ret_path, err);
 }
 
@@ -52,7 +58,7 @@ static int run(struct uh_cli *cli, int argc, char **argv) {
   UH_CLEANUP(uh_outputs_close) struct uh_outputs outputs = {0};
   UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
   UH_CLEANUP(uh_freep) char *path = NULL;
-  struct report r = {.cli = cli};
+  UH_CLEANUP(report_clear) struct report r = {.cli = cli, .known = {.err = UH_ERR_INIT}};
   UH_CLEANUP(uh_cli_statements_free) struct uh_judge_options how = {.purpose = UH_BEFORE};
   struct uh_err err = UH_ERR_INIT;
   int code = take_options(&r, argc, argv);
@@ -63,6 +69,7 @@ static int run(struct uh_cli *cli, int argc, char **argv) {
   if (uh_judge(path, &how, &results, &err) < 0) return uh_cli_fail(cli, &err);
   uh_cli_about(cli, uh_results_head(results)->organization, uh_results_head(results)->tenant);
   if (uh_outputs_write(cli, &outputs, results, r.limit, &err) < 0) return uh_cli_fail(cli, &err);
+  if (r.known.err.cls) return uh_cli_fail(cli, &r.known.err);
   return uh_verdict_exit_code(uh_results_head(results)->verdict);
 }
 

@@ -2,6 +2,7 @@
 /* waive and attest: what a person accepts or states, written into the file that the configuration names. */
 #include <unhybrid/text.h>
 
+#include "cli/known.h"
 #include "cli/statement_list.h"
 
 enum { OPT_OBJECT = 1000, OPT_REASON, OPT_NOTE, OPT_APPROVER, OPT_FROM, OPT_UNTIL, OPT_DAYS, OPT_LINE, OPT_FORMAT };
@@ -106,8 +107,8 @@ static int take_times(const struct request *r, struct uh_statement *s) {
 }
 
 /* What the newest observation shows of the finding. */
-static int accept_finding(const char *facts, struct uh_statement *s, char *evidence, int64_t *ret_observed_at,
-                          struct uh_err *err) {
+static int accept_finding(const char *facts, const struct uh_cli_known *known, struct uh_statement *s, char *evidence,
+                          int64_t *ret_observed_at, struct uh_err *err) {
   UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
   char id[128];
   (void)snprintf(id, sizeof id, "%.*s", (int)strcspn(s->subject, "/"), s->subject);
@@ -123,6 +124,7 @@ static int accept_finding(const char *facts, struct uh_statement *s, char *evide
                                             : check->purposes & UH_AFTER ? UH_AFTER
                                                                          : UH_GATE,
                                  .only = only};
+  uh_cli_known_use(known, &how);
   if (uh_judge(facts, &how, &results, err) < 0) return -1;
   int found = uh_results_evidence(results, s->subject, evidence, err);
   *ret_observed_at = uh_results_head(results)->observed_at;
@@ -145,20 +147,23 @@ static int each_standing(void *user, const struct uh_result_statement *s) {
 }
 
 /* Judges with the statement before it is written: one that would not count is not made. */
-static int try_statement(const char *facts, const struct uh_statement *s, struct uh_err *err) {
+static int try_statement(const char *facts, const struct uh_cli_known *known, const struct uh_statement *s,
+                         struct uh_err *err) {
   UH_CLEANUP(uh_results_freep) struct uh_results *results = NULL;
   struct uh_statement copy = *s;
   const struct uh_statements alone = {.kind = UH_ATTESTATION, .path = (char[]){""}, .v = &copy, .n = 1};
   struct uh_judge_options how = {.purpose = UH_BEFORE, .statements = {[UH_ATTESTATION] = &alone}};
   struct standing st = {0};
+  uh_cli_known_use(known, &how);
   if (uh_judge(facts, &how, &results, err) < 0 || uh_results_statements(results, each_standing, &st, err) < 0)
     return -1;
   return st.counts ? 0 : uh_fail(err, UH_ERR_DATA, "it would not count: %s", st.why);
 }
 
-static int accept_fact(const char *facts, struct uh_statement *s, char *evidence, int64_t *ret_observed_at,
-                       struct uh_err *err) {
+static int accept_fact(const char *facts, const struct uh_cli_known *known, struct uh_statement *s, char *evidence,
+                       int64_t *ret_observed_at, struct uh_err *err) {
   struct uh_judge_options how = {.purpose = UH_BEFORE};
+  uh_cli_known_use(known, &how);
   return uh_judge_evidence(facts, &how, s, evidence, ret_observed_at, err);
 }
 
@@ -179,13 +184,17 @@ static int accept(struct request *r, const struct uh_config *config, const char 
                   char *evidence, struct uh_err *err) {
   UH_CLEANUP(uh_case_freep) struct uh_case *c = NULL;
   UH_CLEANUP(uh_freep) char *facts = NULL;
+  UH_CLEANUP(uh_cli_known_clear) struct uh_cli_known known = {.err = UH_ERR_INIT};
   int64_t observed_at = 0;
-  if (uh_cli_case(r->cli, config, false, &c, err) < 0 || uh_cli_newest(c, &facts, err) < 0) return -1;
-  if ((r->kind == UH_WAIVER ? accept_finding : accept_fact)(facts, s, evidence, &observed_at, err) < 0) return -1;
+  if (uh_cli_case(r->cli, config, false, &c, err) < 0 || uh_cli_newest(c, &facts, err) < 0 ||
+      uh_cli_known_read(r->cli, c, &known, err) < 0)
+    return -1;
+  if ((r->kind == UH_WAIVER ? accept_finding : accept_fact)(facts, &known, s, evidence, &observed_at, err) < 0)
+    return -1;
   s->evidence = evidence;
   if (!r->from) s->from = observed_at;
   if (s->from >= s->until) return uh_fail(err, UH_ERR_USAGE, "the newest observation is of a later time than --until");
-  if (r->kind == UH_ATTESTATION && try_statement(facts, s, err) < 0) return -1;
+  if (r->kind == UH_ATTESTATION && try_statement(facts, &known, s, err) < 0) return -1;
   if (uh_statements_add(r->kind, path, s, err) < 0) return -1;
   return r->cli->quiet ? 0 : say_added(r, s, observed_at, err);
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <unhybrid/text.h>
 
+#include "cli/known.h"
 #include "cli/left.h"
 #include "cli/start.h"
 #include "cli/status_approval.h"
@@ -200,7 +201,13 @@ static int find_newest(struct status *s, const struct uh_config *config, struct 
   free(paths);
   if (!s->facts) return 0;
   UH_CLEANUP(uh_cli_statements_free) struct uh_judge_options how = {.purpose = UH_BEFORE};
-  if (uh_cli_statements(config, &how, err) < 0) return -1;
+  UH_CLEANUP(uh_freep) struct uh_judge_known *known = NULL;
+  const struct uh_history *h = s->cleanup.history;
+  if (uh_cli_statements(config, &how, err) < 0 ||
+      uh_cli_known_list(h ? uh_history_anchors(h) : NULL, uh_anchors_seen, &known, err) < 0)
+    return -1;
+  how.known = known;
+  how.known_lacking = s->cleanup.err.cls ? s->cleanup.err.what : NULL;
   /* Where no server is left, what has to be true before it goes is no question any more. A facts file that cannot be
    * read is said by the judge. */
   char why[400];
@@ -263,8 +270,8 @@ static int run(struct uh_cli *cli, int argc, char **argv) {
   if (!json && strcmp(format, "terminal") != 0)
     return uh_cli_usage(cli, "status has the formats terminal and json, not '%s'", format);
   if ((!cli->case_dir || cli->config_path) && uh_cli_config(cli, &config, &err) < 0) return uh_cli_fail(cli, &err);
-  if (uh_cli_case(cli, config, false, &s.held, &err) < 0 || find_newest(&s, config, &err) < 0 ||
-      uh_cleanup_status_read(cli, s.held, &s.cleanup, &err) < 0 || look_ahead(&s, config, &err) < 0 ||
+  if (uh_cli_case(cli, config, false, &s.held, &err) < 0 || uh_cleanup_status_read(cli, s.held, &s.cleanup, &err) < 0 ||
+      find_newest(&s, config, &err) < 0 || look_ahead(&s, config, &err) < 0 ||
       (json ? as_json(&s, &err) : as_terminal(&s, &err)) < 0)
     return uh_cli_fail(cli, &err);
   if (!uh_str_text(&s.out)) (void)uh_fail_nomem(&err);

@@ -4,6 +4,8 @@
 
 #include "cli/statement_list.h"
 
+#include "cli/known.h"
+
 struct list {
   struct uh_cli *cli;
   enum uh_statement_kind kind;
@@ -92,10 +94,12 @@ static void begin_json(struct list *l, const struct uh_statements *all, const st
   uh_str_addf(&l->out, ",\n \"%ss\": [", uh_statement_kind_name(l->kind));
 }
 
-static int newest(struct uh_cli *cli, const struct uh_config *config, char **ret_path, struct uh_err *err) {
+static int newest(struct uh_cli *cli, const struct uh_config *config, char **ret_path, struct uh_cli_known *ret_known,
+                  struct uh_err *err) {
   UH_CLEANUP(uh_case_freep) struct uh_case *c = NULL;
   struct uh_err none = UH_ERR_INIT;
-  if (uh_cli_case(cli, config, false, &c, &none) == 0 && uh_cli_newest(c, ret_path, &none) == 0) return 0;
+  if (uh_cli_case(cli, config, false, &c, &none) == 0 && uh_cli_newest(c, ret_path, &none) == 0)
+    return uh_cli_known_read(cli, c, ret_known, err);
   if (none.cls == UH_ERR_DATA) return 0; /* nothing was observed yet */
   *err = none;
   return -1;
@@ -109,7 +113,9 @@ int uh_cli_list_statements(struct uh_cli *cli, enum uh_statement_kind kind, cons
   /* Judged as of today, by what was seen last, however long ago that is. */
   UH_CLEANUP(uh_cli_statements_free)
   struct uh_judge_options how = {.now = uh_cli_now(), .purpose = UH_BEFORE, .fresh_for = INT64_MAX};
-  if (uh_cli_statements(config, &how, err) < 0 || newest(cli, config, &facts, err) < 0) return -1;
+  UH_CLEANUP(uh_cli_known_clear) struct uh_cli_known known = {.err = UH_ERR_INIT};
+  if (uh_cli_statements(config, &how, err) < 0 || newest(cli, config, &facts, &known, err) < 0) return -1;
+  uh_cli_known_use(&known, &how);
   if (facts && uh_judge(facts, &how, &results, err) < 0) return -1;
   const struct uh_statements *all = how.statements[kind];
   if (json) begin_json(&l, all, results);
@@ -118,5 +124,7 @@ int uh_cli_list_statements(struct uh_cli *cli, enum uh_statement_kind kind, cons
   if (json) uh_str_add(&l.out, "]}\n");
   if (!json && l.first) uh_str_addf(&l.out, "There are no %ss.\n", uh_statement_kind_name(kind));
   if (!uh_str_text(&l.out)) return uh_fail_nomem(err);
-  return uh_cli_stdout.write(NULL, l.out.s, l.out.len, err) < 0 ? -1 : uh_cli_flush(err);
+  if (uh_cli_stdout.write(NULL, l.out.s, l.out.len, err) < 0 || uh_cli_flush(err) < 0) return -1;
+  *err = known.err;
+  return known.err.cls ? -1 : 0;
 }

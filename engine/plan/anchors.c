@@ -404,6 +404,12 @@ static bool is_word(const struct uh_anchors *known, const struct anchor *one) {
   return false;
 }
 
+const char *uh_anchors_seen(const struct uh_anchors *a, const char *name, size_t i) {
+  for (size_t k = 0; k < a->n; k++)
+    if (strcmp(a->v[k].name, name) == 0 && !is_word(a, &a->v[k]) && i-- == 0) return a->v[k].value;
+  return NULL;
+}
+
 static int add_known(struct uh_anchors *a, const struct uh_anchors *known, const char *UH_NULLABLE name,
                      struct uh_err *err) {
   for (size_t i = 0; known && i < known->n; i++) {

@@ -48,6 +48,8 @@ struct uh_stated_list {
  * a person is never overruled: UH_ERR_DATA names both. */
 int uh_anchors_read(struct sqlite3 *facts, const struct uh_anchors *UH_NULLABLE known, struct uh_stated_list stated,
                     struct uh_anchors **ret_anchors, struct uh_err *err);
+/* Those of the anchor that were observed: value i; NULL past the end. What a person stated is none of them. */
+const char *UH_NULLABLE uh_anchors_seen(const struct uh_anchors *anchors, const char *name, size_t i);
 int uh_anchors_from_json(const char *json, struct uh_anchors **ret_anchors, struct uh_err *err);
 char *UH_OWN UH_NULLABLE
 uh_anchors_json(const struct uh_anchors *anchors); /* {"name": ["value", ..], ..}; NULL: memory */

@@ -10,6 +10,7 @@
 #include "case/config.h"
 #include "rules/evidence.h"
 #include "rules/judging.h"
+#include "rules/shared.h"
 
 enum { FACTS_MAX = 256, OBJECTS_TOLD = 20, DAYS_SUGGESTED = 90 };
 
@@ -137,6 +138,9 @@ static int look(struct judge *j, const struct uh_statement *s, struct uh_worth *
   int lacking = uh_judge_lacking(j, f->basis_needs, why, sizeof why, err);
   if (lacking < 0) return -1;
   if (f->observed && look_at_observed(j, f, s, w, err) < 0) return -1;
+  if (j->options->known_lacking && uh_shared_reads_known(f->observed) && w->state == UH_STATED_OPEN)
+    uh_worth_say(w, UH_STATED_UNVERIFIED, "what the journal of the case tells of it is not known: %s",
+                 j->options->known_lacking);
   if (lacking && (w->state == UH_STATED_OPEN || w->state == UH_STATED_UNMATCHED))
     uh_worth_say(w, UH_STATED_UNVERIFIED, "what it rests on was not observed in full: %s", why);
   return w->state == UH_STATED_OPEN ? evidence_of(j, f, s->object, ret_evidence, err) : 0;

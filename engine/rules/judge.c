@@ -196,9 +196,25 @@ static int applies(struct uh_check_run *run, struct uh_err *err) {
   return result == 0 && l.any ? -1 : result;
 }
 
+static bool reads_known(const struct uh_check *check) {
+  bool reads = uh_shared_reads_known(check->applies);
+  for (const struct uh_rule *rule = check->rules; !reads && rule && rule->sql; rule++)
+    reads = uh_shared_reads_known(rule->sql);
+  return reads;
+}
+
+/* What the journal would tell may be otherwise than what is seen. */
+static int need_known(struct uh_check_run *run, struct uh_err *err) {
+  const char *why = run->judge->options->known_lacking;
+  if (!why || !reads_known(run->check)) return 0;
+  return uh_set_lacking(run, "check:journal", "failed", err, "what the journal of the case tells is not known: %s",
+                        why);
+}
+
 static int run_check(struct uh_check_run *run, int *ret_applies, struct uh_err *err) {
   const struct uh_check *check = run->check;
   struct lacking absence = {0};
+  if (need_known(run, err) < 0) return -1;
   if (check->absence_needs) {
     if (check_needs(run, check->absence_needs, &absence, err) < 0) return -1;
     run->absence_lacking = absence.any;

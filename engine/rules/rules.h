@@ -34,7 +34,7 @@ const struct uh_requirement *uh_requirement_at(size_t i);
 bool uh_requirement_examined(const char *id); /* some registered check names it */
 
 /* ---- results ---- */
-/* What a plan knows of the organisation, from the journal, since before the objects went that told it: its anchors. */
+/* What is known of the organisation, from the journal, since before the objects went that told it: its anchors. */
 struct uh_judge_known {
   const char *name, *value;
 };
@@ -46,6 +46,8 @@ struct uh_judge_options {
   int64_t fresh_for;                                     /* seconds; 0: the default of 24 h */
   const struct uh_statements *UH_NULLABLE statements[2]; /* by enum uh_statement_kind; each counts at `now` */
   const struct uh_judge_known *UH_NULLABLE known;        /* ends with name NULL */
+  /* Why it cannot be told what is known: what would read it is unknown. NULL: it can. */
+  const char *UH_NULLABLE known_lacking;
 };
 /* One result model feeds every report. It is a private SQLite database (spills to disk, vanishes when closed), so that
  * 200,000 findings cost no memory. Single-threaded. */

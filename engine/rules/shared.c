@@ -70,6 +70,10 @@ int uh_shared_attestations(sqlite3 *db, struct uh_err *err) {
   return uh_fail(err, UH_ERR_INTERNAL, "attestation: %s", sqlite3_errmsg(db));
 }
 
+bool uh_shared_reads_known(const char *sql) {
+  return sql && strstr(sql, "FROM known");
+}
+
 int uh_shared_known(sqlite3 *db, const struct uh_judge_known *known, struct uh_err *err) {
   sqlite3_stmt *st = NULL;
   int rc = sqlite3_exec(db,

@@ -589,6 +589,7 @@ def test_which_organisation_it_is_a_person_may_state(unnamed):
     assert again.returncode == 0 and "Nothing to do" in again.stdout, again.stderr + again.stdout
     # It is not remembered as if it had been seen, and neither is what was told apart by it.
     assert unnamed.run("attest", "withdraw", "left.organization", "--object", "{" + ORGANIZATION.upper() + "}").returncode == 0
+    assert left(unnamed, "left.organization")["status"] == "unknown", "the journal has it by his word alone"
     unnamed.state(("left.organization", "yes", LABS))
     anchors = sweep_plan(unnamed)["anchors"]
     assert anchors["organization-guid"] == [LABS] and anchors["hybrid-domain"] == ["labs.example"] and "other-organization" not in anchors, anchors

@@ -7,6 +7,7 @@ The cleanup and the uninstall's own steps are the same for all of them and run o
 import collections
 import json
 import os
+import pathlib
 import re
 import shutil
 import uuid
@@ -19,6 +20,8 @@ from fixtures.lab.errand import where_it_is
 from fixtures.lab.lab import Lab
 from terminal import Terminal
 from test_cleanup import CHANGED, REMOVED, Place, finish
+from test_cli import schema
+from test_journal import tamper
 from test_uninstall import ALL, OTHERS, remove_connector
 
 ROOT = "dc=fabrikam,dc=com"
@@ -262,6 +265,34 @@ def test_the_whole_organisation(place):
     place.sweep()
     assert place.told(place.played) == (EVERYWHERE, NAMES)
     place.nothing_left()
+
+
+def left(report):
+    return {check["id"]: check for check in report["checks"] if check["id"] in ("left.credential", "left.organization")}
+
+
+def test_what_the_journal_knows_is_known_to_whoever_judges(place, tmp_path):
+    """Nothing but the journal tells the auth certificates and the organisation any more: audit and status know them, and a word against
+    it does not count. A journal that is damaged tells nothing."""
+    place.play("organisation")
+    fresh = World(place.lab, place.program, tmp_path / "fresh.case")
+    assert {check["status"] for check in left(fresh.after()).values()} == {"unknown"}, "nothing else tells them"
+    assert {check["status"] for check in left(place.after()).values()} == {"pass"}
+    assert left(place.status()["left"]) == {}, "settled"
+    theirs = "FD5701366E2CAB2F3730217A0DD95CAB4467F8D1"
+    for fact, object_, told in (("left.organization", HOLDER[:-2] + "aa", HOLDER), ("left.credential", theirs, "no")):
+        refused = place.run("attest", "add", fact, "yes", "--object", object_, "--approver", "Test", "--days", "2")
+        assert refused.returncode == 65 and told in refused.stderr, refused.stderr
+    tamper(pathlib.Path(place.case), "UPDATE record SET body = '{}' WHERE seq = 9")
+    done = place.run("audit", "--purpose", "after", "--format", "json")
+    assert done.returncode == 65 and "record 9" in done.stderr, done.stderr
+    report = json.loads(done.stdout)
+    schema("report").validate(report)
+    for check in left(report).values():
+        assert check["status"] == "unknown" and any("record 9" in one["why"] for one in check["unknown"]), check
+    assert set(left(place.status()["left"])) == {"left.credential", "left.organization"}
+    refused = place.run("attest", "add", "left.credential", "yes", "--object", theirs, "--approver", "Test", "--days", "2")
+    assert refused.returncode == 65 and "record 9" in refused.stderr, refused.stderr
 
 
 @pytest.mark.parametrize("kind, links", [("organization", True), ("well-known-objects", True), ("security-groups", False),
