@@ -79,7 +79,7 @@ static const char domains_sql[] =
 
 static int look_at_attribute(struct uh_check_run *run, const struct certain *c, struct uh_err *err) {
   char sql[1600];
-  (void)snprintf(sql, sizeof sql,
+  uh_print(sql, sizeof sql,
     "SELECT 'on-premises:Recipient/%s',"
     "  'no ' || '%s' || ' is visible in ' || group_concat(domain, ' and in ')"
     "   || ', where objects stand that cannot be without it: " READ_DIRECTORY "'"
@@ -115,7 +115,7 @@ static const struct certain_property {
 
 static int look_at_property(struct uh_check_run *run, const struct certain_property *c, struct uh_err *err) {
   char sql[1200];
-  (void)snprintf(sql, sizeof sql,
+  uh_print(sql, sizeof sql,
     "SELECT 'on-premises:%s/%s',"
     "  '%s is visible on ' || coalesce(sum(%s), 0) || ' of ' || count(*) || ' objects, and cannot be absent on %s: "
     READ_DIRECTORY "'"

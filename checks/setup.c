@@ -19,7 +19,7 @@ static int stated(struct uh_check_run *run, const char *fact, const char *why, s
   struct uh_query *query UH_CLEANUP(uh_query_freep) = NULL;
   char set[80];
   int64_t since = 0;
-  (void)snprintf(set, sizeof set, "attestation:%s", fact);
+  uh_print(set, sizeof set, "attestation:%s", fact);
   if (uh_query_open(run, "SELECT since FROM attestation WHERE fact = ? AND object = '' AND value = 'yes'", &query,
                     err) < 0)
     return -1;
@@ -89,10 +89,11 @@ static int expansion(struct uh_check_run *run, struct uh_err *err) {
                                 .kind = "group",
                                 .object = uh_query_text(query, 1),
                                 .guid = uh_query_text(query, 4)};
-    if (uh_violated(run, &o, uh_query_text(query, 3), NULL, err, "This group is expanded by the server %.200s.",
-                    name     ? name + strlen("/cn=Servers/cn=")
-                    : server ? server
-                             : "that it names") < 0)
+    if (uh_violated(run, &o, uh_query_text(query, 3), NULL, err, "This group is expanded by the server %.*s.",
+                    UH_HEAD(name     ? name + strlen("/cn=Servers/cn=")
+                            : server ? server
+                                     : "that it names",
+                            200)) < 0)
       return -1;
   }
   int complete = rc < 0 ? -1 : holds(run, "SELECT " UH_SQL_COMPLETE("on-premises", "ExpandedGroup"), err);

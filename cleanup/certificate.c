@@ -109,8 +109,8 @@ static int export_it(struct uh_step_run *run, const struct certificate *c, struc
   if (!uh_powershell_quote(&server, c->server, strlen(c->server)))
     return uh_step_blocked(
         run, err, "the name of the server that has the certificate %s cannot be written in a command", c->thumbprint);
-  (void)snprintf(file, sizeof file, "%.40s.pfx", c->thumbprint);
-  (void)snprintf(
+  uh_print(file, sizeof file, "%.*s.pfx", UH_HEAD(c->thumbprint, 40));
+  uh_print(
       where, sizeof where,
       "in Exchange Management Shell on a server that has a folder C:\\Temp; then move %s into the case's exports folder",
       file);
@@ -152,10 +152,10 @@ static int remove_it(struct uh_step_run *run, const struct certificate *c, struc
   uh_str_addf(
       &undo,
       "Its private key goes with it. Only the file of the action before brings it back: "
-      "Import-ExchangeCertificate -Server %s -FileData ([IO.File]::ReadAllBytes('C:\\Temp\\%.40s.pfx')) -Password "
-      "(Read-Host -AsSecureString 'Password of the file') -PrivateKeyExportable $true%s%.40s%s",
-      uh_str_or(&server, ""), c->thumbprint, c->tls ? "; Enable-ExchangeCertificate -Thumbprint " : "",
-      c->tls ? c->thumbprint : "", c->tls ? " -Services SMTP" : "");
+      "Import-ExchangeCertificate -Server %s -FileData ([IO.File]::ReadAllBytes('C:\\Temp\\%.*s.pfx')) -Password "
+      "(Read-Host -AsSecureString 'Password of the file') -PrivateKeyExportable $true%s%.*s%s",
+      uh_str_or(&server, ""), UH_HEAD(c->thumbprint, 40), c->tls ? "; Enable-ExchangeCertificate -Thumbprint " : "",
+      UH_HEAD(c->tls ? c->thumbprint : "", 40), c->tls ? " -Services SMTP" : "");
   if (!uh_str_text(&undo) || !uh_str_text(&server)) return uh_fail_nomem(err);
   static const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
   const struct uh_action action = {.subject = c->subject,
@@ -192,11 +192,11 @@ static int look_at(struct uh_step_run *run, struct uh_query *query, struct uh_er
   int64_t tls = 0, has_key = 1;
   (void)uh_query_int(query, TLS, &tls);
   (void)uh_query_int(query, HAS_KEY, &has_key);
-  (void)snprintf(
-      question, sizeof question,
-      "Does nothing but the hybrid mail flow use the certificate %.40s (%.200s) on %.200s: no web site, no load "
-      "balancer, no other software, and is it not the default certificate of transport?",
-      thumbprint ? thumbprint : "", name ? name : "", server ? server : "");
+  uh_print(question, sizeof question,
+           "Does nothing but the hybrid mail flow use the certificate %.*s (%.*s) on %.*s: no web site, no load "
+           "balancer, no other software, and is it not the default certificate of transport?",
+           UH_HEAD(thumbprint ? thumbprint : "", 40), UH_HEAD(name ? name : "", 200),
+           UH_HEAD(server ? server : "", 200));
   const struct certificate c = {.subject = {.side = "on-premises",
                                             .kind = "ExchangeCertificate",
                                             .name = name ? name : "",

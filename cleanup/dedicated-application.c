@@ -60,11 +60,10 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   uint8_t id[UH_GUID_SIZE];
   char question[600];
   const char *others = uh_query_text(row->query, OTHERS);
-  (void)snprintf(
-      question, sizeof question,
-      "Other Exchange organisations use the tenant (%.300s), and nothing here tells by which application their "
-      "servers call. Is it none of theirs?",
-      others ? others : "");
+  uh_print(question, sizeof question,
+           "Other Exchange organisations use the tenant (%.*s), and nothing here tells by which application their "
+           "servers call. Is it none of theirs?",
+           UH_HEAD(others ? others : "", 300));
   if (!uh_guid_parse(row->subject.guid ? row->subject.guid : "", id))
     return uh_fail(err, UH_ERR_DATA, "an application in Entra ID has no id");
   const struct uh_graph_change change = {

@@ -89,8 +89,8 @@ static int find_expired(struct uh_step_run *run, struct expired *ret_expired, st
   int r = uh_query_next(query, err);
   if (r <= 0) return r;
   const char *thumbprint = uh_query_text(query, 0), *ended = uh_query_text(query, 1);
-  (void)snprintf(ret_expired->thumbprint, sizeof ret_expired->thumbprint, "%s", thumbprint ? thumbprint : "");
-  (void)snprintf(ret_expired->ended, sizeof ret_expired->ended, "%s", ended ? ended : "");
+  uh_print(ret_expired->thumbprint, sizeof ret_expired->thumbprint, "%s", thumbprint ? thumbprint : "");
+  uh_print(ret_expired->ended, sizeof ret_expired->ended, "%s", ended ? ended : "");
   return 0;
 }
 
@@ -106,11 +106,12 @@ static int release(struct uh_step_run *run, const struct uh_step_row *row, const
                                       {.name = "Force", .type = UH_VALUE_BOOL, .yes = true},
                                       {0}};
   const struct uh_change changes[] = {{.cmdlet = "Remove-FederatedDomain", .arguments = forced ? force : plain}, {0}};
-  (void)snprintf(why, sizeof why, "%.300s: the registration has to go before the federation trust can.", row->reason);
-  (void)snprintf(question, sizeof question,
-                 "The federation certificate %.40s ended on %.40s, so that the gateway refuses to release %.200s (1007 "
-                 "AccessDenied). Is it to go with -Force, which leaves it claimed at the gateway?",
-                 expired.thumbprint, expired.ended, domain);
+  uh_print(why, sizeof why, "%.*s: the registration has to go before the federation trust can.",
+           UH_HEAD(row->reason, 300));
+  uh_print(question, sizeof question,
+           "The federation certificate %.*s ended on %.*s, so that the gateway refuses to release %.*s (1007 "
+           "AccessDenied). Is it to go with -Force, which leaves it claimed at the gateway?",
+           UH_HEAD(expired.thumbprint, 40), UH_HEAD(expired.ended, 40), UH_HEAD(domain, 200));
   const struct uh_action action = {
       .subject = row->subject,
       .verb = UH_VERB_REDUCE,

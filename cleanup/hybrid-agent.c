@@ -56,11 +56,11 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   uint8_t guid[UH_GUID_SIZE];
   char text[UH_GUID_TEXT], commands[700];
   if (!id || !uh_guid_parse(id, guid)) return uh_fail(err, UH_ERR_DATA, "the Hybrid Agent's application has no id");
-  (void)snprintf(commands, sizeof commands,
-                 "Import-Module 'C:\\Program Files\\Microsoft Hybrid Service\\HybridManagement.psm1'\n"
-                 "Remove-HybridApplication -appId %s -UserPrincipalName (Read-Host 'Administrator of the tenant')\n"
-                 "# Then " UNINSTALL ".",
-                 uh_guid_text(guid, text));
+  uh_print(commands, sizeof commands,
+           "Import-Module 'C:\\Program Files\\Microsoft Hybrid Service\\HybridManagement.psm1'\n"
+           "Remove-HybridApplication -appId %s -UserPrincipalName (Read-Host 'Administrator of the tenant')\n"
+           "# Then " UNINSTALL ".",
+           uh_guid_text(guid, text));
   static const struct uh_expect expect[] = {{.what = UH_EXPECT_ABSENT}, {0}};
   const struct uh_action action = {
       .subject = row->subject,

@@ -33,10 +33,10 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   char question[800];
   const char *classes = uh_query_text(row->query, CLASSES);
   (void)uh_query_int(row->query, BELOW, &n);
-  (void)snprintf(question, sizeof question,
-                 "%.300s goes, with all %lld objects below it: address lists, policies, roles, accepted domains, and "
-                 "what else the organisation was. Microsoft does that by hand, as a last resort. Shall it?",
-                 row->subject.name, (long long)n);
+  uh_print(question, sizeof question,
+           "%.*s goes, with all %lld objects below it: address lists, policies, roles, accepted domains, and "
+           "what else the organisation was. Microsoft does that by hand, as a last resort. Shall it?",
+           UH_HEAD(row->subject.name, 300), (long long)n);
   const struct uh_action words = {
       .why = row->reason,
       .effect =

@@ -58,10 +58,10 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   int64_t members = 0;
   char question[700];
   (void)uh_query_int(row->query, MEMBERS, &members);
-  (void)snprintf(question, sizeof question,
-                 "The security group %.400s has %lld members, and may have been given rights outside Exchange, which "
-                 "nothing here can see. Shall it go?",
-                 row->subject.name, (long long)members);
+  uh_print(question, sizeof question,
+           "The security group %.*s has %lld members, and may have been given rights outside Exchange, which "
+           "nothing here can see. Shall it go?",
+           UH_HEAD(row->subject.name, 400), (long long)members);
   const struct uh_action words = {
       .why = row->reason,
       .effect = "Rights that were given to the group end; its entries in access control lists show a bare SID.",

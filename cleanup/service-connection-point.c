@@ -59,11 +59,11 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   enum { ASKED = UH_ROW_OWN + 2 };
   int64_t asked = 0;
   char question[600];
-  (void)snprintf(
+  uh_print(
       question, sizeof question,
-      "The service connection point %.300s was put there by a person, and leads into a domain of this "
+      "The service connection point %.*s was put there by a person, and leads into a domain of this "
       "organisation, to a host that is not known as one of its servers. Is nothing there any more, so that it can go?",
-      row->subject.name);
+      UH_HEAD(row->subject.name, 300));
   const struct uh_action words = {
       .why = row->reason,
       .approval = uh_query_int(row->query, ASKED, &asked) && !asked ? NULL : question,

@@ -107,11 +107,11 @@ static int read_marks(struct uh_step_run *run, struct found *f, struct uh_err *e
       return uh_fail(err, UH_ERR_DATA, "more than %d auth certificates are known", MARKS_MAX);
     if (!thumbprint || !read_sha1(thumbprint, m->certificate.sha1)) continue;
     if (!subject) subject = uh_query_text(query, 3);
-    (void)snprintf(m->thumbprint, sizeof m->thumbprint, "%s", thumbprint);
-    (void)snprintf(m->subject, sizeof m->subject, "%s", subject ? subject : "");
+    uh_print(m->thumbprint, sizeof m->thumbprint, "%s", thumbprint);
+    uh_print(m->subject, sizeof m->subject, "%s", subject ? subject : "");
     m->certificate.subject = m->subject;
     if (!ends || uh_time_parse(ends, &m->certificate.not_after) != UH_TIME_OK) m->certificate.not_after = 0;
-    if (uh_query_text(query, 4)) (void)snprintf(f->stated, sizeof f->stated, "%s", uh_query_text(query, 4));
+    if (uh_query_text(query, 4)) uh_print(f->stated, sizeof f->stated, "%s", uh_query_text(query, 4));
     f->certificates[f->n_marks++] = m->certificate;
   }
   return r;
@@ -122,7 +122,7 @@ static int read_others(struct uh_step_run *run, struct found *f, struct uh_err *
   if (uh_step_query(run, others_sql, &query, err) < 0) return -1;
   int r = uh_query_next(query, err);
   const char *others = r > 0 ? uh_query_text(query, 0) : NULL;
-  (void)snprintf(f->others, sizeof f->others, "%s", others ? others : "");
+  uh_print(f->others, sizeof f->others, "%s", others ? others : "");
   return r < 0 ? -1 : 0;
 }
 
@@ -140,7 +140,7 @@ static bool is_ours(const struct found *f, const struct uh_key_credential *key, 
     }
     enum uh_key_match match = uh_key_match(key, &m->certificate);
     if (match > UH_KEY_HINT) return true;
-    if (match == UH_KEY_HINT) (void)snprintf(c->hint, sizeof c->hint, "%s", m->thumbprint);
+    if (match == UH_KEY_HINT) uh_print(c->hint, sizeof c->hint, "%s", m->thumbprint);
   }
   return false;
 }
@@ -157,8 +157,8 @@ static int judge(struct uh_step_run *run, struct found *f, struct uh_query *quer
   *c = (struct credential){0};
   if (!id || !uh_guid_parse(id, c->removal.key_id)) return 1;
   (void)uh_guid_text(c->removal.key_id, c->id);
-  (void)snprintf(c->name, sizeof c->name, "%s", key.display_name ? key.display_name : "");
-  (void)snprintf(c->ends_text, sizeof c->ends_text, "%s", ends ? ends : "an unknown time");
+  uh_print(c->name, sizeof c->name, "%s", key.display_name ? key.display_name : "");
+  uh_print(c->ends_text, sizeof c->ends_text, "%s", ends ? ends : "an unknown time");
   if (!ends || uh_time_parse(ends, &key.ends) != UH_TIME_OK) key.ends = 0;
   bool ours = is_ours(f, &key, uh_query_text(query, THUMBPRINT), c), expired = key.ends && key.ends <= uh_step_now(run);
   c->removal.reason = ours ? UH_KEY_OURS : expired ? UH_KEY_EXPIRED : UH_KEY_NAMED;
@@ -233,7 +233,7 @@ static int remove_ours(struct uh_step_run *run, const struct uh_subject *princip
   }
   if (n == 0) return 0;
   expect[n] = (struct uh_expect){.what = UH_EXPECT_END};
-  (void)snprintf(
+  uh_print(
       why, sizeof why,
       "Of %zu credentials %zu are auth certificates of this organisation%s%s%s and %zu have ended; whoever holds the "
       "private key of one that is in force can act as Exchange Online (CVE-2025-53786).",
@@ -250,12 +250,13 @@ static int ask_for(struct uh_step_run *run, const struct uh_subject *principal, 
                    const struct credential *c, struct uh_err *err) {
   struct uh_expect expect[2] = {{0}};
   char question[900];
-  (void)snprintf(question, sizeof question,
-                 "The credential %s (%.120s, in force until %.40s) of Exchange Online's principal is none of this "
-                 "organisation's auth certificates%s%s%s%.300s. Is it nobody's any more, so that it can go?",
-                 c->id, c->name, c->ends_text, c->hint[0] ? ", though its name and its end are those of " : "", c->hint,
-                 f->others[0] ? ". Other Exchange organisations use this tenant, and it may be theirs: " : "",
-                 f->others);
+  uh_print(question, sizeof question,
+           "The credential %s (%.*s, in force until %.*s) of Exchange Online's principal is none of this "
+           "organisation's auth certificates%s%s%s%.*s. Is it nobody's any more, so that it can go?",
+           c->id, UH_HEAD(c->name, 120), UH_HEAD(c->ends_text, 40),
+           c->hint[0] ? ", though its name and its end are those of " : "", c->hint,
+           f->others[0] ? ". Other Exchange organisations use this tenant, and it may be theirs: " : "",
+           UH_HEAD(f->others, 300));
   lacks(&expect[0], c->id);
   struct uh_action action = {
       .part = c->id,

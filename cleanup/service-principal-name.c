@@ -92,10 +92,10 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
     return -1;
   for (size_t i = 0; i < asked.n; i++) {
     const struct uh_step_list one = {&asked.v[i], 1};
-    (void)snprintf(question, sizeof question,
-                   "Exchange Online's principal has the name %.500s, in a domain of this organisation; nothing says "
-                   "which server it was. Is nothing of yours behind it any more, so that it can go?",
-                   asked.v[i]);
+    uh_print(question, sizeof question,
+             "Exchange Online's principal has the name %.*s, in a domain of this organisation; nothing says "
+             "which server it was. Is nothing of yours behind it any more, so that it can go?",
+             UH_HEAD(asked.v[i], 500));
     if (take_names(run, row, &one, asked.v[i], question, err) < 0) return -1;
   }
   return 0;

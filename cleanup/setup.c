@@ -55,7 +55,7 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   char commands[1000], where[300];
   if (commands_of(version ? version : "", commands, sizeof commands) >= (int)sizeof commands)
     return uh_fail(err, UH_ERR_DATA, "the server's version is no version");
-  (void)snprintf(where, sizeof where, "in a command prompt, elevated, on %.200s", row->subject.name);
+  uh_print(where, sizeof where, "in a command prompt, elevated, on %.*s", UH_HEAD(row->subject.name, 200));
   const struct uh_action action = {
       .subject = row->subject,
       .verb = UH_VERB_REMOVE,

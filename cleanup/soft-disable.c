@@ -28,7 +28,7 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   /* What others use too stays on; the step that removes takes out what is the hybrid deployment's. */
   if (row->owner != UH_OWNER_HYBRID) return 0;
   if (uh_query_int(row->query, ENABLED, &enabled) && !enabled) return 0;
-  (void)snprintf(cmdlet, sizeof cmdlet, "Set-%s", row->subject.kind);
+  uh_print(cmdlet, sizeof cmdlet, "Set-%s", row->subject.kind);
   const struct uh_argument arguments[] = {{.name = "Enabled", .type = UH_VALUE_BOOL, .yes = false}, {0}};
   const struct uh_change changes[] = {{.cmdlet = cmdlet, .arguments = arguments}, {0}};
   const struct uh_expect expect[] = {{.what = UH_EXPECT_VALUE, .value = arguments[0]}, {0}};

@@ -53,9 +53,9 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   enum { ENABLED = UH_ROW_OWN + 2 };
   int64_t enabled = 0;
   char question[600];
-  (void)snprintf(question, sizeof question,
-                 "Setup makes the account %.300s disabled, and it is enabled: somebody may use it. Shall it go?",
-                 row->subject.name);
+  uh_print(question, sizeof question,
+           "Setup makes the account %.*s disabled, and it is enabled: somebody may use it. Shall it go?",
+           UH_HEAD(row->subject.name, 300));
   const struct uh_action words = {
       .why = row->reason,
       .effect = "Nothing that is left uses the account.",

@@ -37,10 +37,10 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
   int64_t n = 0;
   char question[700];
   (void)uh_query_int(row->query, BELOW, &n);
-  (void)snprintf(question, sizeof question,
-                 "%.400s goes, with %lld objects below it. Whether anything still needs it is told differently. Shall "
-                 "it?",
-                 row->subject.name, (long long)n);
+  uh_print(question, sizeof question,
+           "%.*s goes, with %lld objects below it. Whether anything still needs it is told differently. Shall "
+           "it?",
+           UH_HEAD(row->subject.name, 400), (long long)n);
   const struct uh_action words = {.why = row->reason,
                                   .effect = "The domain counts as one that was not prepared for Exchange.",
                                   .approval = question};

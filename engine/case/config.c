@@ -57,7 +57,7 @@ static void UH_PRINTF(3, 0) hear(cyaml_log_t level, void *ctx, const char *fmt, 
   struct uh_err *said = ctx;
   char line[256];
   if (level < CYAML_LOG_ERROR) return;
-  (void)vsnprintf(line, sizeof line, fmt, args);
+  uh_vprint(line, sizeof line, fmt, args);
   const char *text = strncmp(line, "Load: ", 6) == 0 ? line + 6 : line;
   uh_fail(said, UH_ERR_CONFIG, "%.*s", (int)strcspn(text, "\n"), text);
 }

@@ -45,7 +45,7 @@ static int UH_PRINTF(4, 5) refuse(const struct check *c, const char *path, const
   char what[sizeof c->err->what];
   va_list ap;
   va_start(ap, fmt);
-  (void)vsnprintf(what, sizeof what, fmt, ap);
+  uh_vprint(what, sizeof what, fmt, ap);
   va_end(ap);
   uh_fail(c->err, UH_ERR_CONFIG, "%s", what);
   if (remedy) uh_err_remedy(c->err, "%s", remedy);
@@ -318,7 +318,7 @@ static int check_redirect_hosts(const struct check *c, const char *section, cons
     (void)snprintf(name, sizeof name, "%.*s[%u]", (int)sizeof name - 16, list.s, i);
     if (!host_valid(host))
       return refuse(c, name, "write names as ex02.contoso.com, without scheme and port",
-                    "\"%.100s\" in %s is not a host name", host, list.s);
+                    "\"%.*s\" in %s is not a host name", UH_HEAD(host, 100), list.s);
   }
   return 0;
 }
@@ -403,7 +403,7 @@ static int check_servers(const struct check *c, const char *list_name, const str
     if (parse_address(text, bytes)) continue;
     if (split_host(text, strlen(text), &u) && parse_address(u.host, bytes)) continue;
     return refuse(c, name, "write 192.0.2.53, 192.0.2.53:5353, 2001:db8::53 or [2001:db8::53]:5353",
-                  "\"%.100s\" in %s is not the address of a DNS server", text, list_name);
+                  "\"%.*s\" in %s is not the address of a DNS server", UH_HEAD(text, 100), list_name);
   }
   return 0;
 }
@@ -430,12 +430,12 @@ static int check_network(const struct check *c, const char *name, const char *te
       family = 0;
   }
   if (!family)
-    return refuse(c, name, "write 203.0.113.0/24, 203.0.113.7 or 2001:db8::/32",
-                  "\"%.100s\" in %s is not an IP network", text, "mail_flow.onprem_networks");
+    return refuse(c, name, "write 203.0.113.0/24, 203.0.113.7 or 2001:db8::/32", "\"%.*s\" in %s is not an IP network",
+                  UH_HEAD(text, 100), "mail_flow.onprem_networks");
   for (unsigned long i = bits; i < max; i++)
     if (bytes[i / 8] & (0x80u >> (i % 8)))
       return refuse(c, name, "write the network's first address, as in 203.0.113.0/24",
-                    "\"%.100s\" in %s has bits set behind its prefix", text, "mail_flow.onprem_networks");
+                    "\"%.*s\" in %s has bits set behind its prefix", UH_HEAD(text, 100), "mail_flow.onprem_networks");
   return 0;
 }
 
@@ -449,7 +449,7 @@ static int check_mail_flow(const struct check *c) {
     const char *host = strncmp(text, "*.", 2) == 0 ? text + 2 : text;
     if (!host_valid(host))
       return refuse(c, name, "write mx.example.net or *.example.net",
-                    "\"%.100s\" in mail_flow.gateways is not a host name", text);
+                    "\"%.*s\" in mail_flow.gateways is not a host name", UH_HEAD(text, 100));
   }
   for (unsigned i = 0; i < m->onprem_networks.n; i++) {
     (void)snprintf(name, sizeof name, "mail_flow.onprem_networks[%u]", i);
@@ -478,13 +478,13 @@ static int check_writeback(const struct check *c) {
     (void)snprintf(name, sizeof name, "writeback.templates[%u]", i);
     if (!*text || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") != strlen(text))
       return refuse(c, name, "write the beginning of a job's templateId, letters and digits",
-                    "\"%.100s\" in writeback.templates is not the id of a template", text);
+                    "\"%.*s\" in writeback.templates is not the id of a template", UH_HEAD(text, 100));
   }
   for (unsigned i = 0; i < w->application_templates.n; i++) {
     (void)snprintf(name, sizeof name, "writeback.application_templates[%u]", i);
     if (!uh_guid_parse(w->application_templates.v[i], guid))
-      return refuse(c, name, NULL, "\"%.100s\" in writeback.application_templates is not a GUID",
-                    w->application_templates.v[i]);
+      return refuse(c, name, NULL, "\"%.*s\" in writeback.application_templates is not a GUID",
+                    UH_HEAD(w->application_templates.v[i], 100));
   }
   if (uh_mark_present(c->marks, "writeback.limit") && w->limit < 1)
     return refuse(c, "writeback.limit", NULL, "writeback.limit is 1 or more");
@@ -496,8 +496,8 @@ static int check_duration(const struct check *c, const char *path, const char *t
   int64_t seconds;
   if (!text) return 0;
   if (!uh_duration_parse(text, &seconds))
-    return refuse(c, path, "write a whole number and s, m, h or d: 7d, 90m", "\"%.100s\" in %s is no duration", text,
-                  path);
+    return refuse(c, path, "write a whole number and s, m, h or d: 7d, 90m", "\"%.*s\" in %s is no duration",
+                  UH_HEAD(text, 100), path);
   return seconds >= least && seconds <= most ? 0 : refuse(c, path, NULL, "%s is %s", path, range);
 }
 

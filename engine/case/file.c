@@ -48,7 +48,7 @@ static char *temporary_name(const char *path) {
   const char *slash = strrchr(path, '/');
   size_t dir = slash ? (size_t)(slash - path) + 1 : 0;
   uh_str_addn(&name, path, dir);
-  uh_str_addf(&name, ".%.200s.%ld-%u.tmp", path + dir, (long)getpid(), atomic_fetch_add(&count, 1));
+  uh_str_addf(&name, ".%.*s.%ld-%u.tmp", UH_HEAD(path + dir, 200), (long)getpid(), atomic_fetch_add(&count, 1));
   return uh_str_take(&name);
 }
 

@@ -78,7 +78,7 @@ static int fail_read(const struct uh_journal *j, struct uh_err *err) {
   char text[300];
   int rc = sqlite3_extended_errcode(j->db);
   if (rc == SQLITE_NOMEM) return uh_fail_nomem(err);
-  (void)snprintf(text, sizeof text, "the journal cannot be read: %.200s", sqlite3_errmsg(j->db));
+  uh_print(text, sizeof text, "the journal cannot be read: %.*s", UH_HEAD(sqlite3_errmsg(j->db), 200));
   if (rc == SQLITE_READONLY_ROLLBACK || rc == SQLITE_READONLY_RECOVERY || rc == SQLITE_READONLY_CANTINIT) {
     (void)fail_at(j, UH_ERR_CANNOT_WRITE, err, "the last write to the journal was cut off");
     uh_err_remedy(err, "`unhybrid resume` puts it in order");
@@ -140,7 +140,7 @@ static void hash_text(const uint8_t hash[UH_JOURNAL_HASH], char ret[UH_JOURNAL_H
 
 static int fail_record(const struct uh_journal *j, int64_t seq, const char *why, struct uh_err *err) {
   char text[200];
-  (void)snprintf(text, sizeof text, "record %lld of the journal is damaged: %s", (long long)seq, why);
+  uh_print(text, sizeof text, "record %lld of the journal is damaged: %s", (long long)seq, why);
   return fail_damaged(j, err, text);
 }
 
@@ -291,7 +291,7 @@ static int look_at_pages(struct uh_journal *j, struct uh_err *err) {
   if (rc == SQLITE_OK) rc = sqlite3_step(st);
   const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(st, 0) : NULL;
   bool good = text && strcmp(text, "ok") == 0, unread = text && is_unread(text);
-  (void)snprintf(why, sizeof why, "the journal's pages are not as they were written: %.200s", text ? text : "");
+  uh_print(why, sizeof why, "the journal's pages are not as they were written: %.*s", UH_HEAD(text ? text : "", 200));
   sqlite3_finalize(st);
   if (!text) return fail_read(j, err);
   if (good) return 0;
@@ -400,7 +400,7 @@ static int look_at_record(const struct uh_record *r, struct uh_err *err) {
 static int fail_write(struct uh_journal *j, struct uh_err *err) {
   int rc = sqlite3_extended_errcode(j->db);
   char text[300];
-  (void)snprintf(text, sizeof text, "cannot write the journal: %.200s", sqlite3_errmsg(j->db));
+  uh_print(text, sizeof text, "cannot write the journal: %.*s", UH_HEAD(sqlite3_errmsg(j->db), 200));
   if ((rc & 0xff) == SQLITE_FULL && sqlite3_get_autocommit(j->db)) {
     j->full = true;
     (void)fail_at(j, UH_ERR_CANNOT_WRITE, err, text);

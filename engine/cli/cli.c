@@ -67,7 +67,7 @@ void uh_cli_log(const struct uh_cli *cli, enum uh_log_level level, const char *f
   va_list ap;
   if (level == UH_LOG_INFO && !cli->verbose) return;
   va_start(ap, fmt);
-  (void)vsnprintf(err.what, sizeof err.what, fmt, ap);
+  uh_vprint(err.what, sizeof err.what, fmt, ap);
   va_end(ap);
   say(cli, level, &err, -1);
 }
@@ -84,7 +84,7 @@ int uh_cli_usage(const struct uh_cli *cli, const char *fmt, ...) {
   char text[MESSAGE_MAX];
   va_list ap;
   va_start(ap, fmt);
-  (void)vsnprintf(text, sizeof text, fmt, ap);
+  uh_vprint(text, sizeof text, fmt, ap);
   va_end(ap);
   const char *name = cli->command ? cli->command->name : "";
   (void)uh_fail(&err, UH_ERR_USAGE, "%s%s%s", name, *name ? ": " : "", text);

@@ -142,7 +142,7 @@ struct standing {
 static int each_standing(void *user, const struct uh_result_statement *s) {
   struct standing *st = user;
   st->counts = s->counts || strcmp(s->state, "future") == 0;
-  (void)snprintf(st->why, sizeof st->why, "%s", s->why);
+  uh_print(st->why, sizeof st->why, "%s", s->why);
   return 0;
 }
 

@@ -45,7 +45,8 @@ static bool bounded(const struct uh_argument *a) {
 }
 
 static int wrong(const struct uh_change *change, const char *name, const char *why, struct uh_err *err) {
-  return uh_fail(err, UH_ERR_INTERNAL, "%.80s -%.80s is not sent: %s", change->cmdlet, name, why);
+  return uh_fail(err, UH_ERR_INTERNAL, "%.*s -%.*s is not sent: %s", UH_HEAD(change->cmdlet, 80), UH_HEAD(name, 80),
+                 why);
 }
 
 static int check_argument(const struct uh_writing_cmdlet *c, const struct uh_change *change,
@@ -79,7 +80,7 @@ static int check_needed(const struct uh_writing_cmdlet *c, const struct uh_chang
 
 int uh_change_check(const struct uh_writing_cmdlet *c, const struct uh_change *change, struct uh_err *err) {
   static const uint8_t nothing[UH_GUID_SIZE];
-  if (!c) return uh_fail(err, UH_ERR_INTERNAL, "%.80s is no cmdlet that a cleanup may run", change->cmdlet);
+  if (!c) return uh_fail(err, UH_ERR_INTERNAL, "%.*s is no cmdlet that a cleanup may run", UH_HEAD(change->cmdlet, 80));
   if (c->by_guid && (!change->guid || memcmp(change->guid, nothing, sizeof nothing) == 0))
     return wrong(change, "Identity", "the object's GUID is missing, and a name is not enough", err);
   if (!c->by_guid && change->guid) return wrong(change, "Identity", "this cmdlet takes no GUID", err);

@@ -70,7 +70,7 @@ static int on_root(void *user, const struct uh_ldap_entry *entry, struct uh_err 
   }
   for (size_t i = 0; controls && i < controls->n; i++)
     x->active_directory = x->active_directory || strcmp(controls->values[i].data, OID_SHOW_DELETED) == 0;
-  (void)snprintf(x->server, sizeof x->server, "%s", host ? host->data : uh_ldap_host(x->ldap));
+  uh_print(x->server, sizeof x->server, "%s", host ? host->data : uh_ldap_host(x->ldap));
   return 0;
 }
 
@@ -133,7 +133,7 @@ static bool is_true(const struct uh_ldap_entry *entry, const char *name) {
 /* Active Directory gives the classes from the top down; a server that does not is not believed to. */
 static void most_specific(const struct uh_ldap_entry *entry, char ret[128]) {
   const struct uh_ldap_attribute *classes = uh_ldap_get(entry, "objectClass");
-  (void)snprintf(ret, 128, "%s", classes ? classes->values[classes->n - 1].data : "");
+  uh_print(ret, 128, "%s", classes ? classes->values[classes->n - 1].data : "");
 }
 
 static bool has_class(const struct uh_ldap_entry *entry, const char *name) {
@@ -217,7 +217,7 @@ static int look(struct uh_directory_executor *x, const struct uh_directory_chang
 
 static int left_alone_but(const struct uh_directory_change *c, struct uh_err *err, const char *why, const char *what,
                           const char *remedy) {
-  (void)uh_fail(err, UH_ERR_DATA, "left alone: %s%.300s", why, what);
+  (void)uh_fail(err, UH_ERR_DATA, "left alone: %s%.*s", why, UH_HEAD(what, 300));
   uh_err_where(err, "%s", c->dn);
   uh_err_remedy(err, "%s", remedy);
   return -1;
@@ -268,14 +268,14 @@ static int refused(const struct uh_directory_change *c, const struct uh_ldap_wri
   result->refused = w->code == INSUFFICIENT_ACCESS;
   /* A link to what is not there is answered with either. */
   result->not_found = w->code == NO_SUCH_OBJECT || (w->code == CONSTRAINT_VIOLATION && c->action == UH_DIRECTORY_LINK);
-  (void)snprintf(result->message, sizeof result->message, "%s", w->text);
+  uh_print(result->message, sizeof result->message, "%s", w->text);
   (void)snprintf(result->identity, sizeof result->identity, "LDAP %d", w->code);
   if (result->refused) {
-    (void)uh_fail(&own, UH_ERR_DENIED, "the directory refuses to %s it (LDAP 50: %.200s)",
-                  uh_directory_action_name(c->action), w->text);
+    (void)uh_fail(&own, UH_ERR_DENIED, "the directory refuses to %s it (LDAP 50: %.*s)",
+                  uh_directory_action_name(c->action), UH_HEAD(w->text, 200));
     uh_err_remedy(&own, "the operator's account needs the right %s", rights[c->action]);
   } else if (w->code == NOT_ALLOWED_ON_NONLEAF) {
-    (void)uh_fail(&own, UH_ERR_DATA, "something has come into it meanwhile (LDAP 66: %.200s)", w->text);
+    (void)uh_fail(&own, UH_ERR_DATA, "something has come into it meanwhile (LDAP 66: %.*s)", UH_HEAD(w->text, 200));
     uh_err_remedy(&own, "plan again: the directory has changed since");
   } else {
     return -1; /* the error of the wire says it */
@@ -592,7 +592,7 @@ static int change(void *user, const struct uh_directory_change *c, struct uh_cha
   struct seen seen;
   *result = (struct uh_change_result){0};
   if (uh_directory_check(c, err) < 0 || connect_once(x, err) < 0) return -1;
-  (void)snprintf(result->server, sizeof result->server, "%s", x->server);
+  uh_print(result->server, sizeof result->server, "%s", x->server);
   if (c->action == UH_DIRECTORY_ADD) return add(x, c, result, err);
   if (look_right_before(x, c, &seen, result, err) < 0) return -1;
   switch (c->action) {

@@ -157,8 +157,8 @@ static int check_edits(const struct uh_directory_change *c, struct uh_err *err) 
     if (!e->attribute || !*e->attribute || (e->n && !e->values)) return wrong(c, "an attribute is not told", err);
     if (e->type != UH_DIRECTORY_REPLACE_VALUES && e->n == 0) return wrong(c, "an attribute's values are missing", err);
     if (c->action == UH_DIRECTORY_MODIFY && !may_edit(c->object_class, e->attribute)) {
-      (void)uh_fail(err, UH_ERR_INTERNAL, "modify is not sent: %.80s of a %.80s is never edited", e->attribute,
-                    c->object_class);
+      (void)uh_fail(err, UH_ERR_INTERNAL, "modify is not sent: %.*s of a %.*s is never edited",
+                    UH_HEAD(e->attribute, 80), UH_HEAD(c->object_class, 80));
       uh_err_where(err, "%s", c->dn);
       return -1;
     }

@@ -70,10 +70,10 @@ static void tell(const struct uh_exo_written *w, const struct uh_err *why, struc
   ret->objects = w->objects;
   ret->errors = w->errors;
   ret->warnings = w->warnings;
-  (void)snprintf(ret->reason, sizeof ret->reason, "%s", p->type);
-  (void)snprintf(ret->message, sizeof ret->message, "%s", p->message);
-  (void)snprintf(ret->server, sizeof ret->server, "%s", w->server);
-  (void)snprintf(ret->request_id, sizeof ret->request_id, "%s", p->request_id[0] ? p->request_id : why->request_id);
+  uh_print(ret->reason, sizeof ret->reason, "%s", p->type);
+  uh_print(ret->message, sizeof ret->message, "%s", p->message);
+  uh_print(ret->server, sizeof ret->server, "%s", w->server);
+  uh_print(ret->request_id, sizeof ret->request_id, "%s", p->request_id[0] ? p->request_id : why->request_id);
   ret->refused = failed && (p->cls == UH_EXO_REFUSED || p->cls == UH_EXO_TOKEN);
   ret->not_found = failed && p->cls == UH_EXO_NOT_FOUND;
   ret->dehydrated = failed && p->cls == UH_EXO_DEHYDRATED;
@@ -82,7 +82,8 @@ static void tell(const struct uh_exo_written *w, const struct uh_err *why, struc
 static void refused(const struct uh_exchange_online *x, const struct uh_writing_cmdlet *c, struct uh_err *why) {
   int may = uh_exo_may_run(x->exo, c->name);
   if (may == 1)
-    uh_err_remedy(why, "the account's roles hold %.80s: a new assignment can take hours to arrive everywhere", c->name);
+    uh_err_remedy(why, "the account's roles hold %.*s: a new assignment can take hours to arrive everywhere",
+                  UH_HEAD(c->name, 80));
   else
     uh_err_remedy(why,
                   "give the operator's account the Exchange role \"%s\" (Exchange Administrator holds it) and the "
@@ -98,8 +99,8 @@ static void advise(const struct uh_exchange_online *x, const struct uh_change *c
                    "look at the object before anything else: the change may have been made");
   } else if (result->dehydrated) {
     (void)snprintf(why->what, sizeof why->what,
-                   "%.80s: the organisation has never been customised, and Exchange Online refuses such changes in it",
-                   change->cmdlet);
+                   "%.*s: the organisation has never been customised, and Exchange Online refuses such changes in it",
+                   UH_HEAD(change->cmdlet, 80));
     uh_err_remedy(
         why,
         "run Enable-OrganizationCustomization in Exchange Online PowerShell, wait until Get-OrganizationConfig "

@@ -134,7 +134,7 @@ static enum uh_change_outcome outcome_of(enum uh_psrp_outcome outcome) {
 }
 
 static void copy(char *to, size_t room, const char *from) {
-  (void)snprintf(to, room, "%s", from);
+  uh_print(to, room, "%s", from);
 }
 
 static void tell(const struct uh_exchange_server *s, const struct uh_psrp_result *r, const struct uh_err *err,

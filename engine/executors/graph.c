@@ -93,7 +93,7 @@ static int look(struct uh_graph_executor *g, const char *path, json_t **ret_obje
   }
   json_decref(l.object);
   if (l.result.cls == UH_GRAPH_NOT_FOUND) return 1;
-  if (l.result.complete) return uh_fail(err, UH_ERR_UNAVAILABLE, "%.100s: Graph's answer is empty", path);
+  if (l.result.complete) return uh_fail(err, UH_ERR_UNAVAILABLE, "%.*s: Graph's answer is empty", UH_HEAD(path, 100));
   if (err && err->cls == UH_ERR_NONE) *err = l.result.err;
   return -1;
 }
@@ -165,9 +165,9 @@ static void tell(const struct uh_graph_written *w, const struct uh_err *why, str
   bool failed = w->outcome == UH_GRAPH_WRITE_FAILED;
   ret->outcome = outcome_of(w->outcome);
   ret->errors = w->outcome != UH_GRAPH_WRITE_DONE && w->status;
-  (void)snprintf(ret->reason, sizeof ret->reason, "%s", w->code);
-  (void)snprintf(ret->message, sizeof ret->message, "%s", w->message);
-  (void)snprintf(ret->request_id, sizeof ret->request_id, "%s", w->request_id[0] ? w->request_id : why->request_id);
+  uh_print(ret->reason, sizeof ret->reason, "%s", w->code);
+  uh_print(ret->message, sizeof ret->message, "%s", w->message);
+  uh_print(ret->request_id, sizeof ret->request_id, "%s", w->request_id[0] ? w->request_id : why->request_id);
   ret->refused = failed && (w->cls == UH_GRAPH_REFUSED || w->cls == UH_GRAPH_TOKEN);
   ret->not_found = failed && w->cls == UH_GRAPH_NOT_FOUND;
 }
@@ -257,9 +257,9 @@ int uh_graph_shows(struct uh_graph_executor *g, const struct uh_graph_change *c,
   if (r < 0) return -1;
   const char *property = uh_graph_property(c->action);
   bool shows = c->action == UH_GRAPH_DELETE ? r == 1 : r == 0;
-  if (property && r == 1) r = uh_fail(err, UH_ERR_UNAVAILABLE, "%.100s: the object is not there", path);
+  if (property && r == 1) r = uh_fail(err, UH_ERR_UNAVAILABLE, "%.*s: the object is not there", UH_HEAD(path, 100));
   if (property && r == 0 && !json_is_array(json_object_get(object, property)))
-    r = uh_fail(err, UH_ERR_UNAVAILABLE, "%.100s: Graph does not tell what was changed", path);
+    r = uh_fail(err, UH_ERR_UNAVAILABLE, "%.*s: Graph does not tell what was changed", UH_HEAD(path, 100));
   if (property && r == 0) shows = !any_left(c, object);
   json_decref(object);
   return r < 0 ? -1 : shows;

@@ -209,7 +209,7 @@ static int ask(struct uh_run *run, const struct life *l, const char *why, bool t
 
 static int leave_to_approve(struct uh_run *run, const struct uh_planned *a) {
   char why[600];
-  (void)snprintf(why, sizeof why, "a person has to approve it (--approve %.400s)", a->id);
+  uh_print(why, sizeof why, "a person has to approve it (--approve %.*s)", UH_HEAD(a->id, 400));
   return skipped(run, a, why, UH_SKIP_APPROVAL);
 }
 
@@ -617,13 +617,13 @@ static int held_back(struct uh_run *run, const struct uh_planned *a, bool left_o
   *ret_held = hold != UH_HOLD_NONE;
   if (hold == UH_HOLD_BEHIND && left_out) return leave_to_approve(run, a); /* that is what it lacks, too */
   if (hold == UH_HOLD_UNAPPROVED)
-    (void)snprintf(why, sizeof why, "nobody has approved %.450s, and this would take the same away (--approve %.450s)",
-                   because, because);
+    uh_print(why, sizeof why, "nobody has approved %.*s, and this would take the same away (--approve %.*s)",
+             UH_HEAD(because, 450), UH_HEAD(because, 450));
   else if (hold == UH_HOLD_BEHIND)
-    (void)snprintf(why, sizeof why, "it follows %.450s, which nobody has approved (--approve %.450s)", because,
-                   because);
+    uh_print(why, sizeof why, "it follows %.*s, which nobody has approved (--approve %.*s)", UH_HEAD(because, 450),
+             UH_HEAD(because, 450));
   else if (hold == UH_HOLD_SKIP)
-    (void)snprintf(why, sizeof why, "it follows %.500s, which was skipped", because);
+    uh_print(why, sizeof why, "it follows %.*s, which was skipped", UH_HEAD(because, 500));
   else
     return 0;
   return skipped(run, a, why, UH_SKIP_FOLLOWS);
@@ -646,7 +646,7 @@ static int is_wanted(struct uh_run *run, const struct uh_planned *a) {
   char why[600];
   if (!next || run->o->dry || (run->o->guide && run->o->guide->ask)) return 1;
   if (next->action.approval && !is_approved(run, next)) {
-    (void)snprintf(why, sizeof why, "it prepares %.400s, which a person has to approve", next->id);
+    uh_print(why, sizeof why, "it prepares %.*s, which a person has to approve", UH_HEAD(next->id, 400));
     return skipped(run, a, why, UH_SKIP_APPROVAL);
   }
   if (next->action.reversible == UH_IRREVERSIBLE && !run->o->irreversible)

@@ -103,7 +103,7 @@ static json_t *encode_certificates(const struct uh_graph_change *g) {
   for (size_t i = 0; good && i < g->n_certificates; i++) {
     const struct uh_certificate_mark *c = &g->certificates[i];
     char hex[2 * UH_SHA1_SIZE + 1];
-    for (size_t k = 0; k < UH_SHA1_SIZE; k++) (void)snprintf(hex + 2 * k, 3, "%02X", c->sha1[k]);
+    for (size_t k = 0; k < UH_SHA1_SIZE; k++) uh_print(hex + 2 * k, 3, "%02X", c->sha1[k]);
     json_t *one = json_object();
     good = json_array_append(list, one) == 0 && put_text(one, "sha1", hex) &&
            put_optional(one, "subject", c->subject) && put(one, "not_after", json_integer(c->not_after));
@@ -187,7 +187,7 @@ json_t *uh_action_encode(const struct uh_action *a) {
 /* ---- in ---- */
 
 static int wrong(const char *what, struct uh_err *err) {
-  return uh_fail(err, UH_ERR_DATA, "\"%.60s\" is missing, or not as a plan has it", what);
+  return uh_fail(err, UH_ERR_DATA, "\"%.*s\" is missing, or not as a plan has it", UH_HEAD(what, 60));
 }
 
 int uh_member_text(const json_t *object, const char *name, bool optional, const char **ret_text, struct uh_err *err) {

@@ -165,7 +165,7 @@ static void add_agent(const char *text, struct uh_str *out) {
   uh_host_of(text, &host);
   const char *name = uh_str_or(&host, "");
   if (strlen(name) != UH_GUID_TEXT - 1 + sizeof tail - 1 || !ends_with(name, tail)) return;
-  (void)snprintf(spelled, sizeof spelled, "%.36s", name);
+  uh_print(spelled, sizeof spelled, "%.*s", UH_HEAD(name, 36));
   if (uh_guid_parse(spelled, guid)) uh_str_add(out, uh_guid_text(guid, spelled));
 }
 
@@ -432,8 +432,8 @@ static bool rests_on_another_word(const struct uh_anchors *a, const struct uh_an
 
 static int refuse_word(const struct uh_stated *s, const char *told, struct uh_err *err) {
   uh_fail(err, UH_ERR_DATA,
-          "%.200s states that %s %s an auth certificate of this organisation, and what was observed says %s", s->by,
-          s->object, s->ours ? "is" : "is not", told);
+          "%.*s states that %s %s an auth certificate of this organisation, and what was observed says %s",
+          UH_HEAD(s->by, 200), s->object, s->ours ? "is" : "is not", told);
   uh_err_where(err, "left.credential, object %s", s->object);
   uh_err_remedy(err, "`unhybrid attest withdraw left.credential --object %s`: what was observed is never overruled",
                 s->object);
@@ -474,8 +474,8 @@ static int state_credentials(struct uh_anchors *a, sqlite3_stmt *into, struct uh
 /* by: who stated the other; NULL: it was observed, or the journal tells it. */
 static int refuse_organization(const struct uh_stated *s, const char *other, const char *UH_NULLABLE by,
                                struct uh_err *err) {
-  uh_fail(err, UH_ERR_DATA, "%.200s states that this Exchange organisation is %s, and %.200s says %s", s->by, s->object,
-          by ? by : "what was observed", other);
+  uh_fail(err, UH_ERR_DATA, "%.*s states that this Exchange organisation is %s, and %.*s says %s", UH_HEAD(s->by, 200),
+          s->object, UH_HEAD(by ? by : "what was observed", 200), other);
   uh_err_where(err, "left.organization, object %s", s->object);
   uh_err_remedy(err, "`unhybrid attest withdraw left.organization --object %s`%s", s->object,
                 by ? ", or the other: there is one" : ": what was observed is never overruled");

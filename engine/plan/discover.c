@@ -55,7 +55,7 @@ static int tell_lacking(void *user, const char *set, const char *state, const ch
   const struct uh_step_run *run = user;
   char text[800];
   if (run->no_server && is_of_servers(set)) return 0;
-  (void)snprintf(text, sizeof text, "%s is %s%s%s%s", set, state, *why ? " (" : "", why, *why ? ")" : "");
+  uh_print(text, sizeof text, "%s is %s%s%s%s", set, state, *why ? " (" : "", why, *why ? ")" : "");
   return set_state(user, UH_STEP_UNKNOWN, text, err);
 }
 
@@ -91,8 +91,8 @@ int uh_step_note(struct uh_step_run *run, struct uh_err *err, const char *fmt, .
 }
 
 static int fault(const struct uh_step_run *run, const struct uh_subject *s, const char *what, struct uh_err *err) {
-  return uh_fail(err, UH_ERR_INTERNAL, "the step %s is wrong about %.60s %.120s: %s", run->step->id, s->kind,
-                 s->name ? s->name : "", what);
+  return uh_fail(err, UH_ERR_INTERNAL, "the step %s is wrong about %.*s %.*s: %s", run->step->id, UH_HEAD(s->kind, 60),
+                 UH_HEAD(s->name ? s->name : "", 120), what);
 }
 
 static int put_object(struct uh_step_run *run, const struct uh_subject *s, const char *key, enum uh_owner owner,
@@ -133,7 +133,8 @@ int uh_step_owner(struct uh_step_run *run, const struct uh_subject *s, enum uh_o
   if (!uh_str_text(&run->key)) return uh_fail_nomem(err);
   if (put_object(run, s, uh_str_text(&run->key), owner, reason, err) < 0) return -1;
   if (owner != UH_OWNER_UNKNOWN) return 0;
-  uh_str_addf(&why, "whose %s \"%.120s\" is cannot be told: %.400s", s->kind, s->name ? s->name : "", reason);
+  uh_str_addf(&why, "whose %s \"%.*s\" is cannot be told: %.*s", s->kind, UH_HEAD(s->name ? s->name : "", 120),
+              UH_HEAD(reason, 400));
   return set_state(run, UH_STEP_UNKNOWN, uh_str_or(&why, "out of memory"), err);
 }
 
@@ -187,7 +188,7 @@ static const char *wrong_owner(const struct uh_step *step, const json_t *object,
 static int check_change(const struct uh_action *a, const struct uh_change *change, struct uh_err *err) {
   int rc = a->executor == UH_BY_EXCHANGE_ONLINE ? uh_exchange_online_check(change, err)
                                                 : uh_exchange_server_check(change, err);
-  if (rc < 0) uh_err_where(err, "%s %.120s", a->subject.kind, a->subject.name ? a->subject.name : "");
+  if (rc < 0) uh_err_where(err, "%s %.*s", a->subject.kind, UH_HEAD(a->subject.name ? a->subject.name : "", 120));
   return rc;
 }
 
@@ -265,8 +266,8 @@ int uh_step_action(struct uh_step_run *run, const struct uh_action *a, struct uh
   wrong = wrong_owner(run->step, object, a->verb);
   if (wrong) return fault(run, &a->subject, wrong, err);
   if (json_object_get(run->ids, uh_str_text(id)))
-    return uh_fail(err, UH_ERR_INTERNAL, "the step %s asks for the action %.300s twice", run->step->id,
-                   uh_str_text(id));
+    return uh_fail(err, UH_ERR_INTERNAL, "the step %s asks for the action %.*s twice", run->step->id,
+                   UH_HEAD(uh_str_text(id), 300));
   if (json_array_size(run->actions) >= UH_PLAN_ACTIONS_MAX)
     return uh_fail(err, UH_ERR_DATA, "the step %s finds more than %d actions", run->step->id, UH_PLAN_ACTIONS_MAX);
   return put_action(run, a, uh_str_text(id), object, err);

@@ -56,8 +56,8 @@ static int describe(const struct uh_step_row *row, struct uh_directory_change *c
                     struct uh_err *err) {
   const char *dn = uh_query_text(row->query, DN), *object_class = uh_query_text(row->query, CLASS);
   if (!dn || !*dn || !object_class || !*object_class || !row->subject.guid || !uh_guid_parse(row->subject.guid, guid))
-    return uh_fail(err, UH_ERR_DATA, "an entry of the directory does not tell its name, its class or its GUID: %.300s",
-                   dn ? dn : "");
+    return uh_fail(err, UH_ERR_DATA, "an entry of the directory does not tell its name, its class or its GUID: %.*s",
+                   UH_HEAD(dn ? dn : "", 300));
   change->dn = dn;
   change->object_class = object_class;
   change->guid = guid;
@@ -86,8 +86,8 @@ int uh_step_delete_entry(struct uh_step_run *run, const struct uh_step_row *row,
   int r = read_tree(run, change.dn, &tree, err);
   if (r < 0) return -1;
   if (r > 0)
-    return uh_step_blocked(run, err, "below %.300s stand more than %zu objects, which one deletion does not take",
-                           change.dn, UH_DIRECTORY_TREE_MAX);
+    return uh_step_blocked(run, err, "below %.*s stand more than %zu objects, which one deletion does not take",
+                           UH_HEAD(change.dn, 300), UH_DIRECTORY_TREE_MAX);
   change.tree = (const uint8_t(*)[UH_GUID_SIZE])tree.v;
   change.n_tree = tree.n;
   return ask(run, row, words, UH_VERB_REMOVE, &change, expect, err);

@@ -248,7 +248,7 @@ static void end(struct uh_run *run) {
   write_end(run, finished);
   if (run->stopped && run->exit_code == 73) name_doubts(run);
   r->exit_code = run->stopped ? run->exit_code : 0;
-  (void)snprintf(r->stopped, sizeof r->stopped, "%s", run->stopped ? uh_str_or(&run->why, "") : "");
+  uh_print(r->stopped, sizeof r->stopped, "%s", run->stopped ? uh_str_or(&run->why, "") : "");
   if (run->o->journal) (void)uh_journal_head(run->o->journal, r->head);
   if (!run->stopped) return;
   struct uh_event event = {.type = UH_EVENT_STOP, .why = uh_str_or(&run->why, ""), .until = r->paused_until};
@@ -333,7 +333,7 @@ int uh_execute(const struct uh_execute_options *o, struct uh_execute_result *ret
   if (!opened) { /* the gate: nothing stands in the journal */
     count(&run, &result);
     result.exit_code = run.exit_code;
-    (void)snprintf(result.stopped, sizeof result.stopped, "%s", uh_str_or(&run.why, ""));
+    uh_print(result.stopped, sizeof result.stopped, "%s", uh_str_or(&run.why, ""));
     if (o->journal) (void)uh_journal_head(o->journal, result.head);
     struct uh_event event = {.type = UH_EVENT_STOP, .why = uh_str_or(&run.why, "")};
     uh_run_tell(&run, &event);

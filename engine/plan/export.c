@@ -120,13 +120,12 @@ static int look_at_set(struct export *e, const char *side, const char *name, str
     bool part = strcmp(text(st, 2), "complete") == 0 || sqlite3_column_int(st, 4) == UH_NONE;
     if (strcmp(source, text(st, 0)) != 0) {
       ret->complete = ret->complete || (*source && good);
-      (void)snprintf(source, sizeof source, "%s", text(st, 0));
+      uh_print(source, sizeof source, "%s", text(st, 0));
       good = true;
     }
     good = good && part;
     bool asked = strcmp(text(st, 2), "not-configured") != 0; /* says more than a source that nobody configured */
-    if (!part && (asked || !told))
-      (void)snprintf(ret->why, sizeof ret->why, "%s %s: %s", source, text(st, 2), text(st, 3));
+    if (!part && (asked || !told)) uh_print(ret->why, sizeof ret->why, "%s %s: %s", source, text(st, 2), text(st, 3));
     told = told || (!part && asked);
     add_source(&ret->sources, st);
   }
@@ -145,11 +144,11 @@ static int look_at_required(struct export *e, const char *side, const char *kind
   for (const char *p = kinds; *p;) {
     UH_CLEANUP(completeness_clear) struct completeness c = {0};
     size_t n = strcspn(p, " ");
-    (void)snprintf(kind, sizeof kind, "%.*s", (int)n, p);
+    uh_print(kind, sizeof kind, "%.*s", (int)n, p);
     if (look_at_set(e, side, kind, &c) < 0) return -1;
     bool lacks = !c.complete && !(e->no_server && c.of_server && strcmp(side, "on-premises") == 0);
     if (lacks && lacking->n++ < LACKING_SHOWN)
-      uh_str_addf(&lacking->names, "%s%s:%s (%.90s)", lacking->names.len ? "; " : "", side, kind, c.why);
+      uh_str_addf(&lacking->names, "%s%s:%s (%.*s)", lacking->names.len ? "; " : "", side, kind, UH_HEAD(c.why, 90));
     p += n + strspn(p + n, " ");
   }
   return 0;
@@ -172,8 +171,9 @@ static int look_at_all(struct export *e) {
   for (size_t i = 0; r == 0 && i < sizeof required / sizeof *required; i++)
     r = look_at_required(e, required[i].side, required[i].kinds, &lacking);
   if (r == 0 && lacking.n) {
-    r = uh_fail(e->err, UH_ERR_UNAVAILABLE, "step 0 cannot export what was not read in full: %.380s%s",
-                uh_str_or(&lacking.names, "several sets"), lacking.n > LACKING_SHOWN ? "; and others" : "");
+    r = uh_fail(e->err, UH_ERR_UNAVAILABLE, "step 0 cannot export what was not read in full: %.*s%s",
+                UH_HEAD(uh_str_or(&lacking.names, "several sets"), 380),
+                lacking.n > LACKING_SHOWN ? "; and others" : "");
     uh_err_remedy(e->err, "mend what could not be read and run again; nothing was changed");
   }
   uh_str_clear(&lacking.names);
@@ -237,7 +237,7 @@ static int write_required(struct export *e) {
   for (size_t i = 0; i < sizeof required / sizeof *required; i++)
     for (const char *p = required[i].kinds; *p;) {
       size_t n = strcspn(p, " ");
-      (void)snprintf(kind, sizeof kind, "%.*s", (int)n, p);
+      uh_print(kind, sizeof kind, "%.*s", (int)n, p);
       if (write_kind(e, required[i].side, kind) < 0) return -1;
       p += n + strspn(p + n, " ");
     }
@@ -300,7 +300,7 @@ static int write_manifest(struct export *e, char ret_hash[65]) {
   }
   uh_str_addf(&out.text, "],\n \"files\": [%s]}\n", uh_str_text(&e->files));
   if (export_out_close(&out, e->err) < 0) return -1;
-  (void)snprintf(ret_hash, 65, "%s", out.sha256);
+  uh_print(ret_hash, 65, "%s", out.sha256);
   return 0;
 }
 
@@ -394,7 +394,7 @@ int uh_export_verify(const char *dir, char ret_manifest_hash[65], struct uh_err 
   json_t *entry;
   if (read_manifest(dir, &tree, hash, err) < 0) return -1;
   json_array_foreach(json_object_get(tree, "files"), i, entry) if (verify_file(dir, entry, err) < 0) return -1;
-  (void)snprintf(ret_manifest_hash, 65, "%s", hash);
+  uh_print(ret_manifest_hash, 65, "%s", hash);
   return 0;
 }
 
@@ -516,7 +516,7 @@ static int write_and_compare(struct export *e, const char *exports, const char *
   if (strcmp(written, read) != 0)
     return uh_fail(e->err, UH_ERR_DATA, "the manifest of step 0 is not as it was written");
   if (name_it(e, exports, final) < 0) return -1;
-  (void)snprintf(ret_hash, 65, "%s", written);
+  uh_print(ret_hash, 65, "%s", written);
   return 0;
 }
 
@@ -527,7 +527,7 @@ static int open_facts(struct export *e, const char *facts) {
   int left = uh_servers_left(facts, why, sizeof why, e->err);
   if (left < 0) return -1;
   e->no_server = left == UH_SERVERS_NONE;
-  (void)snprintf(e->facts_name, sizeof e->facts_name, "%s", slash ? slash + 1 : facts);
+  uh_print(e->facts_name, sizeof e->facts_name, "%s", slash ? slash + 1 : facts);
   if (export_hash_file(facts, e->facts_sha256, &bytes, e->err) < 0) return -1;
   return uh_facts_open(facts, &e->db, e->err);
 }

@@ -24,7 +24,7 @@ void export_out_clear(struct export_out *out) {
 int export_out_open(struct export_out *out, const char *dir, const char *name, struct uh_err *err) {
   UH_CLEANUP(uh_str_clear) struct uh_str path = {0};
   *out = (struct export_out){0};
-  (void)snprintf(out->name, sizeof out->name, "%s", name);
+  uh_print(out->name, sizeof out->name, "%s", name);
   uh_str_addf(&path, "%s/%s", dir, name);
   if (!uh_str_text(&path)) return uh_fail_nomem(err);
   out->md = EVP_MD_CTX_new();
@@ -44,7 +44,7 @@ int export_out_flush(struct export_out *out, size_t at, struct uh_err *err) {
 }
 
 static void hex(const unsigned char *digest, unsigned n, char *text) {
-  for (unsigned i = 0; i < n; i++) (void)snprintf(text + (size_t)2 * i, 3, "%02x", digest[i]);
+  for (unsigned i = 0; i < n; i++) uh_print(text + (size_t)2 * i, 3, "%02x", digest[i]);
 }
 
 int export_out_close(struct export_out *out, struct uh_err *err) {
@@ -142,7 +142,7 @@ int export_objects(sqlite3 *db, const char *dir, const char *side, const char *k
   UH_CLEANUP(finalizep) sqlite3_stmt *st = NULL;
   char name[200];
   int rc;
-  (void)snprintf(name, sizeof name, "%s-%s.json", side, kind);
+  uh_print(name, sizeof name, "%s-%s.json", side, kind);
   if (export_out_open(out, dir, name, err) < 0) return -1;
   if (export_sql(
           db,
@@ -205,7 +205,7 @@ static bool put_list(struct uh_str *out, const char *attribute, const char *list
   json_t *value;
   json_array_foreach(tree, i, value) {
     char name[64];
-    (void)snprintf(name, sizeof name, numbered ? "%s%zu" : "%s", attribute, i + 1);
+    uh_print(name, sizeof name, numbered ? "%s%zu" : "%s", attribute, i + 1);
     if (!json_is_string(value))
       all = false;
     else if (json_string_length(value))
@@ -302,7 +302,7 @@ static bool read_certificate(const char *encoded, size_t n, struct uh_str *der, 
   bool good = certificate && p == bytes + got;
   X509_free(certificate);
   if (!good || EVP_Digest(bytes, (size_t)got, digest, &size, EVP_sha1(), NULL) != 1) return false;
-  for (unsigned i = 0; i < size; i++) (void)snprintf(ret_sha1 + (size_t)2 * i, 3, "%02X", digest[i]);
+  for (unsigned i = 0; i < size; i++) uh_print(ret_sha1 + (size_t)2 * i, 3, "%02X", digest[i]);
   uh_str_addn(der, (const char *)bytes, (size_t)got);
   return true;
 }
@@ -310,7 +310,7 @@ static bool read_certificate(const char *encoded, size_t n, struct uh_str *der, 
 static int write_certificate(const char *dir, const char *sha1, const struct uh_str *der, struct export_out *out,
                              struct uh_err *err) {
   char name[80];
-  (void)snprintf(name, sizeof name, "certificates/%s.cer", sha1);
+  uh_print(name, sizeof name, "certificates/%s.cer", sha1);
   if (export_out_open(out, dir, name, err) < 0) return -1;
   uh_str_addn(&out->text, der->s, der->len);
   out->rows = 1;

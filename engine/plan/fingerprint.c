@@ -192,8 +192,7 @@ static void add_value(struct uh_str *out, const json_t *value) {
   char *text =
       json_is_string(value) ? strdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY | JSON_SORT_KEYS);
   size_t n = text ? strlen(text) : 0;
-  if (n > SHOWN)
-    for (n = SHOWN; n && ((unsigned char)text[n] & 0xc0) == 0x80;) n--;
+  if (n > SHOWN) n = (size_t)uh_head(text, SHOWN);
   uh_terminal_text(out, text ? text : "?", text ? n : 1);
   if (text && text[n]) uh_str_add(out, "..");
 }

@@ -48,7 +48,7 @@ static void sets_clear(struct sets *sets) {
 
 static int add_set(struct sets *sets, const char *set, size_t n, struct uh_err *err) {
   char name[128], *colon;
-  (void)snprintf(name, sizeof name, "%.*s", (int)n, set);
+  uh_print(name, sizeof name, "%.*s", (int)n, set);
   if (!(colon = strchr(name, ':'))) return 0;
   if (uh_set_grows("", colon + 1)) {
     sets->recipients = true;

@@ -268,7 +268,7 @@ static void learn_controller(struct uh_world_state *w, sqlite3 *db) {
                          " json ->> '$.OriginatingServer' <> '' LIMIT 1",
                          -1, &st, NULL) == SQLITE_OK &&
       sqlite3_step(st) == SQLITE_ROW)
-    (void)snprintf(w->controller, sizeof w->controller, "%s", column(st, 0));
+    uh_print(w->controller, sizeof w->controller, "%s", column(st, 0));
   sqlite3_finalize(st);
 }
 

@@ -93,7 +93,7 @@ static bool anchored_domain(const struct seen *s, const char *entry, enum domain
 static const char *bare_space(const char *text, char buf[256]) {
   const char *colon = strchr(text, ':');
   if (colon) text = colon + 1;
-  (void)snprintf(buf, 256, "%.*s", (int)strcspn(text, ";"), text);
+  uh_print(buf, 256, "%.*s", (int)strcspn(text, ";"), text);
   return buf;
 }
 
@@ -431,8 +431,8 @@ int uh_allowed(const struct uh_planned *planned, const struct uh_anchors *anchor
   const struct seen s = {planned, &planned->action, anchors, image};
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
     if (!rules[i].broken(&s)) continue;
-    uh_fail(err, UH_ERR_INTERNAL, "%.300s is never done: %s", planned->id, rules[i].sentence);
-    uh_err_where(err, "%s %.120s", s.action->subject.kind, s.action->subject.name);
+    uh_fail(err, UH_ERR_INTERNAL, "%.*s is never done: %s", UH_HEAD(planned->id, 300), rules[i].sentence);
+    uh_err_where(err, "%s %.*s", s.action->subject.kind, UH_HEAD(s.action->subject.name, 120));
     return -1;
   }
   return 0;

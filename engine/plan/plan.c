@@ -49,7 +49,7 @@ static int check_chosen(const struct making *m, const char *id, struct uh_err *e
   for (size_t i = 0; i < m->n; i++)
     if (strcmp(m->steps[i]->id, id) == 0) return 0;
   const char *near = uh_step_nearest(id);
-  uh_fail(err, UH_ERR_USAGE, "there is no step \"%.80s\"%s", id,
+  uh_fail(err, UH_ERR_USAGE, "there is no step \"%.*s\"%s", UH_HEAD(id, 80),
           m->options->server_gone_only && uh_step_find(id) ? " after the uninstall" : "");
   if (near && strcmp(near, id) != 0) uh_err_remedy(err, "did you mean %s?", near);
   uh_err_remedy(err, "unhybrid steps list names them");
@@ -81,19 +81,19 @@ static int look_for_servers(struct making *m, struct uh_err *err) {
   int lacking = uh_judge_lacking(&m->judge, "on-premises:ExchangeServer", why, sizeof why, err);
   if (lacking < 0) return -1;
   if (lacking) {
-    (void)snprintf(m->servers, sizeof m->servers, "whether an Exchange server is left is not known: %s", why);
+    uh_print(m->servers, sizeof m->servers, "whether an Exchange server is left is not known: %s", why);
     return 0;
   }
   struct uh_servers servers;
   if (uh_servers_count(m->judge.db, &servers, err) < 0) return -1;
   if (servers.left)
-    (void)snprintf(m->servers, sizeof m->servers, "waits for the uninstall: %.200s%s is still there",
-                   *servers.name ? servers.name : "a server", servers.left > 1 ? ", and not alone," : "");
+    uh_print(m->servers, sizeof m->servers, "waits for the uninstall: %.*s%s is still there",
+             UH_HEAD(*servers.name ? servers.name : "a server", 200), servers.left > 1 ? ", and not alone," : "");
   else if (servers.ghosts && servers.answers)
-    (void)snprintf(m->servers, sizeof m->servers,
-                   "whether an Exchange server is left is not known: one answers, and no computer account has the name "
-                   "of any that is listed (%.200s)",
-                   servers.ghost_names);
+    uh_print(m->servers, sizeof m->servers,
+             "whether an Exchange server is left is not known: one answers, and no computer account has the name "
+             "of any that is listed (%.*s)",
+             UH_HEAD(servers.ghost_names, 200));
   return 0;
 }
 
@@ -318,18 +318,17 @@ static int look_only(struct uh_step_run *run, const char *why, struct uh_err *er
 
 static int leave_to_tools(const struct making *m, struct uh_step_run *run, struct uh_err *err) {
   char why[900];
-  (void)snprintf(
-      why, sizeof why,
-      "never, while recipients are managed with the management tools (tools.in-use: %.500s): the last server "
-      "is powered off, and what the tools need stays",
-      m->options->tools);
+  uh_print(why, sizeof why,
+           "never, while recipients are managed with the management tools (tools.in-use: %.*s): the last server "
+           "is powered off, and what the tools need stays",
+           UH_HEAD(m->options->tools, 500));
   return look_only(run, why, err);
 }
 
 static void wait_for_cleanup(const struct making *m, struct uh_step_run *run) {
   char why[200];
-  (void)snprintf(why, sizeof why, "%s waits for the cleanup: %s is not done",
-                 run->step->phase == UH_PHASE_UNINSTALL ? "the uninstall" : "it", m->left->id);
+  uh_print(why, sizeof why, "%s waits for the cleanup: %s is not done",
+           run->step->phase == UH_PHASE_UNINSTALL ? "the uninstall" : "it", m->left->id);
   skip(run, why);
 }
 

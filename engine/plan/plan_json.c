@@ -21,7 +21,7 @@ int uh_sha256_hex(const void *data, size_t n, char ret_hex[65], struct uh_err *e
   unsigned size = 0;
   if (EVP_Digest(data, n, digest, &size, EVP_sha256(), NULL) != 1 || size != 32)
     return uh_fail(err, UH_ERR_INTERNAL, "SHA-256 is not to be had");
-  for (unsigned i = 0; i < size; i++) (void)snprintf(ret_hex + (size_t)2 * i, 3, "%02x", digest[i]);
+  for (unsigned i = 0; i < size; i++) uh_print(ret_hex + (size_t)2 * i, 3, "%02x", digest[i]);
   return 0;
 }
 
@@ -39,14 +39,14 @@ int uh_plan_identify(const json_t *document, char ret_id[ID_SIZE], struct uh_err
   json_decref(copy);
   if (!text) return uh_fail_nomem(err);
   if (uh_sha256_hex(text, strlen(text), hex, err) < 0) return -1;
-  (void)snprintf(ret_id, ID_SIZE, "sha256:%s", hex);
+  uh_print(ret_id, ID_SIZE, "sha256:%s", hex);
   return 0;
 }
 
 /* ---- from the document to the structures ---- */
 
 static int damaged(const char *what, struct uh_err *err) {
-  return uh_fail(err, UH_ERR_DATA, "\"%.60s\" is missing, or not as a plan has it", what);
+  return uh_fail(err, UH_ERR_DATA, "\"%.*s\" is missing, or not as a plan has it", UH_HEAD(what, 60));
 }
 
 static int texts_of(struct uh_plan *plan, const json_t *list, const char *const **ret_v, size_t *ret_n,
@@ -101,7 +101,7 @@ static int revive_step(struct uh_plan *plan, const json_t *o, struct uh_plan_ste
     return -1;
   step->step = uh_plan_step_named(plan, id);
   if (!step->step) {
-    uh_fail(err, UH_ERR_DATA, "the plan names the step \"%.80s\", which this program does not have", id);
+    uh_fail(err, UH_ERR_DATA, "the plan names the step \"%.*s\", which this program does not have", UH_HEAD(id, 80));
     uh_err_remedy(err, "use the version of unhybrid that made it, or plan again");
     return -1;
   }
@@ -131,7 +131,7 @@ static int revive_action(struct uh_plan *plan, size_t i, const json_t *o, struct
   if (of && !(image = json_dumps(of, JSON_COMPACT | JSON_SORT_KEYS))) return uh_fail_nomem(err);
   plan->images[i] = uh_arena_text(&plan->arena, image);
   if (json_object_get(plan->by_id, p->id))
-    return uh_fail(err, UH_ERR_INTERNAL, "the plan has the action %.300s twice", p->id);
+    return uh_fail(err, UH_ERR_INTERNAL, "the plan has the action %.*s twice", UH_HEAD(p->id, 300));
   return json_object_set_new(plan->by_id, p->id, json_integer((json_int_t)i)) < 0 ? uh_fail_nomem(err) : 0;
 }
 
@@ -182,7 +182,7 @@ int uh_plan_revive(json_t *document, const struct uh_step *const *known, struct 
   plan->known = known;
   plan->document = json_incref(document);
   const char *id = json_string_value(json_object_get(document, "id"));
-  (void)snprintf(plan->id, sizeof plan->id, "%s", id ? id : "");
+  uh_print(plan->id, sizeof plan->id, "%s", id ? id : "");
   if (revive(plan, err) < 0) return -1;
   plan->known = NULL; /* its owner's, who need not keep it */
   *ret_plan = UH_TAKE(plan);
@@ -268,7 +268,8 @@ static int check_schema(const json_t *document, struct uh_err *err) {
   const char *schema = json_string_value(json_object_get(document, "schema"));
   if (schema && strcmp(schema, UH_PLAN_SCHEMA) == 0) return 0;
   if (!schema || strncmp(schema, "unhybrid/plan/", 14) != 0) return uh_fail(err, UH_ERR_DATA, "this is no plan");
-  uh_fail(err, UH_ERR_DATA, "the plan is of the version \"%.40s\", and this program reads %s", schema, UH_PLAN_SCHEMA);
+  uh_fail(err, UH_ERR_DATA, "the plan is of the version \"%.*s\", and this program reads %s", UH_HEAD(schema, 40),
+          UH_PLAN_SCHEMA);
   uh_err_remedy(err, "use the version of unhybrid that made it, or plan again");
   return -1;
 }

@@ -5,8 +5,8 @@
 #include "plan/plan_internal.h"
 
 static int refuse(const struct uh_change *c, const char *name, struct uh_err *err) {
-  return uh_fail(err, UH_ERR_DATA, "%.80s -%.80s cannot be written as PowerShell: the value holds control characters",
-                 c->cmdlet, name);
+  return uh_fail(err, UH_ERR_DATA, "%.*s -%.*s cannot be written as PowerShell: the value holds control characters",
+                 UH_HEAD(c->cmdlet, 80), UH_HEAD(name, 80));
 }
 
 static bool add_texts(struct uh_str *out, const struct uh_argument *a) {

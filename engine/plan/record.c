@@ -13,7 +13,7 @@ void uh_json_member(struct uh_str *out, const char *name, const char *text) {
 
 static void failpoint(const struct uh_run *run, const char *when, enum uh_record_type type) {
   char name[48];
-  (void)snprintf(name, sizeof name, "%s-%s", when, uh_record_type_name(type));
+  uh_print(name, sizeof name, "%s-%s", when, uh_record_type_name(type));
   uh_failpoint(run->w, name);
 }
 

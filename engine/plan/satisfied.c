@@ -126,7 +126,7 @@ static int satisfied(const struct uh_planned *action, enum uh_expectation only, 
     json_decref(wanted);
   }
   if (all != UNTOLD) return all == YES;
-  return uh_fail(err, UH_ERR_UNAVAILABLE, "it cannot be told: %.300s", uh_str_or(out, "no memory"));
+  return uh_fail(err, UH_ERR_UNAVAILABLE, "it cannot be told: %.*s", UH_HEAD(uh_str_or(out, "no memory"), 300));
 }
 
 int uh_planned_satisfied(const struct uh_planned *action, enum uh_expectation only, bool there, const char *image,

@@ -44,7 +44,7 @@ static void stp(sqlite3_stmt **st) {
 
 static void copy(char *to, size_t size, sqlite3_stmt *st, int column) {
   const char *text = (const char *)sqlite3_column_text(st, column);
-  (void)snprintf(to, size, "%s", text ? text : "");
+  uh_print(to, size, "%s", text ? text : "");
 }
 
 int uh_servers_count(sqlite3 *db, struct uh_servers *ret, struct uh_err *err) {
@@ -77,18 +77,17 @@ int uh_servers_left(const char *facts, char *why, size_t size, struct uh_err *er
           &sets, err) < 0)
     return -1;
   if (s.left) {
-    (void)snprintf(why, size, "%.200s%s is still there", *s.name ? s.name : "a server",
-                   s.left > 1 ? ", and not alone," : "");
+    uh_print(why, size, "%.*s%s is still there", UH_HEAD(*s.name ? s.name : "a server", 200),
+             s.left > 1 ? ", and not alone," : "");
     return UH_SERVERS_SOME;
   }
   if (s.ghosts && s.answers) {
-    (void)snprintf(why, size,
-                   "an Exchange server answers, and no computer account has the name of any that is listed (%.200s)",
-                   s.ghost_names);
+    uh_print(why, size, "an Exchange server answers, and no computer account has the name of any that is listed (%.*s)",
+             UH_HEAD(s.ghost_names, 200));
     return UH_SERVERS_UNKNOWN;
   }
   if (sqlite3_column_int64(sets, 0)) return UH_SERVERS_NONE;
-  (void)snprintf(why, size,
-                 "whether an Exchange server is left is not known: no source read all of on-premises:ExchangeServer");
+  uh_print(why, size,
+           "whether an Exchange server is left is not known: no source read all of on-premises:ExchangeServer");
   return UH_SERVERS_UNKNOWN;
 }

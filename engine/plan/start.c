@@ -266,7 +266,7 @@ static const struct look {
 
 static int tell_unknown(void *user, const char *set, const char *state, const char *why, struct uh_err *err) {
   char text[1000];
-  (void)snprintf(text, sizeof text, "%s is %s%s%.700s", set, state, *why ? ": " : "", why);
+  uh_print(text, sizeof text, "%s is %s%s%.*s", set, state, *why ? ": " : "", UH_HEAD(why, 700));
   return add(user, UH_START_UNKNOWN, text, err);
 }
 
@@ -296,7 +296,7 @@ static int look_at_servers(const struct uh_start_options *o, sqlite3 *db, struct
   if (left < 0) return -1;
   if (left == UH_SERVERS_UNKNOWN && add(ret, UH_START_UNKNOWN, why, err) < 0) return -1;
   if (servers.ghosts) {
-    (void)snprintf(text, sizeof text, "listed without a computer account in the forest: %s", servers.ghost_names);
+    uh_print(text, sizeof text, "listed without a computer account in the forest: %s", servers.ghost_names);
     if (add(ret, UH_START_GHOST, text, err) < 0) return -1;
   }
   if (left != UH_SERVERS_NONE) return 0;

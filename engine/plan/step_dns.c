@@ -54,7 +54,7 @@ static void add_record(struct uh_str *out, const char *name, const char *type, c
 static void add_new_record(struct uh_str *out, const char *name, const char *line) {
   char type[16];
   size_t n = strcspn(line, " ");
-  (void)snprintf(type, sizeof type, "%.*s", (int)(n < sizeof type ? n : sizeof type - 1), line);
+  uh_print(type, sizeof type, "%.*s", (int)(n < sizeof type ? n : sizeof type - 1), line);
   add_record(out, name, type, line[n] ? line + n + 1 : "");
 }
 

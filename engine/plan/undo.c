@@ -87,7 +87,7 @@ static int look_at_request(const struct uh_history *h, const char *id, struct uh
                            struct uh_err *err) {
   struct uh_history_entry *e = uh_history_entry(h, id);
   if (!e || !e->planned) {
-    (void)uh_fail(err, UH_ERR_USAGE, "the journal knows no action %.300s", id);
+    (void)uh_fail(err, UH_ERR_USAGE, "the journal knows no action %.*s", UH_HEAD(id, 300));
     uh_err_remedy(err, "`unhybrid status` lists them");
     return -1;
   }
@@ -688,7 +688,7 @@ int uh_undo_action(const struct uh_execute_options *o, const char *id, struct uh
   result.left = result.done ? 0 : 1;
   write_end(&run, id);
   result.exit_code = run.stopped ? run.exit_code : 0;
-  (void)snprintf(result.stopped, sizeof result.stopped, "%s", run.stopped ? uh_str_or(&run.why, "") : "");
+  uh_print(result.stopped, sizeof result.stopped, "%s", run.stopped ? uh_str_or(&run.why, "") : "");
   (void)uh_journal_head(o->journal, result.head);
   if (run.stopped) {
     struct uh_event event = {.type = UH_EVENT_STOP, .action = p.a, .why = uh_str_or(&run.why, "")};

@@ -116,7 +116,7 @@ const char *uh_undo_text(struct uh_undo *u, const char *name) {
   if (json_is_string(value)) return whole_text(value);
   if (json_is_boolean(value)) return json_is_true(value) ? "True" : "False";
   if (!json_is_integer(value)) return NULL;
-  (void)snprintf(number, sizeof number, "%" PRId64, (int64_t)json_integer_value(value));
+  uh_print(number, sizeof number, "%" PRId64, (int64_t)json_integer_value(value));
   return keep_text(u, number);
 }
 

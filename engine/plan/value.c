@@ -125,8 +125,8 @@ static json_t *canonical(const json_t *value, int depth) {
     case JSON_NULL: return json_null();
     case JSON_TRUE: return json_string("true");
     case JSON_FALSE: return json_string("false");
-    case JSON_INTEGER: (void)snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value)); break;
-    case JSON_REAL: (void)snprintf(number, sizeof number, "%.17g", json_real_value(value)); break;
+    case JSON_INTEGER: uh_print(number, sizeof number, "%lld", (long long)json_integer_value(value)); break;
+    case JSON_REAL: uh_print(number, sizeof number, "%.17g", json_real_value(value)); break;
     case JSON_STRING:
       /* With a NUL in it, it is none of the things that are spelled in several ways. */
       if (strlen(json_string_value(value)) != json_string_length(value)) return json_copy((json_t *)(uintptr_t)value);

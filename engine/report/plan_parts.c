@@ -23,7 +23,7 @@ const char *uh_plan_number(struct uh_plan_numbers *numbers, const struct uh_plan
   while (i < MOST && numbers->requirement[i] && strcmp(numbers->requirement[i], action->requirement) != 0) i++;
   if (i < MOST) numbers->requirement[i] = action->requirement;
   int64_t n = i < MOST ? ++numbers->n[i] : action->number;
-  (void)snprintf(text, UH_PLAN_NUMBER, "%.16s.%lld", action->requirement, (long long)n);
+  (void)snprintf(text, UH_PLAN_NUMBER, "%.*s.%lld", UH_HEAD(action->requirement, 16), (long long)n);
   return text;
 }
 

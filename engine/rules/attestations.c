@@ -101,10 +101,10 @@ static int look_at_observed(struct judge *j, const struct uh_attestable *f, cons
   if (step == SQLITE_ROW) {
     const char *value = (const char *)sqlite3_column_text(st, 0);
     if (value && strcmp(value, s->text) != 0)
-      uh_worth_say(w, UH_STATED_CONTRADICTED, "observed otherwise (%.100s), and what was observed is never overruled",
-                   value);
+      uh_worth_say(w, UH_STATED_CONTRADICTED, "observed otherwise (%.*s), and what was observed is never overruled",
+                   UH_HEAD(value, 100));
   } else if (step == SQLITE_DONE && f->object) {
-    uh_worth_say(w, UH_STATED_UNMATCHED, "there is no %s \"%.200s\"", f->object, s->object);
+    uh_worth_say(w, UH_STATED_UNMATCHED, "there is no %s \"%.*s\"", f->object, UH_HEAD(s->object, 200));
   }
   if (step != SQLITE_ROW && step != SQLITE_DONE) rc = uh_fail(err, UH_ERR_INTERNAL, "SQL: %s", sqlite3_errmsg(j->db));
   sqlite3_finalize(st);
@@ -115,16 +115,17 @@ static void look_at_words(const struct uh_attestable *f, const struct uh_stateme
   uint8_t guid[UH_GUID_SIZE];
   if (!f) {
     const char *nearest = nearest_fact(s->subject);
-    uh_worth_say(w, UH_STATED_UNMATCHED, "there is no fact \"%.100s\" that may be stated%s%s%s", s->subject,
+    uh_worth_say(w, UH_STATED_UNMATCHED, "there is no fact \"%.*s\" that may be stated%s%s%s", UH_HEAD(s->subject, 100),
                  nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
   } else if (!f->object && *s->object) {
     uh_worth_say(w, UH_STATED_UNMATCHED, "the fact is about the whole organisation: leave out the object");
   } else if (f->object && !*s->object) {
     uh_worth_say(w, UH_STATED_UNMATCHED, "the fact is about one %s: name it as the object", f->object);
   } else if (f->guid && !uh_guid_parse(s->object, guid)) {
-    uh_worth_say(w, UH_STATED_REFUSED, "\"%.100s\" is no GUID: it names no %s", s->object, f->object);
+    uh_worth_say(w, UH_STATED_REFUSED, "\"%.*s\" is no GUID: it names no %s", UH_HEAD(s->object, 100), f->object);
   } else if (!takes_value(f, s->text)) {
-    uh_worth_say(w, UH_STATED_REFUSED, "the fact does not take the value \"%.100s\": it takes %s", s->text, f->values);
+    uh_worth_say(w, UH_STATED_REFUSED, "the fact does not take the value \"%.*s\": it takes %s", UH_HEAD(s->text, 100),
+                 f->values);
   }
 }
 

@@ -312,9 +312,9 @@ static int judge_both(struct uh_diff *d, const char *const paths[2], const struc
   d->head.after = a;
   bool tenants = *b->tenant && *a->tenant && strcmp(b->tenant, a->tenant) != 0;
   if (strcmp(b->organization, a->organization) == 0 && !tenants) return 0;
-  (void)uh_fail(
-      err, UH_ERR_DATA, "these are observations of two organisations: %.100s (tenant %.60s) and %.100s (%.60s)",
-      b->organization, *b->tenant ? b->tenant : "not named", a->organization, *a->tenant ? a->tenant : "not named");
+  (void)uh_fail(err, UH_ERR_DATA, "these are observations of two organisations: %.*s (tenant %.*s) and %.*s (%.*s)",
+                UH_HEAD(b->organization, 100), UH_HEAD(*b->tenant ? b->tenant : "not named", 60),
+                UH_HEAD(a->organization, 100), UH_HEAD(*a->tenant ? a->tenant : "not named", 60));
   uh_err_where(err, "%s", paths[1]);
   uh_err_remedy(err, "compare two observations of one case");
   return -1;

@@ -31,7 +31,7 @@ struct lacking {
 
 static int report_lacking(void *user, const char *set, const char *state, const char *why, struct uh_err *err) {
   struct lacking *l = user;
-  if (!l->any) (void)snprintf(l->why, sizeof l->why, "%s is %s", set, state);
+  if (!l->any) uh_print(l->why, sizeof l->why, "%s is %s", set, state);
   l->any = true;
   return uh_results_put_unknown(l->run->judge->results, l->run->index, set, state, why, err);
 }
@@ -51,7 +51,7 @@ int uh_set_lacking(struct uh_check_run *run, const char *set, const char *state,
   char why[512];
   va_list ap;
   va_start(ap, why_fmt);
-  (void)vsnprintf(why, sizeof why, why_fmt, ap);
+  uh_vprint(why, sizeof why, why_fmt, ap);
   va_end(ap);
   return uh_results_put_unknown(run->judge->results, run->index, set, state, why, err);
 }
@@ -62,7 +62,7 @@ static int put(struct uh_check_run *run, const struct uh_object *o, enum uh_trut
                const char *evidence, const char *command, struct uh_err *err) {
   char why[600];
   if (truth == UH_TRUTH_VIOLATED && run->absence_lacking) {
-    (void)snprintf(why, sizeof why, "not found in what was searched, but %s", run->absence_why);
+    uh_print(why, sizeof why, "not found in what was searched, but %s", run->absence_why);
     return uh_results_put_object(run->judge->results, run->index, o, UH_TRUTH_UNJUDGED, why, evidence, NULL, err);
   }
   if (truth == UH_TRUTH_VIOLATED && run->check->never_fails) truth = UH_TRUTH_UNJUDGED;
@@ -218,7 +218,7 @@ static int run_check(struct uh_check_run *run, int *ret_applies, struct uh_err *
   if (check->absence_needs) {
     if (check_needs(run, check->absence_needs, &absence, err) < 0) return -1;
     run->absence_lacking = absence.any;
-    (void)snprintf(run->absence_why, sizeof run->absence_why, "%s", absence.why);
+    uh_print(run->absence_why, sizeof run->absence_why, "%s", absence.why);
   }
   for (const struct uh_rule *rule = check->rules; rule && rule->sql; rule++) {
     struct lacking l = {0};

@@ -93,7 +93,7 @@ static int read_values(yaml_document_t *doc, yaml_node_t *map, const char *path,
     int k = 0;
     while (name && k < K_MAX && strcmp(keys[k].name, name) != 0) k++;
     if (!name || k == K_MAX)
-      return complain(err, path, name_node, "unknown key \"%.60s\" in a check", name ? name : "?");
+      return complain(err, path, name_node, "unknown key \"%.*s\" in a check", UH_HEAD(name ? name : "?", 60));
     if (values[k]) return complain(err, path, name_node, "the key \"%s\" stands twice", name);
     if (!value) return complain(err, path, value_node, "\"%s\" has to be text", name);
     values[k] = value;
@@ -125,15 +125,17 @@ static int add_check(yaml_document_t *doc, yaml_node_t *node, const char *path, 
   enum uh_severity severity;
   if (read_values(doc, node, path, v, err) < 0) return -1;
   if (read_severity(v[K_SEVERITY], &severity) < 0)
-    return complain(err, path, node, "severity \"%.40s\" is not one of info, warning, blocker", v[K_SEVERITY]);
+    return complain(err, path, node, "severity \"%.*s\" is not one of info, warning, blocker",
+                    UH_HEAD(v[K_SEVERITY], 40));
   const char *purpose = v[K_PURPOSE] ? v[K_PURPOSE] : "before";
   unsigned purposes = strcmp(purpose, "before") == 0  ? UH_BEFORE
                       : strcmp(purpose, "after") == 0 ? UH_AFTER
                       : strcmp(purpose, "both") == 0  ? UH_BEFORE | UH_AFTER
                                                       : 0;
-  if (!purposes) return complain(err, path, node, "purpose \"%.40s\" is not one of before, after, both", purpose);
+  if (!purposes)
+    return complain(err, path, node, "purpose \"%.*s\" is not one of before, after, both", UH_HEAD(purpose, 40));
   if (!strchr(v[K_NEEDS], ':'))
-    return complain(err, path, node, "needs \"%.80s\" names no set: side:Name expected", v[K_NEEDS]);
+    return complain(err, path, node, "needs \"%.*s\" names no set: side:Name expected", UH_HEAD(v[K_NEEDS], 80));
   struct packed_check *p = calloc(1, sizeof *p);
   bool lost = false;
   if (!p) return uh_fail_nomem(err);
@@ -169,7 +171,7 @@ static int add_checks(yaml_document_t *doc, const char *path, struct uh_err *err
     yaml_node_t *name_node = yaml_document_get_node(doc, p->key), *list = yaml_document_get_node(doc, p->value);
     const char *name = scalar(name_node);
     if (!name || strcmp(name, "checks") != 0)
-      return complain(err, path, name_node, "unknown key \"%.60s\" in a rule pack", name ? name : "?");
+      return complain(err, path, name_node, "unknown key \"%.*s\" in a rule pack", UH_HEAD(name ? name : "?", 60));
     if (any || list->type != YAML_SEQUENCE_NODE) return complain(err, path, name_node, "\"checks\" has to be one list");
     any = true;
     if (list->data.sequence.items.top - list->data.sequence.items.start > PACK_CHECKS_MAX)

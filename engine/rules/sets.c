@@ -50,8 +50,8 @@ static int read_set(struct judge *j, const char *set, struct set_info *ret, stru
     }
     if (state > of_source.state) {
       of_source.state = state;
-      (void)snprintf(of_source.why, sizeof of_source.why, "%s%s%s: %s", name, *part ? " " : "", part,
-                     state == SET_STALE ? "observed too long ago" : why);
+      uh_print(of_source.why, sizeof of_source.why, "%s%s%s: %s", name, *part ? " " : "", part,
+               state == SET_STALE ? "observed too long ago" : why);
     }
   }
   if (of_source.state < ret->state) *ret = of_source;
@@ -139,7 +139,7 @@ static int keep_first(void *user, const char *set, const char *state, const char
   struct first_lacking *first = user;
   (void)why;
   (void)err;
-  if (!first->any) (void)snprintf(first->why, first->size, "%s is %s", set, state);
+  if (!first->any) uh_print(first->why, first->size, "%s is %s", set, state);
   first->any = true;
   return 0;
 }

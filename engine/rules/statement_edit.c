@@ -314,11 +314,11 @@ static int find(const struct edit *e, const char *subject, const char *object, u
   }
   if (found == 1) return 0;
   if (!found) {
-    (void)uh_fail(err, UH_ERR_DATA, "there is no %s of %.200s%s", uh_statement_kind_name(e->kind), subject,
+    (void)uh_fail(err, UH_ERR_DATA, "there is no %s of %.*s%s", uh_statement_kind_name(e->kind), UH_HEAD(subject, 200),
                   line ? " on that line" : "");
   } else {
-    (void)uh_fail(err, UH_ERR_DATA, "there are %zu %ss of %.200s, on the lines %s", found,
-                  uh_statement_kind_name(e->kind), subject, lines);
+    (void)uh_fail(err, UH_ERR_DATA, "there are %zu %ss of %.*s, on the lines %s", found,
+                  uh_statement_kind_name(e->kind), UH_HEAD(subject, 200), lines);
     uh_err_remedy(err, "say which with --line N");
   }
   uh_err_where(err, "%s", e->path);

@@ -118,8 +118,8 @@ static int fail_unknown_key(const struct reader *r, const yaml_node_t *node, con
       words[n++] = keys[r->kind][k].name;
     }
   const char *nearest = name ? uh_nearest_word(name, words, n) : NULL;
-  (void)complain(r, node, "unknown key \"%.60s\" in %s %s", name ? name : "?", r->kind == UH_WAIVER ? "a" : "an",
-                 uh_statement_kind_name(r->kind));
+  (void)complain(r, node, "unknown key \"%.*s\" in %s %s", UH_HEAD(name ? name : "?", 60),
+                 r->kind == UH_WAIVER ? "a" : "an", uh_statement_kind_name(r->kind));
   if (nearest) uh_err_remedy(r->err, "did you mean \"%s\"?", nearest);
   uh_err_remedy(r->err, "known here: %s", uh_str_text(&known) ? uh_str_text(&known) : "");
   uh_str_clear(&known);
@@ -163,7 +163,8 @@ static int read_time(const struct reader *r, const yaml_node_t *node, const char
   const char *text = scalar(node) ? scalar(node) : "";
   enum uh_time_kind kind = uh_time_parse(text, ret);
   if (kind == UH_TIME_OK) return 0;
-  (void)complain(r, node, kind == UH_TIME_NO_ZONE ? "%s says no time zone: %.40s" : "%s is no time: %.40s", name, text);
+  (void)complain(r, node, "%s %s: %.*s", name, kind == UH_TIME_NO_ZONE ? "says no time zone" : "is no time",
+                 UH_HEAD(text, 40));
   uh_err_remedy(r->err, "write date, time and offset, as in 2026-11-22T19:00:00+01:00");
   return -1;
 }
@@ -223,7 +224,7 @@ static int read_root(const struct reader *r, struct uh_statements *s, struct uh_
     const yaml_node_t *list = yaml_document_get_node(r->doc, p->value);
     const char *name = scalar(name_node);
     if (!name || strcmp(name, wanted) != 0) {
-      (void)complain(r, name_node, "unknown key \"%.60s\"", name ? name : "?");
+      (void)complain(r, name_node, "unknown key \"%.*s\"", UH_HEAD(name ? name : "?", 60));
       uh_err_remedy(r->err, "the file holds one key, \"%s\"", wanted);
       return -1;
     }

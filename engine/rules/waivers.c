@@ -21,7 +21,7 @@ void uh_worth_say(struct uh_worth *w, enum uh_statement_state state, const char 
   va_list ap;
   w->state = state;
   va_start(ap, fmt);
-  (void)vsnprintf(w->why, sizeof w->why, fmt, ap);
+  uh_vprint(w->why, sizeof w->why, fmt, ap);
   va_end(ap);
 }
 

@@ -142,8 +142,8 @@ static int check_schema(struct uh_directory *d, struct uh_err *err) {
   if (extended) return 0;
   if (look(d, d->schema_nc, "objectClass", &visible, err) < 0) return -1;
   if (visible) {
-    (void)uh_fail(err, UH_ERR_DATA, "the schema of this forest is not extended for Exchange (no rangeUpper on %.300s)",
-                  base);
+    (void)uh_fail(err, UH_ERR_DATA, "the schema of this forest is not extended for Exchange (no rangeUpper on %.*s)",
+                  UH_HEAD(base, 300));
     uh_err_remedy(err, "name a domain controller of the forest that holds the Exchange organisation");
   } else {
     (void)uh_fail(err, UH_ERR_DENIED, "the account does not even see the schema: insufficient directory rights");
@@ -239,9 +239,9 @@ static void report_domains(struct uh_directory *d, int result, int64_t unreadabl
   if (!uh_directory_wants(d, "Domain")) return;
   if (result == 0 && hidden) {
     uh_observe_set(d->observe, SIDE, "Domain", "", "partial", UH_REFUSED, (int64_t)d->domains_n,
-                   "the server holds %.200s, and the account sees no crossRef of it below CN=Partitions: insufficient "
+                   "the server holds %.*s, and the account sees no crossRef of it below CN=Partitions: insufficient "
                    "directory rights; give it Read on CN=Partitions and everything below",
-                   hidden);
+                   UH_HEAD(hidden, 200));
     return;
   }
   bool sane = d->sane;

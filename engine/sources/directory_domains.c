@@ -60,7 +60,8 @@ static int connect_gc(const struct uh_directory *d, struct part *p, struct uh_er
 /* Controllers by SRV record; the domain's own name, which every controller answers to, last. */
 static int connect_domain(struct uh_directory *d, struct part *p, struct uh_err *err) {
   const char *root = p->domain->dns_root;
-  if (!root || !*root) return uh_fail(err, UH_ERR_DATA, "the crossRef of %.200s names no dnsRoot", p->domain->nc);
+  if (!root || !*root)
+    return uh_fail(err, UH_ERR_DATA, "the crossRef of %.*s names no dnsRoot", UH_HEAD(p->domain->nc, 200));
   char **hosts = NULL;
   size_t n = 0;
   int result = -1;

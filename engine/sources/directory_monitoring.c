@@ -205,6 +205,6 @@ int uh_directory_monitoring(struct uh_directory *d, const char *nc, struct uh_ld
     uh_observe_set(d->observe, "on-premises", SET, nc, "complete", UH_VALUE, written, "%s", "");
   else
     uh_observe_set(d->observe, "on-premises", SET, nc, "not-configured", UH_REFUSED, 0,
-                   "the directory does not show the access control list of %.300s to this account", dn);
+                   "the directory does not show the access control list of %.*s to this account", UH_HEAD(dn, 300));
   return 0;
 }

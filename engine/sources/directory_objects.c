@@ -205,7 +205,7 @@ static void __attribute__((format(printf, 2, 3))) not_sane(struct uh_directory *
   d->sane = false;
   if (d->why[0]) return;
   va_start(ap, fmt);
-  (void)vsnprintf(d->why, sizeof d->why, fmt, ap);
+  uh_vprint(d->why, sizeof d->why, fmt, ap);
   va_end(ap);
 }
 
@@ -273,10 +273,10 @@ static int look_at_organization(struct uh_directory *d, struct uh_err *err) {
   else if (!f.dn)
     not_sane(
         d,
-        "the account sees no Exchange organisation below CN=Services,%.200s: insufficient directory rights, "
+        "the account sees no Exchange organisation below CN=Services,%.*s: insufficient directory rights, "
         "or Exchange was never installed, or it was removed and a computer still has the servicePrincipalName of an "
         "Exchange service",
-        d->configuration_nc);
+        UH_HEAD(d->configuration_nc, 200));
   else if (!f.version)
     not_sane(d, "the account sees no objectVersion on the Exchange organisation: insufficient directory rights");
   else if (f.n > 1)

@@ -224,7 +224,8 @@ int uh_directory_permissions(struct uh_directory *d, const char *nc, struct uh_l
   uh_observe_counted(d->observe, r.written, 0);
   if (lacking)
     uh_observe_set(d->observe, "on-premises", SET, nc, "not-configured", UH_REFUSED, r.written,
-                   "the directory does not show the access control list of %.300s to this account", lacking);
+                   "the directory does not show the access control list of %.*s to this account",
+                   UH_HEAD(lacking, 300));
   else
     uh_observe_set(d->observe, "on-premises", SET, nc, "complete", UH_VALUE, r.written, "%s", "");
   return 0;

@@ -300,8 +300,8 @@ static int snapshot_entry(struct uh_directory *d, const uint8_t *guid, const cha
   struct place place = {.guid = guid};
   struct uh_err why = UH_ERR_INIT;
   if (!context) {
-    uh_observe_set(d->observe, "on-premises", SET, "", "failed", UH_NOT_ASKED, 0, "the server does not hold %.500s",
-                   dn);
+    uh_observe_set(d->observe, "on-premises", SET, "", "failed", UH_NOT_ASKED, 0, "the server does not hold %.*s",
+                   UH_HEAD(dn, 500));
     return 0;
   }
   if (prepare(&s, err) < 0) return -1;

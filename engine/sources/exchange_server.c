@@ -136,8 +136,8 @@ static int widen_scope(struct source *s, struct uh_err *err) {
   }
   s->scope_answer = refused.answer;
   (void)snprintf(s->scope_why, sizeof s->scope_why,
-                 "recipients of other domains are not seen, for the view could not be set to the whole forest: %.300s",
-                 refused.what);
+                 "recipients of other domains are not seen, for the view could not be set to the whole forest: %.*s",
+                 UH_HEAD(refused.what, 300));
   return 0;
 }
 

@@ -54,7 +54,7 @@ void export_lacks(struct export_file *f, const char *fmt, ...) {
   va_list ap;
   if (f->lacking[0]) return;
   va_start(ap, fmt);
-  (void)vsnprintf(f->lacking, sizeof f->lacking, fmt, ap);
+  uh_vprint(f->lacking, sizeof f->lacking, fmt, ap);
   va_end(ap);
 }
 

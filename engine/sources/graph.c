@@ -163,9 +163,9 @@ static void report_result(struct uh_graph_reader *r, const struct uh_graph_resul
   }
   char why[900] = "";
   if (!result->complete)
-    (void)snprintf(why, sizeof why, "%s%s%s", result->err.what,
-                   result->cls == UH_GRAPH_REFUSED ? "; permission needed: " : "",
-                   result->cls == UH_GRAPH_REFUSED ? r->permission : "");
+    uh_print(why, sizeof why, "%s%s%s", result->err.what,
+             result->cls == UH_GRAPH_REFUSED ? "; permission needed: " : "",
+             result->cls == UH_GRAPH_REFUSED ? r->permission : "");
   uh_graph_report(r, result->complete, result->any, result->answer, why);
 }
 
@@ -289,9 +289,9 @@ static int take_item(struct uh_graph_reader *r, const struct uh_graph_item *item
     }
   } else {
     enum uh_answer answer = uh_graph_answer(cls);
-    (void)snprintf(why, sizeof why, "%s (HTTP %ld %s)%s%s", cls == UH_GRAPH_REFUSED ? "refused" : "the reading failed",
-                   item->status, code, cls == UH_GRAPH_REFUSED ? "; permission needed: " : "",
-                   cls == UH_GRAPH_REFUSED ? r->permission : "");
+    uh_print(why, sizeof why, "%s (HTTP %ld %s)%s%s", cls == UH_GRAPH_REFUSED ? "refused" : "the reading failed",
+             item->status, code, cls == UH_GRAPH_REFUSED ? "; permission needed: " : "",
+             cls == UH_GRAPH_REFUSED ? r->permission : "");
     uh_graph_report(r, false, false, answer, why);
   }
   json_decref(body);

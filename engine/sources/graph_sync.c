@@ -44,7 +44,7 @@ static void sync_clear(struct sync *s) {
 static void lack(struct sync *s, enum uh_answer answer, const char *why) {
   if (s->why[0]) return;
   s->answer = answer;
-  (void)snprintf(s->why, sizeof s->why, "%s", why);
+  uh_print(s->why, sizeof s->why, "%s", why);
 }
 
 static bool begins_with_one(const struct uh_strings *list, const char *text) {
@@ -93,8 +93,8 @@ static void on_listed(void *user, const struct uh_graph_result *result) {
   struct sync *s = user;
   if (result->complete) return;
   char why[700];
-  (void)snprintf(why, sizeof why, "the service principals could not be listed: %s%s", result->err.what,
-                 result->cls == UH_GRAPH_REFUSED ? "; permission needed: Application.Read.All" : "");
+  uh_print(why, sizeof why, "the service principals could not be listed: %s%s", result->err.what,
+           result->cls == UH_GRAPH_REFUSED ? "; permission needed: Application.Read.All" : "");
   lack(s, result->answer, why);
 }
 
@@ -135,10 +135,10 @@ static int take_jobs(struct sync *s, const struct principal *p, const struct uh_
   size_t i;
   int r = 0;
   if (!json_is_array(jobs)) {
-    (void)snprintf(why, sizeof why, "the jobs of a service principal %s (HTTP %ld %s)%s%s",
-                   cls == UH_GRAPH_REFUSED ? "were refused" : "could not be read", item->status, code,
-                   cls == UH_GRAPH_REFUSED ? "; permission needed: " : "",
-                   cls == UH_GRAPH_REFUSED ? s->reader->permission : "");
+    uh_print(why, sizeof why, "the jobs of a service principal %s (HTTP %ld %s)%s%s",
+             cls == UH_GRAPH_REFUSED ? "were refused" : "could not be read", item->status, code,
+             cls == UH_GRAPH_REFUSED ? "; permission needed: " : "",
+             cls == UH_GRAPH_REFUSED ? s->reader->permission : "");
     lack(s, uh_graph_answer(cls), why);
   } else if (json_object_get(answer, "@odata.nextLink")) {
     lack(s, UH_NOT_ASKED, "a service principal has more jobs than one page holds");

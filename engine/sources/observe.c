@@ -209,15 +209,15 @@ void uh_observe_set(struct uh_observe *o, const char *side, const char *name, co
   char why[768];
   va_list ap;
   va_start(ap, why_fmt);
-  (void)vsnprintf(why, sizeof why, why_fmt, ap);
+  uh_vprint(why, sizeof why, why_fmt, ap);
   va_end(ap);
   const char *always, *right;
   int number = state_number(state);
   if (number == 0 && objects == 0 && !o->organization_gone && !*(part ? part : "") &&
       uh_never_empty(side, name, &always, &right)) {
-    (void)snprintf(why, sizeof why,
-                   "the answer held not one object, and %s: a right is missing; the account that reads needs %s",
-                   always, right);
+    uh_print(why, sizeof why,
+             "the answer held not one object, and %s: a right is missing; the account that reads needs %s", always,
+             right);
     number = state_number("failed");
     answer = UH_REFUSED;
   }
@@ -254,7 +254,7 @@ void uh_observe_notice(struct uh_observe *o, const char *fmt, ...) {
   char text[768];
   va_list ap;
   va_start(ap, fmt);
-  (void)vsnprintf(text, sizeof text, fmt, ap);
+  uh_vprint(text, sizeof text, fmt, ap);
   va_end(ap);
   add_notice(o->run, o->source->id, text);
 }
@@ -553,7 +553,7 @@ static int write_sets(struct run *run, struct uh_err *err) {
 /* What a person should know of this source first: why it broke off, else the first set that is not complete. */
 static void describe(const struct run *run, const struct uh_observe *o, char *text, size_t size) {
   text[0] = '\0';
-  if (o->missing) (void)snprintf(text, size, "%s", o->missing);
+  if (o->missing) uh_print(text, size, "%s", o->missing);
   if (!o->missing && o->result < 0) uh_err_text(&o->err, text, size);
   size_t lacking = 0;
   const struct set_row *first = NULL;
@@ -563,9 +563,9 @@ static void describe(const struct run *run, const struct uh_observe *o, char *te
     if (lacking++ == 0) first = r;
   }
   if (!first) return;
-  int n = snprintf(text, size, "%s%s%s: %s", first->name, first->part[0] ? " " : "", first->part, first->why);
-  if (lacking > 1 && n > 0 && (size_t)n < size)
-    (void)snprintf(text + n, size - (size_t)n, " (and %zu more sets)", lacking - 1);
+  uh_print(text, size, "%s%s%s: %s", first->name, first->part[0] ? " " : "", first->part, first->why);
+  size_t n = strlen(text);
+  if (lacking > 1) uh_print(text + n, size - n, " (and %zu more sets)", lacking - 1);
 }
 
 static int write_sources(struct run *run, struct uh_err *err) {

@@ -71,7 +71,7 @@ static void UH_PRINTF(2, 3) reject(struct uh_clixml *r, const char *fmt, ...) {
   char what[400];
   va_list ap;
   va_start(ap, fmt);
-  (void)vsnprintf(what, sizeof what, fmt, ap);
+  uh_vprint(what, sizeof what, fmt, ap);
   va_end(ap);
   if (r->err.cls != UH_ERR_NONE) return;
   int64_t line, column;
@@ -369,9 +369,9 @@ static void start_root(struct uh_clixml *r, enum tag tag, const char *name, size
   if (tag > TAG_UNKNOWN && tag < TAG_VALUES) {
     start_value(r, tag, a);
   } else if (tag != TAG_Objs) {
-    reject(r, "not CLIXML: the root element is <%.*s>", (int)(n < 40 ? n : 40), name);
+    reject(r, "not CLIXML: the root element is <%.*s>", UH_HEAD(name, (int)(n < 40 ? n : 40)));
   } else if (a->version && (a->version_n < 2 || memcmp(a->version, "1.", 2) != 0)) {
-    reject(r, "CLIXML of version %.*s is not known", (int)(a->version_n < 20 ? a->version_n : 20), a->version);
+    reject(r, "CLIXML of version %.*s is not known", UH_HEAD(a->version, (int)(a->version_n < 20 ? a->version_n : 20)));
   } else {
     (void)push(r, MODE_OBJS, tag, NULL);
   }
@@ -412,7 +412,7 @@ static void start_child(struct uh_clixml *r, enum tag tag, const char *name, siz
   if (value)
     start_value(r, tag, a);
   else
-    reject(r, "<%.*s> does not belong in <%s>", (int)(n < 40 ? n : 40), name, tag_names[f->tag]);
+    reject(r, "<%.*s> does not belong in <%s>", UH_HEAD(name, (int)(n < 40 ? n : 40)), tag_names[f->tag]);
 }
 
 static void on_start(void *user, const char *name, size_t n, const struct uh_xml_attribute *attributes,

@@ -156,7 +156,8 @@ static int server_parse(const char *text, struct server *s, struct uh_err *err) 
   if (*text == '[') {
     start = text + 1;
     end = strchr(text, ']');
-    if (!end || (end[1] && end[1] != ':')) return uh_fail(err, UH_ERR_CONFIG, "%.100s is no server address", text);
+    if (!end || (end[1] && end[1] != ':'))
+      return uh_fail(err, UH_ERR_CONFIG, "%.*s is no server address", UH_HEAD(text, 100));
     port = end[1] ? end + 2 : NULL;
   } else if (colon && !strchr(colon + 1, ':')) {
     end = colon;
@@ -169,9 +170,9 @@ static int server_parse(const char *text, struct server *s, struct uh_err *err) 
     errno = 0;
     number = strtol(port, &rest, 10);
     if (*port < '0' || *port > '9' || *rest || errno || number < 1 || number > 65535)
-      return uh_fail(err, UH_ERR_CONFIG, "%.100s has no valid port", text);
+      return uh_fail(err, UH_ERR_CONFIG, "%.*s has no valid port", UH_HEAD(text, 100));
   }
-  if (n >= sizeof host) return uh_fail(err, UH_ERR_CONFIG, "%.100s is no server address", text);
+  if (n >= sizeof host) return uh_fail(err, UH_ERR_CONFIG, "%.*s is no server address", UH_HEAD(text, 100));
   memcpy(host, start, n);
   host[n] = 0;
   s->address.udp_port = s->address.tcp_port = (int)number;
@@ -181,8 +182,8 @@ static int server_parse(const char *text, struct server *s, struct uh_err *err) 
     s->address.family = AF_INET6;
     v6 = true;
     if (inet_pton(AF_INET6, host, &s->address.addr.addr6) != 1)
-      return uh_fail(err, UH_ERR_CONFIG, "%.100s is no server address (address[:port] or [v6]:port; no host names)",
-                     text);
+      return uh_fail(err, UH_ERR_CONFIG, "%.*s is no server address (address[:port] or [v6]:port; no host names)",
+                     UH_HEAD(text, 100));
   }
   (void)inet_ntop(s->address.family, &s->address.addr, host, sizeof host);
   (void)snprintf(s->text, sizeof s->text, v6 ? "[%s]:%ld" : "%s:%ld", host, number);

@@ -235,7 +235,7 @@ static void classify(struct listing *l, const struct uh_http_reply *reply, struc
   /* A cursor that is answered with an untyped 400 is refused too. */
   if (p->cls == UH_EXO_FAILED && p->status == 400 && l->link) p->cls = UH_EXO_CURSOR;
   const char *id = uh_http_header(reply, "request-id");
-  (void)snprintf(p->request_id, sizeof p->request_id, "%.60s", id ? id : reply->client_request_id);
+  (void)snprintf(p->request_id, sizeof p->request_id, "%.*s", UH_HEAD(id ? id : reply->client_request_id, 60));
 }
 
 static enum uh_http_verdict page_judge(void *user, const struct uh_http_reply *reply) {

@@ -49,7 +49,7 @@ static bool generic(const char *text) {
 static void show(char *out, size_t size, const char *text) {
   struct uh_str shown UH_CLEANUP(uh_str_clear) = {0};
   uh_terminal_text(&shown, text, strnlen(text, size - 1));
-  (void)snprintf(out, size, "%s", uh_str_or(&shown, ""));
+  uh_print(out, size, "%s", uh_str_or(&shown, ""));
 }
 
 /* "Ex6F9304|Microsoft...Exception|text", "|Type|text", plain text, or JSON with ClassName and Message. */
@@ -136,7 +136,7 @@ void uh_exo_classify(long status, const char *body, size_t n, const char *diagno
     }
   } else if (n) {
     char text[2048]; /* plain text or HTML: only the invariant texts count */
-    (void)snprintf(text, sizeof text, "%.*s", (int)(n < sizeof text ? n : sizeof text - 1), body);
+    uh_print(text, sizeof text, "%.*s", (int)n, body);
     sign = find_sign(text);
     if (sign || (text[0] && text[0] != '<')) show(ret->message, sizeof ret->message, text);
   }

@@ -51,7 +51,7 @@ static void show(char *out, size_t size, const char *text) {
   struct uh_str shown UH_CLEANUP(uh_str_clear) = {0};
   size_t n = strlen(text);
   uh_terminal_text(&shown, text, n < size ? n : size - 1);
-  (void)snprintf(out, size, "%s", uh_str_or(&shown, ""));
+  uh_print(out, size, "%s", uh_str_or(&shown, ""));
 }
 
 static bool said(const json_t *value) {
@@ -107,14 +107,15 @@ static void take_envelope(const struct writing *w, const json_t *j) {
   w->to->outcome = UH_EXO_WRITE_DONE;
   if (said(confirmation)) {
     const char *question = text_of(json_is_array(confirmation) ? json_array_get(confirmation, 0) : confirmation);
-    (void)snprintf(text, sizeof text, "a confirmation was asked for, and nothing was done: %.300s",
-                   question ? question : "");
+    uh_print(text, sizeof text, "a confirmation was asked for, and nothing was done: %.*s",
+             UH_HEAD(question ? question : "", 300));
     not_done(w->to, text);
   }
   if (said(errors)) {
     const char *first = text_of(json_is_array(errors) ? json_array_get(errors, 0) : errors);
     w->to->errors = json_is_array(errors) ? (int64_t)json_array_size(errors) : 1;
-    (void)snprintf(text, sizeof text, "errors beside the result: %.300s", first ? first : "(of an unknown shape)");
+    uh_print(text, sizeof text, "errors beside the result: %.*s",
+             UH_HEAD(first ? first : "(of an unknown shape)", 300));
     not_done(w->to, text);
   }
   take_warnings(w, json_object_get(j, "@adminapi.warnings"));
@@ -181,11 +182,12 @@ static int explain(const struct writing *w, struct uh_err *err) {
   const char *text = p->message[0] ? p->message : p->diagnostics[0] ? p->diagnostics : p->type;
   bool denied = p->cls == UH_EXO_REFUSED || p->cls == UH_EXO_TOKEN;
   if (w->to->outcome == UH_EXO_WRITE_UNKNOWN)
-    (void)uh_fail(err, UH_ERR_UNAVAILABLE, "%.80s: what became of it is not known (HTTP %ld)%s%.300s",
-                  w->change->cmdlet, p->status, *text ? ": " : "", text);
+    (void)uh_fail(err, UH_ERR_UNAVAILABLE, "%.*s: what became of it is not known (HTTP %ld)%s%.*s",
+                  UH_HEAD(w->change->cmdlet, 80), p->status, *text ? ": " : "", UH_HEAD(text, 300));
   else
-    (void)uh_fail(err, denied ? UH_ERR_DENIED : UH_ERR_UNAVAILABLE, "%.80s: %s (HTTP %ld)%s%.300s", w->change->cmdlet,
-                  uh_exo_class_name(p->cls), p->status, *text ? ": " : "", text);
+    (void)uh_fail(err, denied ? UH_ERR_DENIED : UH_ERR_UNAVAILABLE, "%.*s: %s (HTTP %ld)%s%.*s",
+                  UH_HEAD(w->change->cmdlet, 80), uh_exo_class_name(p->cls), p->status, *text ? ": " : "",
+                  UH_HEAD(text, 300));
   if (err && !err->request_id[0]) (void)snprintf(err->request_id, sizeof err->request_id, "%s", p->request_id);
   return -1;
 }

@@ -227,7 +227,7 @@ static void page_came(struct listing *l) {
     ask(l);
     return;
   }
-  (void)uh_fail(&err, UH_ERR_UNAVAILABLE, "%.100s: the next page's link cannot be followed", l->path);
+  (void)uh_fail(&err, UH_ERR_UNAVAILABLE, "%.*s: the next page's link cannot be followed", UH_HEAD(l->path, 100));
   finish(l, UH_NOT_ASKED, &err);
 }
 
@@ -253,16 +253,16 @@ static void refused(struct listing *l, const struct uh_http_reply *reply) {
   }
   if (cls == UH_GRAPH_REFUSED || cls == UH_GRAPH_TOKEN) {
     answer = UH_REFUSED;
-    (void)uh_fail(&err, UH_ERR_DENIED, "%.80s was refused (HTTP %ld %s)", l->path, reply->status, code);
+    (void)uh_fail(&err, UH_ERR_DENIED, "%.*s was refused (HTTP %ld %s)", UH_HEAD(l->path, 80), reply->status, code);
     uh_err_remedy(&err, "%s",
                   cls == UH_GRAPH_TOKEN ? "check the credentials" : "grant the app the permission and consent to it");
   } else {
     if (cls == UH_GRAPH_THROTTLED || cls == UH_GRAPH_TRANSIENT) answer = UH_TIMEOUT;
-    (void)uh_fail(&err, UH_ERR_UNAVAILABLE, "%.80s failed (HTTP %ld %s)%s%.150s", l->path, reply->status, code,
-                  message[0] ? ": " : "", message);
+    (void)uh_fail(&err, UH_ERR_UNAVAILABLE, "%.*s failed (HTTP %ld %s)%s%.*s", UH_HEAD(l->path, 80), reply->status,
+                  code, message[0] ? ": " : "", UH_HEAD(message, 150));
   }
   const char *id = uh_http_header(reply, "request-id");
-  (void)snprintf(err.request_id, sizeof err.request_id, "%.60s", id ? id : reply->client_request_id);
+  (void)snprintf(err.request_id, sizeof err.request_id, "%.*s", UH_HEAD(id ? id : reply->client_request_id, 60));
   finish(l, answer, &err);
 }
 

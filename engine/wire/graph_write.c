@@ -42,8 +42,9 @@ static int explain(const struct uh_graph_request *q, const struct uh_graph_writt
                      : denied                              ? "was refused"
                      : to->status == 412                   ? "somebody else has changed the object meanwhile"
                                                            : "failed";
-  (void)uh_fail(err, denied ? UH_ERR_DENIED : UH_ERR_UNAVAILABLE, "%s %.100s: %s (HTTP %ld %s)%s%.150s", q->method,
-                q->path, what, to->status, to->code, to->message[0] ? ": " : "", to->message);
+  (void)uh_fail(err, denied ? UH_ERR_DENIED : UH_ERR_UNAVAILABLE, "%s %.*s: %s (HTTP %ld %s)%s%.*s", q->method,
+                UH_HEAD(q->path, 100), what, to->status, to->code, to->message[0] ? ": " : "",
+                UH_HEAD(to->message, 150));
   if (err && !err->request_id[0]) (void)snprintf(err->request_id, sizeof err->request_id, "%s", to->request_id);
   return -1;
 }
@@ -54,7 +55,7 @@ static void take_reply(const struct uh_http_reply *reply, const struct uh_str *b
   to->status = reply->status;
   to->cls = uh_graph_classify(reply->status, body->s ? body->s : "", body->len, to->code, to->message);
   to->outcome = undone ? UH_GRAPH_WRITE_NOT_SENT : outcome_of(reply->status);
-  (void)snprintf(to->request_id, sizeof to->request_id, "%.60s", id ? id : reply->client_request_id);
+  (void)snprintf(to->request_id, sizeof to->request_id, "%.*s", UH_HEAD(id ? id : reply->client_request_id, 60));
 }
 
 int uh_graph_write(struct uh_graph *graph, const struct uh_graph_request *q, struct uh_graph_written *ret_written,

@@ -46,7 +46,7 @@ static int import_name(struct uh_gss *gss, const char *host, struct uh_err *err)
   int n = snprintf(text, sizeof text, "HTTP/%s@%s", host, realm);
   if (realms) (void)krb5_free_host_realm(krb5, realms);
   if (n < 0 || (size_t)n >= sizeof text) return uh_fail(err, UH_ERR_CONFIG, "the server's name is too long");
-  (void)snprintf(gss->doing, sizeof gss->doing, "Kerberos sign-in to HTTP/%.150s", host);
+  (void)snprintf(gss->doing, sizeof gss->doing, "Kerberos sign-in to HTTP/%.*s", UH_HEAD(host, 150));
   gss_buffer_desc buffer = {(size_t)n, text};
   OM_uint32 minor = 0, major = gss_import_name(&minor, &buffer, (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME, &gss->name);
   return GSS_ERROR(major) ? uh_gss_error(err, gss->doing, major, minor) : 0;

@@ -90,7 +90,7 @@ static int fill(struct uh_gss_credentials *c, const struct uh_gss_identity *id, 
   krb5_creds creds = {0};
   char doing[160];
   if (parse_user(c, id->user, upn, &who, err) < 0) return -1;
-  (void)snprintf(doing, sizeof doing, "signing in to Kerberos as %.100s", id->user);
+  (void)snprintf(doing, sizeof doing, "signing in to Kerberos as %.*s", UH_HEAD(id->user, 100));
   krb5_error_code code = ask(c, id, who, upn, &creds);
   *ret_nowhere = nowhere(code);
   if (!code) code = keep(c, &creds);

@@ -69,12 +69,12 @@ int uh_gss_krb5_error(struct uh_err *err, const char *doing, uint32_t code, cons
   for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
     const struct meaning *m = &meanings[i];
     if (m->code != code) continue;
-    (void)uh_fail(err, m->cls, "%s: %s (%.*s)", doing, m->what, TEXT_MAX, text);
+    (void)uh_fail(err, m->cls, "%s: %s (%.*s)", doing, m->what, UH_HEAD(text, TEXT_MAX));
     uh_err_remedy(err, "%s", m->remedy);
     err->answer = m->cls == UH_ERR_DENIED ? UH_REFUSED : m->cls == UH_ERR_UNAVAILABLE ? UH_TIMEOUT : UH_NOT_ASKED;
     return -1;
   }
-  (void)uh_fail(err, UH_ERR_DENIED, "%s: %.*s", doing, TEXT_MAX, text);
+  (void)uh_fail(err, UH_ERR_DENIED, "%s: %.*s", doing, UH_HEAD(text, TEXT_MAX));
   err->answer = UH_REFUSED;
   return -1;
 }
@@ -84,8 +84,7 @@ static void status_text(OM_uint32 code, int type, char text[TEXT_MAX]) {
   OM_uint32 minor = 0, more = 0;
   gss_buffer_desc said = GSS_C_EMPTY_BUFFER;
   if (gss_display_status(&minor, code, type, GSS_C_NO_OID, &more, &said) == GSS_S_COMPLETE && said.length)
-    (void)snprintf(text, TEXT_MAX, "%.*s", (int)(said.length < TEXT_MAX ? said.length : TEXT_MAX - 1),
-                   (char *)said.value);
+    uh_print(text, TEXT_MAX, "%.*s", (int)said.length, (char *)said.value);
   else
     (void)snprintf(text, TEXT_MAX, "code %lu", (unsigned long)code);
   (void)gss_release_buffer(&minor, &said);

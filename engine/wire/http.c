@@ -245,7 +245,7 @@ int uh_http_start(struct uh_http *http, const struct uh_http_request *request, s
     if (++n > HEADER_LINES_MAX) return uh_fail(err, UH_ERR_INTERNAL, "too many headers");
   if (strncasecmp(request->url, "https://", 8) != 0 &&
       !(request->local_plain && strncasecmp(request->url, "http://", 7) == 0))
-    return uh_fail(err, UH_ERR_CONFIG, "only https is spoken, not %.100s", request->url);
+    return uh_fail(err, UH_ERR_CONFIG, "only https is spoken, not %.*s", UH_HEAD(request->url, 100));
   struct call *call = calloc(1, sizeof *call);
   if (!call) return uh_fail_nomem(err);
   call->http = http;

@@ -154,7 +154,7 @@ int uh_http_single_open(const struct uh_http_single_options *options, struct uh_
   UH_CLEANUP(uh_http_single_freep) struct uh_http_single *http = calloc(1, sizeof *http);
   if (!http) return uh_fail_nomem(err);
   if (!uh_http_origin(options->url, http->origin)) {
-    uh_fail(err, UH_ERR_CONFIG, "%.200s is no http or https URL, or holds a user name", options->url);
+    uh_fail(err, UH_ERR_CONFIG, "%.*s is no http or https URL, or holds a user name", UH_HEAD(options->url, 200));
     return -1;
   }
   http->url = strdup(options->url);

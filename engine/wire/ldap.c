@@ -206,7 +206,7 @@ static int url_read(const char *text, struct url *ret_url, struct uh_err *err) {
     ldap_free_urldesc(desc);
     if (good) return 0;
   }
-  (void)uh_fail(err, UH_ERR_CONFIG, "'%.200s' is not a directory's URL", text ? text : "");
+  (void)uh_fail(err, UH_ERR_CONFIG, "'%.*s' is not a directory's URL", UH_HEAD(text ? text : "", 200));
   uh_err_remedy(err, "write ldaps://HOST or ldap://HOST");
   return -1;
 }
@@ -227,7 +227,7 @@ int uh_ldap_url_for(const char *url, const char *host, char **ret_url, struct uh
                    : snprintf(text, sizeof text, "%s://%s%s%s:%d", u.tls ? "ldaps" : "ldap", bare_v6 ? "[" : "", host,
                               bare_v6 ? "]" : "", u.port);
   if (n < 0 || (size_t)n >= sizeof text || url_read(text, &u, NULL) < 0)
-    return uh_fail(err, UH_ERR_DATA, "'%.200s' is not a host name", host);
+    return uh_fail(err, UH_ERR_DATA, "'%.*s' is not a host name", UH_HEAD(host, 200));
   char *copy = strdup(text);
   if (!copy) return uh_fail_nomem(err);
   *ret_url = copy;
@@ -421,7 +421,7 @@ static int set_tls(struct uh_ldap *l, const struct uh_ldap_options *o, struct uh
     (void)ldap_get_option(l->ld, LDAP_OPT_X_TLS_CACERTFILE, &configured);
     if (!configured && access(SYSTEM_CA_FILE, R_OK) == 0) ca = SYSTEM_CA_FILE;
   } else if (access(ca, R_OK) != 0) {
-    (void)uh_fail(err, UH_ERR_CONFIG, "the certificates in %.200s cannot be read: %s", ca, strerror(errno));
+    (void)uh_fail(err, UH_ERR_CONFIG, "the certificates in %.*s cannot be read: %s", UH_HEAD(ca, 200), strerror(errno));
     uh_err_remedy(err, "check directory.ca_file");
     return -1;
   }
@@ -430,7 +430,7 @@ static int set_tls(struct uh_ldap *l, const struct uh_ldap_options *o, struct uh
   if (ldap_set_option(l->ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) != 0 ||
       ldap_set_option(l->ld, LDAP_OPT_X_TLS_PROTOCOL_MIN, &minimum) != 0 ||
       ldap_set_option(l->ld, LDAP_OPT_X_TLS_NEWCTX, &client) != 0) {
-    (void)uh_fail(err, UH_ERR_CONFIG, "TLS could not be set up%s%.200s", ca ? " with " : "", ca ? ca : "");
+    (void)uh_fail(err, UH_ERR_CONFIG, "TLS could not be set up%s%.*s", ca ? " with " : "", UH_HEAD(ca ? ca : "", 200));
     uh_err_remedy(err, "check that directory.ca_file holds PEM certificates");
     return -1;
   }

@@ -215,7 +215,8 @@ static int send_search(struct run *r, const char *base, int scope, const char *f
   if (page) ldap_control_free(page);
   if (rc == LDAP_SUCCESS) return 0;
   if (rc == LDAP_SERVER_DOWN) r->ldap->broken = true;
-  if (rc == LDAP_FILTER_ERROR) return uh_fail(err, UH_ERR_INTERNAL, "the search filter is malformed: %.300s", filter);
+  if (rc == LDAP_FILTER_ERROR)
+    return uh_fail(err, UH_ERR_INTERNAL, "the search filter is malformed: %.*s", UH_HEAD(filter, 300));
   return uh_ldap_local_error(r->ldap, "search", rc, err);
 }
 

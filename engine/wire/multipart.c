@@ -142,8 +142,8 @@ int uh_multipart_read(const char *content_type, const char *protocol, char *body
   struct reader r = {.body = body, .size = size, .boundary = boundary};
   if (!uh_multipart_is(content_type) || !parameter(content_type, "protocol", named, sizeof named) ||
       !parameter(content_type, "boundary", boundary, sizeof boundary) || strcasecmp(named, protocol) != 0)
-    return uh_fail(err, UH_ERR_DATA, "the encrypted reply's Content-Type is not that of the sign-in: %.200s",
-                   content_type);
+    return uh_fail(err, UH_ERR_DATA, "the encrypted reply's Content-Type is not that of the sign-in: %.*s",
+                   UH_HEAD(content_type, 200));
   if (first_part(&r, protocol, &part.length, err) < 0) return -1;
   if (!header_line(&r, line) || !is_header(line, "Content-Type"))
     return damaged(&r, "no Content-Type of the data", err);

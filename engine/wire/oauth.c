@@ -302,7 +302,7 @@ static int add_proof(struct uh_oauth *a, struct uh_str *form, struct uh_err *err
     if (a->options.read_secret(a->federated_token_file, &text, err) != 0) return -1;
     if (!token_fine(text)) {
       wipe(&text);
-      return uh_fail(err, UH_ERR_CONFIG, "%.200s holds no token", a->federated_token_file);
+      return uh_fail(err, UH_ERR_CONFIG, "%.*s holds no token", UH_HEAD(a->federated_token_file, 200));
     }
     uh_http_form_add(form, "client_assertion", text);
     wipe(&text);
@@ -664,7 +664,7 @@ static int from_openid(struct uh_oauth *a, char ret_tenant[UH_GUID_TEXT], struct
   }
   json_decref(j);
   if (found) return 0;
-  (void)uh_fail(err, UH_ERR_CONFIG, "the id of tenant %.100s cannot be found out", a->tenant);
+  (void)uh_fail(err, UH_ERR_CONFIG, "the id of tenant %.*s cannot be found out", UH_HEAD(a->tenant, 100));
   uh_err_remedy(err, "write the tenant's id in the configuration");
   return -1;
 }

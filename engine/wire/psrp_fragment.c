@@ -83,7 +83,7 @@ static int UH_PRINTF(3, 4) bad(uint64_t at, struct uh_err *err, const char *fmt,
   char what[300];
   va_list ap;
   va_start(ap, fmt);
-  (void)vsnprintf(what, sizeof what, fmt, ap);
+  uh_vprint(what, sizeof what, fmt, ap);
   va_end(ap);
   if (err && err->cls == UH_ERR_NONE) err->answer = UH_TIMEOUT;
   return uh_fail(err, UH_ERR_UNAVAILABLE, "byte %llu of the server's stream: %s", (unsigned long long)at, what);

@@ -96,8 +96,8 @@ static int put_parameters(struct uh_clixml_writer *w, const struct uh_psrp_cmdle
     put_value(w, p);
     end(w);
     if (w->bad_text)
-      return uh_fail(err, UH_ERR_DATA, "%s: the value of -%.60s is not UTF-8 and cannot be sent", cmdlet->name,
-                     p->name);
+      return uh_fail(err, UH_ERR_DATA, "%s: the value of -%.*s is not UTF-8 and cannot be sent", cmdlet->name,
+                     UH_HEAD(p->name, 60));
   }
   uh_clixml_close_element(w, "LST");
   uh_clixml_end(w);

@@ -76,7 +76,7 @@ int psrp_damaged(const struct psrp_message *m, struct uh_err *err, const char *f
   const char *name = psrp_type_name(m->type);
   va_list ap;
   va_start(ap, fmt);
-  (void)vsnprintf(what, sizeof what, fmt, ap);
+  uh_vprint(what, sizeof what, fmt, ap);
   va_end(ap);
   if (err && err->cls == UH_ERR_NONE) err->answer = UH_TIMEOUT;
   if (*name)

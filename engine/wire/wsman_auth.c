@@ -60,7 +60,7 @@ int64_t uh_wsman_login_count(const struct uh_wsman_login *login) {
 int uh_wsman_login_check(const struct uh_wsman_login_options *o, struct uh_err *err) {
   char origin[UH_HTTP_ORIGIN_MAX];
   if (!uh_http_origin(o->url, origin))
-    return uh_fail(err, UH_ERR_CONFIG, "%.200s is no http or https URL, or holds a user name", o->url);
+    return uh_fail(err, UH_ERR_CONFIG, "%.*s is no http or https URL, or holds a user name", UH_HEAD(o->url, 200));
   bool https = strncmp(origin, "https:", 6) == 0;
   if (o->auth == UH_WSMAN_BASIC && !https) {
     uh_fail(err, UH_ERR_CONFIG, "Basic over http would send the password in the clear");
@@ -116,12 +116,13 @@ static bool may_go_to(const struct uh_wsman_login *l, const char *host) {
 int uh_wsman_login_move(struct uh_wsman_login *l, const char *url, struct uh_err *err) {
   char origin[UH_HTTP_ORIGIN_MAX], host[HOST_MAX];
   if (!uh_http_origin(url, origin))
-    return uh_fail(err, UH_ERR_DATA, "the server redirects to %.200s, which is no URL", url);
+    return uh_fail(err, UH_ERR_DATA, "the server redirects to %.*s, which is no URL", UH_HEAD(url, 200));
   host_of(origin, host);
   if (l->https && strncmp(origin, "https:", 6) != 0)
-    return uh_fail(err, UH_ERR_UNAVAILABLE, "the server redirects from https to %.200s, and is not followed", url);
+    return uh_fail(err, UH_ERR_UNAVAILABLE, "the server redirects from https to %.*s, and is not followed",
+                   UH_HEAD(url, 200));
   if (may_go_to(l, host)) return aim(l, url, err);
-  uh_fail(err, UH_ERR_UNAVAILABLE, "the server redirects to %.200s, and is not followed", url);
+  uh_fail(err, UH_ERR_UNAVAILABLE, "the server redirects to %.*s, and is not followed", UH_HEAD(url, 200));
   uh_err_remedy(err, "if that is the right server, name it in the url, or its host in redirect_hosts");
   return -1;
 }
@@ -175,7 +176,8 @@ static int denied(const struct uh_wsman_login *l, const struct uh_http_single_re
                   const char *remedy, struct uh_err *err) {
   struct uh_str list = {0};
   offered(reply, &list);
-  uh_fail(err, UH_ERR_DENIED, "%s (HTTP %ld; the server offers %.100s)", what, reply->status, list.s ? list.s : "");
+  uh_fail(err, UH_ERR_DENIED, "%s (HTTP %ld; the server offers %.*s)", what, reply->status,
+          UH_HEAD(list.s ? list.s : "", 100));
   uh_str_clear(&list);
   uh_err_where(err, "%s", l->origin);
   uh_err_remedy(err, "%s", remedy);
@@ -197,7 +199,8 @@ static int status_error(struct uh_wsman_login *l, const struct uh_http_single_re
   if (reply->status >= 300 && reply->status < 400) {
     (void)snprintf(l->redirect, sizeof l->redirect, "%s",
                    location && strlen(location) < sizeof l->redirect ? location : "");
-    uh_fail(err, UH_ERR_UNAVAILABLE, "the server redirects to %.200s, and is not followed", location ? location : "?");
+    uh_fail(err, UH_ERR_UNAVAILABLE, "the server redirects to %.*s, and is not followed",
+            UH_HEAD(location ? location : "?", 200));
     uh_err_where(err, "%s", l->origin);
     uh_err_remedy(err, "if that is the right server, name it in the url");
     return -1;

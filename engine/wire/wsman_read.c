@@ -115,7 +115,7 @@ static void read_fault(struct uh_wsman_answer *a, xmlNodePtr fault) {
   if (!detail) detail = find(child(fault, SOAP, "Detail"), FAULT, "WSManFault");
   a->is_fault = true;
   text_of(child(sub, SOAP, "Value"), name, sizeof name);
-  (void)snprintf(f->subcode, sizeof f->subcode, "%.63s", strchr(name, ':') ? strchr(name, ':') + 1 : name);
+  (void)snprintf(f->subcode, sizeof f->subcode, "%.*s", UH_HEAD(strchr(name, ':') ? strchr(name, ':') + 1 : name, 63));
   xmlChar *number = detail ? xmlGetNoNsProp(detail, (const xmlChar *)"Code") : NULL;
   if (number && isdigit(*number)) {
     char *end = NULL;
@@ -135,7 +135,7 @@ static void read_fault(struct uh_wsman_answer *a, xmlNodePtr fault) {
 }
 
 static int refused(const struct uh_wsman_fault *f, const char *what, const char *remedy, struct uh_err *err) {
-  uh_fail(err, UH_ERR_DENIED, "%s: %.300s", what, f->text);
+  uh_fail(err, UH_ERR_DENIED, "%s: %.*s", what, UH_HEAD(f->text, 300));
   if (err && err->answer == UH_NOT_ASKED) err->answer = UH_REFUSED;
   uh_err_remedy(err, "%s", remedy);
   return -1;
@@ -146,7 +146,7 @@ int uh_wsman_fault_error(const struct uh_wsman_fault *f, struct uh_err *err) {
   if (err && err->cls == UH_ERR_NONE && !err->request_id[0])
     (void)snprintf(err->request_id, sizeof err->request_id, "%s", f->request_id);
   if (f->too_many) {
-    uh_fail(err, cls, "the server opens no further session for this account: %.300s", f->text);
+    uh_fail(err, cls, "the server opens no further session for this account: %.*s", UH_HEAD(f->text, 300));
     uh_err_remedy(
         err, "wait: what a killed run left behind ends after 15 idle minutes; or close other sessions of this account");
   } else if (f->code == 5 || f->code == 2147942405u || strcmp(f->subcode, "AccessDenied") == 0 ||
@@ -154,17 +154,17 @@ int uh_wsman_fault_error(const struct uh_wsman_fault *f, struct uh_err *err) {
     return refused(f, "the server refuses access", "the account needs a management role, and RemotePowerShellEnabled",
                    err);
   } else if (f->code == UH_WSMAN_NO_SUCH_SHELL || strcmp(f->subcode, "InvalidSelectors") == 0) {
-    uh_fail(err, cls, "the session is not there any more: %.300s", f->text);
+    uh_fail(err, cls, "the session is not there any more: %.*s", UH_HEAD(f->text, 300));
     uh_err_remedy(err, "run again: the server ended it, or another server behind the same name answers");
   } else if (f->code == UH_WSMAN_REDIRECT) {
-    uh_fail(err, cls, "the server redirects to %.200s, and is not followed",
-            f->redirect[0] ? f->redirect : "another one");
+    uh_fail(err, cls, "the server redirects to %.*s, and is not followed",
+            UH_HEAD(f->redirect[0] ? f->redirect : "another one", 200));
     uh_err_remedy(err, "if that is the right server, name it in the url");
   } else if (f->code == 2150858811u || f->code == 2150858754u) {
-    uh_fail(err, UH_ERR_CONFIG, "the server has no such remote PowerShell: %.300s", f->text);
+    uh_fail(err, UH_ERR_CONFIG, "the server has no such remote PowerShell: %.*s", UH_HEAD(f->text, 300));
     uh_err_remedy(err, "the url of Exchange is http://SERVER/PowerShell/, not /wsman");
   } else {
-    uh_fail(err, cls, "WSMan fault %lu %s: %.300s", (unsigned long)f->code, f->subcode, f->text);
+    uh_fail(err, cls, "WSMan fault %lu %s: %.*s", (unsigned long)f->code, f->subcode, UH_HEAD(f->text, 300));
   }
   if (err && err->answer == UH_NOT_ASKED && err->cls == UH_ERR_UNAVAILABLE) err->answer = UH_TIMEOUT;
   return -1;

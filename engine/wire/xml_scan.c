@@ -101,7 +101,7 @@ static int UH_PRINTF(2, 3) bad(struct uh_xml *x, const char *fmt, ...) {
   x->stopped = true;
   if (x->error[0]) return -1;
   va_start(ap, fmt);
-  (void)vsnprintf(x->error, sizeof x->error, fmt, ap);
+  uh_vprint(x->error, sizeof x->error, fmt, ap);
   va_end(ap);
   return -1;
 }
@@ -408,8 +408,8 @@ static int end_tag(struct uh_xml *x, const char *s, size_t n, size_t *ret_n) {
   const char *name = s + 2, *end = close;
   while (end > name && is_space(end[-1])) end--;
   if ((size_t)(end - name) != top->n || memcmp(name, top->s, top->n) != 0)
-    return bad(x, "</%.*s> ends <%.*s>", (int)(end - name < 40 ? end - name : 40), name, top->n < 40 ? top->n : 40,
-               top->s);
+    return bad(x, "</%.*s> ends <%.*s>", UH_HEAD(name, (int)(end - name < 40 ? end - name : 40)),
+               UH_HEAD(top->s, top->n < 40 ? top->n : 40));
   *ret_n = (size_t)(close - s) + 1;
   return end_element(x);
 }

@@ -13,6 +13,7 @@ from conftest import TOP
 
 LINT = os.path.join(TOP, "tests", "lint")
 sys.path.insert(0, LINT)
+import cuts  # noqa: E402
 import headers  # noqa: E402
 import includes  # noqa: E402
 
@@ -25,9 +26,22 @@ def lint(script, *arguments):
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("script", ["headers.py", "functions.py"])
+@pytest.mark.parametrize("script", ["headers.py", "functions.py", "cuts.py"])
 def test_rules_of_the_house(script):
     lint(script)
+
+
+@pytest.mark.parametrize("path, line, may", [
+    ("engine/wire/ldap.c", 'uh_fail(err, cls, "%.200s is none", text);', False),
+    ("engine/wire/ldap.c", 'uh_fail(err, cls, "%.*s is none", UH_HEAD(text, 200));', True),
+    ("engine/plan/look.c", 'printf("%-20.40s", text);', False),
+    ("engine/plan/value.c", 'uh_str_addf(out, "%.17g %s", real, text);', True),
+    ("engine/plan/look.c", "(void)snprintf(why, sizeof why,", False),
+    ("engine/wire/ldap.c", "(void)snprintf(base, sizeof base,", True),
+    ("cleanup/setup.c", "return snprintf(out, size,", True),
+])
+def test_what_may_cut_a_text(path, line, may):
+    assert (cuts.fault(path, line) is None) == may
 
 
 def test_who_may_know_whom(unhybrid):

@@ -33,7 +33,7 @@ def main():
     top, build = sys.argv[1:3]
     code = [path for path in files(top, ".c", ".h") if not path.startswith("fixtures/")]
     steps = [run("clang-format", ["clang-format", "--dry-run", "-Werror"] + code, top)]
-    for script in ("headers.py", "functions.py"):
+    for script in ("headers.py", "functions.py", "cuts.py"):
         steps.append(run(script, [sys.executable, os.path.join(HERE, script), top], top))
     steps.append(run("schema", [sys.executable, "fixtures/lab/schema/generate.py", "--check"], top))
     if shutil.which("shellcheck"):

@@ -321,12 +321,63 @@ static void test_time(void **state) {
   }
 }
 
+/* A limit in bytes never leaves half a character, wherever it meets one. */
+static void test_cut(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    int max, head;
+  } heads[] = {{"", 4, 0},
+               {"abc", 2, 2},
+               {"abc", 3, 3},
+               {"abc", 9, 3},
+               {"\u00e9\u00e9", 1, 0},
+               {"\u00e9\u00e9", 2, 2},
+               {"\u00e9\u00e9", 3, 2},
+               {"x\u65e5\u672c", 3, 1},
+               {"x\u65e5\u672c", 4, 4},
+               {"x\u65e5\u672c", 6, 4},
+               {"x\u65e5\u672c", 7, 7},
+               {"\U0001f600!", 3, 0},
+               {"\U0001f600!", 4, 4},
+               {"\x80\x80\x80\x80\x80", 4, 4}, /* no character at all: it is not made worse */
+               {NULL, 4, 0}};
+  for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+    assert_int_equal(uh_head(heads[i].text, heads[i].max), heads[i].head);
+  char room[8];
+  uh_print(room, sizeof room, "%s", "x\u65e5\u672c");
+  assert_string_equal(room, "x\u65e5\u672c");
+  uh_print(room, sizeof room, "xy%s", "\u65e5\u672c");
+  assert_string_equal(room, "xy\u65e5");
+  uh_print(room, sizeof room, "%.*s!", UH_HEAD("\u65e5\u672c", 5));
+  assert_string_equal(room, "\u65e5!");
+  uh_print(room, 1, "x");
+  assert_string_equal(room, "");
+}
+
+/* Wherever the room of an error ends: a text that is no UTF-8 could not be written to the journal. */
+static void test_error_cut(void **state) {
+  (void)state;
+  char name[1200] = "", shown[300];
+  for (size_t at = 0; at + 3 < sizeof name; at += 3) (void)snprintf(name + at, 4, "%s", "\u65e5");
+  for (int shift = 0; shift < 3; shift++) {
+    struct uh_err err = UH_ERR_INIT;
+    uh_fail(&err, UH_ERR_DATA, "%.*s%s", shift, "xy", name);
+    uh_err_where(&err, "%.*s%s", shift, "xy", name);
+    uh_err_remedy(&err, "%.*s%s", shift, "xy", name);
+    uh_err_text(&err, shown, sizeof shown);
+    const char *const texts[] = {err.what, err.where, err.remedy, shown};
+    for (size_t i = 0; i < 4; i++) assert_true(strlen(texts[i]) > 250 && uh_utf8_valid(texts[i], strlen(texts[i])));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_str),           cmocka_unit_test(test_or),     cmocka_unit_test(test_json),
-      cmocka_unit_test(test_terminal),      cmocka_unit_test(test_width),  cmocka_unit_test(test_powershell),
-      cmocka_unit_test(test_html_csv_ldap), cmocka_unit_test(test_utf8),   cmocka_unit_test(test_guid),
-      cmocka_unit_test(test_address),       cmocka_unit_test(test_domain), cmocka_unit_test(test_time),
+      cmocka_unit_test(test_str),           cmocka_unit_test(test_or),        cmocka_unit_test(test_json),
+      cmocka_unit_test(test_terminal),      cmocka_unit_test(test_width),     cmocka_unit_test(test_powershell),
+      cmocka_unit_test(test_html_csv_ldap), cmocka_unit_test(test_utf8),      cmocka_unit_test(test_guid),
+      cmocka_unit_test(test_address),       cmocka_unit_test(test_domain),    cmocka_unit_test(test_time),
+      cmocka_unit_test(test_cut),           cmocka_unit_test(test_error_cut),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   uh_str_clear(&out);

@@ -9,6 +9,7 @@
  * result that the header documents. Output parameters start with ret_ and are not touched on failure. Nothing in the
  * library prints. No function here keeps state; all are safe to call from any thread on distinct objects.
  */
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,6 +67,15 @@ enum uh_err_class {
   UH_ERR_INTERRUPTED,  /* 130 */
 };
 int uh_err_exit_code(enum uh_err_class cls);
+
+/*
+ * Text that people read, cut at the end of a character: half a one is no UTF-8, and nothing that holds it can be kept
+ * as JSON. So "%.*s" with UH_HEAD(text, bytes) in place of a precision, and uh_print() in place of snprintf().
+ */
+int uh_head(const char *UH_NULLABLE text, int max); /* how many bytes: max at most */
+#define UH_HEAD(text, max) uh_head((text), (max)), (text)
+void uh_print(char *buf, size_t size, const char *fmt, ...) UH_PRINTF(3, 4);
+void uh_vprint(char *buf, size_t size, const char *fmt, va_list ap) UH_PRINTF(3, 0);
 
 /* The first cause wins: uh_fail() on an error that is already set changes nothing. Never holds a secret. */
 struct uh_err {
