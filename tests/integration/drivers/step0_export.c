@@ -13,7 +13,8 @@ static void close_db(sqlite3 **db) {
 static int export(const char *facts, const char *case_dir, char hash[65], struct uh_err *err) {
   UH_CLEANUP(close_db) sqlite3 *db = NULL;
   UH_CLEANUP(uh_anchors_freep) struct uh_anchors *anchors = NULL;
-  if (uh_facts_open(facts, &db, err) < 0 || uh_anchors_read(db, NULL, (struct uh_stated_list){0}, &anchors, err) < 0) return -1;
+  if (uh_facts_open(facts, &db, err) < 0 || uh_anchors_read(db, NULL, (struct uh_stated_list){0}, &anchors, err) < 0)
+    return -1;
   return uh_export_step0(facts, case_dir, anchors, hash, err);
 }
 
