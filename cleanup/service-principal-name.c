@@ -28,7 +28,8 @@ static const char sql[] =
     "  SELECT value, host,"
     "    " UH_SQL_STEP_SERVER("host") " OR EXISTS (SELECT 1 FROM place WHERE mine AND host = 'autodiscover.' || domain) AS served,"
     "    EXISTS (SELECT 1 FROM place WHERE mine AND (host = domain OR host LIKE '%.' || domain)) AS mine,"
-    "    EXISTS (SELECT 1 FROM place WHERE NOT mine AND (host = domain OR host LIKE '%.' || domain)) AS theirs"
+    /* A domain that both claim is theirs too: their servers may be behind the host. */
+    "    EXISTS (SELECT 1 FROM claimed WHERE NOT mine AND domain <> '' AND (host = domain OR host LIKE '%.' || domain)) AS theirs"
     "   FROM host WHERE NOT " UH_SQL_STEP_MICROSOFT("host") "),"
     " judged AS ("
     "  SELECT *, (SELECT json_group_array(value) FROM told WHERE served AND NOT theirs) AS ours,"
@@ -125,4 +126,5 @@ UH_STEP(service_principal_name) = {
         "the servicePrincipalNames of Microsoft's principal of Exchange Online. They show up nowhere in the admin "
         "centers. Those go by whose host the servers were reached, as the journal or the directory tells, and "
         "autodiscover in this organisation's domains. Other hosts in its domains go only when a person approves each. "
-        "Names in another forest's hybrid domains stay, names of another form too, as do Microsoft's own and the principal itself."};
+        "Names in another forest's hybrid domains stay, also where this organisation has the domain too, for that forest's servers may "
+        "use them; names of another form stay too, as do Microsoft's own and the principal itself."};

@@ -326,6 +326,22 @@ def test_names_of_hosts_that_are_gone(tmp_path):
     assert LABS, "the other forest's organisation stands in OTHERS"
 
 
+def test_names_in_a_domain_that_another_forest_has_too(tmp_path):
+    """Its servers may be behind the very host by which ours were reached; a domain that only ends alike says nothing."""
+    anchors = {"server-host": ["mail.contoso.com", "mail.contoso.net"]}
+    rows = [principal("https://mail.contoso.com/", "https://autodiscover.contoso.com/", "https://old.contoso.com/", "https://mail.contoso.net/"),
+            obj("AcceptedDomain", "contoso.net", DomainName="contoso.net")]
+    for domains, taken in ((["contoso.com"], ["https://mail.contoso.net/"]), (["contoso.com", "contoso.net"], []), (["labs.example", "toso.com"], None)):
+        other = cloud("OnPremisesOrganization", "Labs", OrganizationGuid=LABS, HybridDomains=domains)
+        made = plan(tmp_path, "service-principal-name", *rows, other, anchors=anchors)
+        if taken is None:
+            assert [sorted(a["graph"]["names"]) for a in made.actions] == [
+                ["https://autodiscover.contoso.com/", "https://mail.contoso.com/", "https://mail.contoso.net/"], ["https://old.contoso.com/"]], made
+            continue
+        assert [a["graph"]["names"] for a in made.actions] == [taken] * bool(taken), made
+        assert all(name in made.reasons["Office 365 Exchange Online"] for name in ("mail.contoso.com", "autodiscover.contoso.com", "old.contoso.com")), made
+
+
 # ---- steps of before the uninstall, once there is no server
 
 BOTH = [obj("AvailabilityAddressSpace", "here", source="directory", ForestName="contoso.mail.onmicrosoft.com", AccessMethod="InternalProxy"),
