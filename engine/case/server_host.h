@@ -5,7 +5,8 @@
 #include <unhybrid/text.h>
 
 /* Statement: where they stand, in rows of objects (a table or view with side, kind, json). URLs and names; read each
- * with uh_server_host. */
+ * with uh_server_host. Not the smart host that the hybrid configuration names: it may be a gateway, which stays. Where
+ * it is a server, the server's own objects tell it. */
 #define UH_SERVER_HOSTS(rows)                                                                    \
   "SELECT prop(" rows ".json, 'Fqdn') FROM " rows                                                \
   " WHERE side = 'on-premises' AND kind = 'ExchangeServer'"                                      \
@@ -18,9 +19,7 @@
   "   AND (kind LIKE '%VirtualDirectory' OR kind IN ('ClientAccessService', 'OutlookAnywhere'))" \
   " UNION ALL SELECT a.value FROM " rows ", json_each(prop_list(" rows                           \
   ".json, 'ServiceBindingInformation')) a"                                                       \
-  "   WHERE side = 'on-premises' AND kind = 'AutodiscoverServiceConnectionPoint'"                \
-  " UNION ALL SELECT prop(" rows ".json, 'OnPremisesSmartHost') FROM " rows                      \
-  "   WHERE side = 'on-premises' AND kind = 'HybridConfiguration'"
+  "   WHERE side = 'on-premises' AND kind = 'AutodiscoverServiceConnectionPoint'"
 
 /* The host of "https://host:port/path", or of "host:port", as a key. Nothing is added where there is none. */
 void uh_host_of(const char *text, struct uh_str *out);

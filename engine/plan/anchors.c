@@ -313,6 +313,7 @@ static const struct finding {
                                                                        "displayName") ") = 'exchangeserverapp-' ||"
                                                                                       " (SELECT value FROM anchor WHERE name = 'organization-guid')"},
     {UH_ANCHOR_HOST, HOST, false, UH_SERVER_HOSTS("configuration")},
+    {UH_ANCHOR_SMART_HOST, HOST, false, "SELECT " P("OnPremisesSmartHost") OF("on-premises", "HybridConfiguration")},
     /* What the servers' hosts lead to while a server is there: afterwards a name may lead to somebody else. What a
      * wildcard answers for every name is nobody's address. */
     {UH_ANCHOR_ADDRESS, TEXT, false,

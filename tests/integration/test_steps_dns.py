@@ -219,6 +219,19 @@ def test_no_observation_from_before(tmp_path):
     assert len(made.actions) == 1 and made.actions[0]["approval"], made
 
 
+def test_the_smart_host_of_the_hybrid_configuration_may_be_a_gateway(tmp_path):
+    """A filter that stays, and is named in no setting: only a host that a server's own objects tell is a server's."""
+    def planned(*rows):
+        asked = [Zone({"filter.contoso.com": [("A", "203.0.113.25")]}).row("public", "filter.contoso.com", "host", "filter.contoso.com", type_)
+                 for type_ in ("CNAME", "A", "AAAA")]
+        smart = obj("HybridConfiguration", "Hybrid Configuration", source="directory", OnPremisesSmartHost="filter.contoso.com")
+        spf = {"contoso.com": [("TXT", SPF + " ip4:203.0.113.25 -all")]}
+        return [plan(tmp_path, step, spf, anchors={"hybrid-domain": ["contoso.com"]}, rows=[smart, *asked, *rows]).changes() for step in ("dns-host", "dns-sender-policy")]
+    assert planned() == [{}, {}]
+    url = obj("OwaVirtualDirectory", "owa", source="directory", ExternalUrl="https://filter.contoso.com/owa")
+    assert planned(url)[0] == {"public": ["-filter.contoso.com. IN A 203.0.113.25"]}
+
+
 def test_names_that_something_needs_stay(tmp_path):
     mail_alone = {"contoso.com": [("MX", "10 mail.contoso.com")], "mail.contoso.com": [("A", "203.0.113.60")]}
     made = plan(tmp_path, "dns-host", mail_alone)

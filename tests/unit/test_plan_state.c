@@ -60,7 +60,7 @@ static void anchors_are_what_the_facts_tell(void **state) {
       {"graph", "cloud", "GraphOrganization", "c", "11111111-2222-4333-8444-0f0000000001", "{}"},
       {"exchange-server", "on-premises", "HybridConfiguration", "h", "3",
        "{\"Domains\": [\"autod:contoso.com\", \"Bücher.example\"], \"TlsCertificateName\": \"<I>CN=ca<S>CN=mail\","
-       " \"OnPremisesSmartHost\": \"mail.contoso.com:25\"}"},
+       " \"OnPremisesSmartHost\": \"filter.contoso.com:25\"}"},
       {"exchange-online", "cloud", "OnPremisesOrganization", "ours", "60000000-0000-0000-0000-000000000001",
        "{\"OrganizationGuid\": \"" OURS "\", \"HybridDomains\": [\"contoso.com\", \"more.example\"],"
        " \"InboundConnector\": \"In\", \"OutboundConnector\": \"Out\", \"OrganizationRelationship\": \"\"}"},
@@ -85,6 +85,8 @@ static void anchors_are_what_the_facts_tell(void **state) {
        "{\"TargetAddressDomains\": [\"labs.example\"], \"TargetSharingEpr\": \"" AGENT_HOST(OTHER_AGENT) "\"}"},
       {"directory", "on-premises", "WebServicesVirtualDirectory", "EWS", "9",
        "{\"InternalUrl\": \"https://EX01.contoso.com/EWS/Exchange.asmx\", \"ExternalUrl\": \"https://outlook.office365.com/EWS\"}"},
+      {"directory", "on-premises", "OabVirtualDirectory", "OAB", "13",
+       "{\"InternalUrl\": null, \"ExternalUrl\": \"https://mail.contoso.com/OAB\"}"},
       {"directory", "on-premises", "AutodiscoverServiceConnectionPoint", "EX01", "10",
        "{\"ServiceBindingInformation\": [\"https://autodiscover.contoso.com/autodiscover/autodiscover.xml\"]}"},
       {"directory", "on-premises", "AcceptedDomain", "n", "11", "{\"DomainName\": \"*.contoso.net\"}"},
@@ -119,10 +121,11 @@ static void anchors_are_what_the_facts_tell(void **state) {
   has(a, UH_ANCHOR_HYBRID_AGENT, 1, NULL);
   has(a, UH_ANCHOR_DEDICATED_APPLICATION, 0, AGENT);
   has(a, UH_ANCHOR_DEDICATED_APPLICATION, 1, NULL);
-  has(a, UH_ANCHOR_HOST, 0, "ex01.contoso.com");
-  has(a, UH_ANCHOR_HOST, 1, "autodiscover.contoso.com");
-  has(a, UH_ANCHOR_HOST, 2, "mail.contoso.com");
+  has(a, UH_ANCHOR_HOST, 0, "mail.contoso.com");
+  has(a, UH_ANCHOR_HOST, 1, "ex01.contoso.com");
+  has(a, UH_ANCHOR_HOST, 2, "autodiscover.contoso.com");
   has(a, UH_ANCHOR_HOST, 3, NULL);
+  has(a, UH_ANCHOR_SMART_HOST, 0, "filter.contoso.com");
   uh_anchors_free(a);
 }
 

@@ -172,8 +172,9 @@ int uh_step_query(struct uh_step_run *run, const char *sql, struct uh_query **re
 #define UH_ANCHOR_OTHER_OUTBOUND "other-outbound-connector"
 #define UH_ANCHOR_OTHER_RELATIONSHIP "other-organization-relationship"
 #define UH_ANCHOR_OTHER_DOMAIN "other-hybrid-domain"
-#define UH_ANCHOR_HOST "server-host"           /* host names by which the servers are reached, lower case; several */
-#define UH_ANCHOR_ADDRESS "server-address"     /* addresses that those led to while a server was there; several */
+#define UH_ANCHOR_HOST "server-host"       /* host names by which the servers are reached, lower case; several */
+#define UH_ANCHOR_SMART_HOST "smart-host"  /* to which the wizard lets Exchange Online send: a server, or a gateway */
+#define UH_ANCHOR_ADDRESS "server-address" /* addresses that those led to while a server was there; several */
 #define UH_ANCHOR_FEDERATED "federated-domain" /* domains that were registered with the federation gateway; several */
 const char *UH_NULLABLE uh_step_anchor(struct uh_step_run *run, const char *name);
 /* Whether the name is among the values of an anchor, without case. */

@@ -365,6 +365,7 @@
   "   AND (domain_key(host.value) = place.domain OR lower(host.value) LIKE '%.' || place.domain)))"
 #define UH_SQL_STEP_HOSTS_OURS                                                                                      \
   "(SELECT count(*) FROM json_each(hosts) AS host WHERE " UH_SQL_STEP_SERVER("lower(host.value)")                   \
+  "   OR EXISTS (SELECT 1 FROM anchor WHERE anchor.name = 'smart-host' AND lower(host.value) = anchor.value)"       \
   "   OR EXISTS (SELECT 1 FROM setting WHERE setting.name = 'mail_flow.onprem_networks'"                            \
   "     AND in_networks(trim(host.value, '[]'), json_array(setting.value))))"
 #define UH_SQL_STEP_CONNECTOR                                                                                       \
