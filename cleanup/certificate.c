@@ -254,5 +254,6 @@ UH_STEP(certificate) = {
         "default of transport is not read, and Exchange refuses to remove that one.\n"
         "Auth certificates are never removed: they tell whose credentials in the tenant are, and go with the server. All "
         "others stay. First a person exports it with its private key, with a password that this program never sees; the "
-        "file in exports/ is what shows that it is done. Without that file the removal cannot be undone; a key that "
+        "file in exports/ is what shows that it is done, once it is a whole PKCS#12 file with a password; whether it is this "
+        "certificate's, and the password known, only a person can try (Get-PfxData). Without that file the removal cannot be undone; a key that "
         "cannot be exported is lost."};

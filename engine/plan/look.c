@@ -14,10 +14,12 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <unhybrid/step_sql_dns.h>
 #include <unhybrid/text.h>
 
 #include "case/facts.h"
+#include "plan/key_file.h"
 #include "plan/world_private.h"
 
 /* From rich to poor. Files that somebody exported once say nothing of now. */
@@ -408,22 +410,52 @@ static int look_for_values(struct uh_world_state *w, const struct wanted *what, 
 
 /* ---- files that a person puts into the case ---- */
 
-static bool has_file(const struct uh_world_state *w, const char *name, int64_t *ret_bytes) {
+/* All of a file that is no longer than an exported key may be, and one byte more where it is. */
+static int read_bytes(int fd, uint8_t *bytes, size_t room, size_t *ret_n) {
+  ssize_t n = 0;
+  size_t all = 0;
+  while (all < room && (n = read(fd, bytes + all, room - all)) != 0) {
+    if (n < 0 && errno != EINTR) return -1;
+    if (n > 0) all += (size_t)n;
+  }
+  *ret_n = all;
+  return 0;
+}
+
+/* What a file that stands there is worth: its size, else a text that says why it does not count. */
+static json_t *worth(int fd, const char *name, const struct stat *st) {
+  const char *dot = strrchr(name, '.');
+  if (!S_ISREG(st->st_mode)) return json_string("it is no plain file");
+  if (st->st_size == 0) return json_string("it is empty");
+  if (!dot || strcasecmp(dot, ".pfx") != 0) return json_integer((json_int_t)st->st_size);
+  size_t room = UH_KEY_FILE_MAX + 1, n = 0;
+  UH_CLEANUP(uh_freep) uint8_t *bytes = malloc(room);
+  if (!bytes) return NULL;
+  if (read_bytes(fd, bytes, room, &n) < 0) return json_sprintf("it cannot be read: %s", strerror(errno));
+  const char *wrong = uh_key_file_wrong(bytes, n);
+  return wrong ? json_string(wrong) : json_integer((json_int_t)n);
+}
+
+/* NULL: it is not there, or memory ran out. */
+static json_t *look_at_file(const struct uh_world_state *w, const char *name) {
   struct uh_str path UH_CLEANUP(uh_str_clear) = {0};
   struct stat st;
-  if (!*name || name[0] == '.' || strchr(name, '/')) return false; /* a plan file is not to look anywhere else */
+  if (!*name || name[0] == '.' || strchr(name, '/')) return NULL; /* a plan file is not to look anywhere else */
   uh_str_addf(&path, "%s/exports/%s", w->options.held->dir, name);
-  if (!uh_str_text(&path) || lstat(path.s, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0) return false;
-  *ret_bytes = (int64_t)st.st_size;
-  return true;
+  if (!uh_str_text(&path)) return NULL;
+  int fd = open(path.s, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return NULL;
+  if (fd < 0) return json_sprintf("it cannot be read: %s", strerror(errno));
+  json_t *told = fstat(fd, &st) == 0 ? worth(fd, name, &st) : json_sprintf("it cannot be read: %s", strerror(errno));
+  (void)close(fd);
+  return told;
 }
 
 static json_t *files_of(const struct uh_world_state *w, const struct uh_expect *expect) {
-  json_t *files = json_object();
-  int64_t bytes;
+  json_t *files = json_object(), *told;
   for (const struct uh_expect *e = expect; files && e && e->what != UH_EXPECT_END; e++)
-    if (e->what == UH_EXPECT_FILE && e->value.text && has_file(w, e->value.text, &bytes))
-      (void)json_object_set_new(files, e->value.text, json_integer(bytes));
+    if (e->what == UH_EXPECT_FILE && e->value.text && (told = look_at_file(w, e->value.text)))
+      (void)json_object_set_new(files, e->value.text, told);
   return files;
 }
 

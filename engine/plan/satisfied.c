@@ -76,21 +76,33 @@ static enum answer in_rows(const json_t *image, const struct uh_expect *e, const
   return all;
 }
 
-static enum answer has_file(const json_t *image, const struct uh_expect *e) {
+static const json_t *file_of(const json_t *image, const struct uh_expect *e) {
   const char *name = e->value.type == UH_VALUE_TEXT ? e->value.text : "";
-  return json_integer_value(json_object_get(json_object_get(image, "files"), name)) > 0 ? YES : NO;
+  return json_object_get(json_object_get(image, "files"), name);
+}
+
+static enum answer has_file(const json_t *image, const struct uh_expect *e) {
+  return json_integer_value(file_of(image, e)) > 0 ? YES : NO;
+}
+
+static void tell_file(const json_t *file, const json_t *wanted, struct uh_str *out) {
+  uh_str_add(out, json_is_string(file) ? "the file exports/" : "there is no file exports/");
+  add_wanted(out, wanted);
+  if (!json_is_string(file)) return;
+  uh_str_add(out, " does not count: ");
+  add_wanted(out, file);
 }
 
 /* What is not so, or not told. */
-static void tell(const struct uh_expect *e, enum answer answer, const json_t *wanted, struct uh_str *out) {
+static void tell(const struct uh_expect *e, enum answer answer, const json_t *image, const json_t *wanted,
+                 struct uh_str *out) {
   if (out->len) uh_str_add(out, "; ");
   if (e->what == UH_EXPECT_ABSENT) {
     uh_str_add(out, "it is still there");
     return;
   }
   if (e->what == UH_EXPECT_FILE) {
-    uh_str_add(out, "there is no file exports/");
-    add_wanted(out, wanted);
+    tell_file(file_of(image, e), wanted, out);
     return;
   }
   uh_terminal_text(out, e->value.name, strlen(e->value.name));
@@ -121,7 +133,7 @@ static int satisfied(const struct uh_planned *action, enum uh_expectation only, 
     json_t *wanted = uh_argument_value_encode(&e->value);
     if (!wanted) return uh_fail_nomem(err);
     enum answer one = look_at(e, there, image, wanted);
-    if (one != YES) tell(e, one, wanted, out);
+    if (one != YES) tell(e, one, image, wanted, out);
     if (one == NO || all == YES) all = one;
     json_decref(wanted);
   }

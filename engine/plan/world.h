@@ -19,7 +19,8 @@ struct uh_look {
   enum uh_seen seen;
   char *image;       /* JSON: {"observed_at": "..", "rows": [{"source", "side", "kind", "listing", "identity", "name",
                         "guid", "json": {..}}, ..], "files": {"name": bytes}}; rows of the subject alone, richest source
-                        first; files: those of UH_EXPECT_FILE that are there and not empty. Free it */
+                        first; files: those of UH_EXPECT_FILE that are there, and instead of its bytes a text where one
+                        does not count, and why. Free it */
   struct uh_err why; /* UNKNOWN: what could not be seen, and why */
 };
 void uh_look_clear(struct uh_look *look);

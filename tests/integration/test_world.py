@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The world of a cleanup: one object looked at again, the gate, changes through the executors. Against the lab, through a small
 driver (drivers/world_drive.c) that does what the cleanup does."""
+import datetime
 import glob
 import json
 import os
@@ -11,6 +12,11 @@ import urllib.request
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
 
 from cloud_client import Client
 from conftest import TOP
@@ -150,18 +156,47 @@ def test_what_could_not_be_read_is_not_absent(org):
         org.exchange("DELETE", "faults")
 
 
-def test_files_count_where_they_belong_and_are_not_empty(org):
+def pfx():
+    """A certificate and its key under a password, as Export-ExchangeCertificate gives them."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Federation")]), datetime.datetime(2026, 1, 1)
+    certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+                   .not_valid_before(now).not_valid_after(now + datetime.timedelta(days=3000)).sign(key, hashes.SHA256()))
+    return pkcs12.serialize_key_and_certificates(b"x", key, certificate, None, serialization.BestAvailableEncryption(b"secret"))
+
+
+def without_mac(whole):
+    """PFX ::= SEQUENCE { version, authSafe, macData OPTIONAL }, all lengths of two bytes but the version's."""
+    assert whole[:2] == b"\x30\x82" and whole[4:7] == b"\x02\x01\x03" and whole[7:9] == b"\x30\x82"
+    inner = whole[4:11 + int.from_bytes(whole[9:11], "big")]
+    return b"\x30\x82" + len(inner).to_bytes(2, "big") + inner
+
+
+def test_files_count_where_they_belong_and_are_whole(org):
+    """What is taken for the only copy of a private key, before the key is removed, is one; else it says what is wrong with it."""
     guid, _ = org.guid("SendConnector")
     exports = os.path.join(org.case, "exports")
     os.makedirs(exports, exist_ok=True)
-    for name, text in (("federation.pfx", "x"), ("empty.pfx", "")):
-        with open(os.path.join(exports, name), "w", encoding="utf-8") as out:
-            out.write(text)
-    os.symlink("/etc/passwd", os.path.join(exports, "link.pfx"))
+    whole = pfx()
+    files = {"federation.pfx": whole, "LOUD.PFX": whole, "note.txt": b"x", "empty.pfx": b"", "text.pfx": b"this is the exported key\n",
+             "cut.pfx": whole[:-1], "head.pfx": whole[:20], "more.pfx": whole + b"\n", "open.pfx": without_mac(whole),
+             "certificate.pfx": whole[4:], "large.pfx": whole + bytes(1 << 20)}
+    for name, content in files.items():
+        with open(os.path.join(exports, name), "wb") as out:
+            out.write(content)
+    os.symlink(os.path.join(exports, "federation.pfx"), os.path.join(exports, "link.pfx"))
+    os.mkdir(os.path.join(exports, "folder.pfx"))
+    asked = [*files, "link.pfx", "folder.pfx", "../case.yaml", "none.pfx"]
+    told = {}
     with org.world() as world:
-        answer, _ = world.look("after", "on-premises", "SendConnector", guid, "file:federation.pfx", "file:empty.pfx", "file:link.pfx",
-                               "file:../case.yaml", "file:none.pfx")
-    assert answer["image"]["files"] == {"federation.pfx": 1}
+        for name in asked:
+            told.update(world.look("after", "on-premises", "SendConnector", guid, "file:" + name)[0]["image"].get("files", {}))
+    size = len(whole)
+    assert {name: one for name, one in told.items() if isinstance(one, int)} == {"federation.pfx": size, "LOUD.PFX": size, "note.txt": 1}
+    wrong = {name: one for name, one in told.items() if isinstance(one, str)}
+    says = {"empty.pfx": "empty", "text.pfx": "no PKCS#12", "cut.pfx": "not all of one", "head.pfx": "not all of one", "more.pfx": "follows", "open.pfx": "MAC",
+            "certificate.pfx": "no PKCS#12", "large.pfx": "1 MiB", "link.pfx": "cannot be read", "folder.pfx": "no plain file"}
+    assert wrong.keys() == says.keys() and all(says[name] in one for name, one in wrong.items()), wrong
 
 
 def test_a_change_is_sent_to_the_controller_that_was_looked_at_and_seen(org):

@@ -257,6 +257,7 @@ static void absence_lists_and_files(void **state) {
       {key, true, ROWS(ROW("s", "{\"keyCredentials\": [{\"displayName\": \"x\"}]}")), -1},
       {file, true, "{\"rows\": [], \"files\": {\"a.pfx\": 12}}", 1},
       {file, true, "{\"rows\": [], \"files\": {\"a.pfx\": 0}}", 0},
+      {file, true, "{\"rows\": [], \"files\": {\"a.pfx\": \"it is empty\"}}", 0},
       {file, true, "{\"rows\": []}", 0},
       {both, false, "{\"rows\": []}", 0},
   };
@@ -265,6 +266,17 @@ static void absence_lists_and_files(void **state) {
     int rc = satisfied(v[i].expect, v[i].there, v[i].image, why);
     if (rc != v[i].expected) fail_msg("%zu: %d %s", i, rc, why);
   }
+}
+
+/* A person finds out which file is meant, and what is wrong with it. */
+static void a_file_that_does_not_count_is_told(void **state) {
+  (void)state;
+  static const struct uh_expect file[] = {{.what = UH_EXPECT_FILE, .value = TEXT("exports", "a.pfx")}, {0}};
+  char why[300];
+  assert_int_equal(satisfied(file, true, "{\"rows\": [], \"files\": {\"a.pfx\": \"it is empty\"}}", why), 0);
+  assert_string_equal(why, "the file exports/a.pfx does not count: it is empty");
+  assert_int_equal(satisfied(file, true, "{\"rows\": [], \"files\": {\"b.pfx\": 12}}", why), 0);
+  assert_string_equal(why, "there is no file exports/a.pfx");
 }
 
 /* ---- the state ---- */
@@ -511,6 +523,7 @@ int main(void) {
       cmocka_unit_test(the_journal_s_anchors_stay),
       cmocka_unit_test(a_value_is_compared_by_its_meaning),
       cmocka_unit_test(absence_lists_and_files),
+      cmocka_unit_test(a_file_that_does_not_count_is_told),
       cmocka_unit_test(only_what_somebody_changed_changes_the_fingerprint),
       cmocka_unit_test(what_others_going_does_is_no_change),
       cmocka_unit_test(drift_is_told_in_words),

@@ -84,7 +84,8 @@ enum uh_expectation {
   UH_EXPECT_ABSENT,
   UH_EXPECT_VALUE, /* the property has this value; UH_VALUE_NULL: is empty */
   UH_EXPECT_LACKS, /* the list does not hold `text`; of a list of objects, none has `text` in its member `member` */
-  UH_EXPECT_FILE,  /* the file `text` is there in the case's exports/, not empty (what a person puts there) */
+  UH_EXPECT_FILE,  /* the file `text` is there in the case's exports/, not empty, and whole where it is a .pfx (what a
+                        person puts there) */
 };
 struct uh_expect {
   enum uh_expectation what;
