@@ -50,13 +50,27 @@ static const char applications_sql[] =
     " backup and migration products do the same'"
     "    ELSE 'it stands behind Application Proxy: see hybrid-agent' END AS reason,"
     /* Another organisation's servers cannot be seen from here: by the name alone they would have their own. */
-    "  iif(named, NULL, (SELECT group_concat(value, ', ') FROM anchor WHERE anchor.name = 'other-organization')) AS others"
+    "  iif(named, NULL, (SELECT group_concat(value, ', ') FROM anchor WHERE anchor.name = 'other-organization')) AS others, id"
     " FROM judged"
     " ORDER BY name, guid";
 /* clang-format on */
 
+/* Its principal in the tenant goes with it, and what was granted to that. No source shows principals but Exchange
+ * Online's own and those behind Application Proxy, so a person is told how to see it. */
+static int note_principal(struct uh_step_run *run, const struct uh_step_row *row, const char *UH_NULLABLE app,
+                          struct uh_err *err) {
+  uint8_t guid[UH_GUID_SIZE];
+  char text[UH_GUID_TEXT];
+  if (!app || !uh_guid_parse(app, guid)) return 0;
+  return uh_step_note(
+      run, err,
+      "That the principal of %s went with it is not read back. Once the application is gone, this shows "
+      "none: Get-MgServicePrincipal -Filter \"appId eq '%s'\"",
+      row->subject.name, uh_guid_text(guid, text));
+}
+
 static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh_err *err) {
-  enum { OTHERS = UH_ROW_OWN };
+  enum { OTHERS = UH_ROW_OWN, APP };
   uint8_t id[UH_GUID_SIZE];
   char question[600];
   const char *others = uh_query_text(row->query, OTHERS);
@@ -79,6 +93,7 @@ static int act(struct uh_step_run *run, const struct uh_step_row *row, struct uh
       .why = row->reason,
       .effect = "Nobody can call Exchange Online as this application any more, with full access to every mailbox.",
       .approval = others ? question : NULL};
+  if (note_principal(run, row, uh_query_text(row->query, APP), err) < 0) return -1;
   return uh_step_action(run, &action, err);
 }
 
@@ -130,5 +145,6 @@ UH_STEP(dedicated_application) = {
         "the same, and leaves the setting override and ApplicationIdentifier behind; here they go first.\n"
         "Where other Exchange organisations use the tenant too, one whose name has not this organisation's GUID needs "
         "approval: they may call by the same one.\n"
-        "What was granted to it goes with its principal. Applications behind Application Proxy are looked at in "
+        "What was granted to it goes with its principal, which Entra ID deletes with the application. That it is gone is not "
+        "read back: the plan shows the command with which a person sees it. Applications behind Application Proxy are looked at in "
         "hybrid-agent."};

@@ -395,7 +395,10 @@ def test_the_dedicated_application(tmp_path):
     assert made.owners == {"Our mail, do not delete": "hybrid", "ExchangeServerApp-" + ORG.upper(): "hybrid", "ExchangeServerApp-" + LABS: "other-forest",
                            "Backup": "tenant", "agent": "tenant"}, made
     assert [a["graph"]["action"] for a in made.actions] == ["delete", "delete"] and all(a["reversible"] == "yes" for a in made.actions)
+    # Nothing reads its principal back: who carries it out is told how to see that it went, of these two and no other.
+    assert len(made.notes) == 2 and any(f"appId eq '{APP}'" in note and "Our mail, do not delete" in note for note in made.notes), made.notes
     impostor = plan(tmp_path, "dedicated-application", application("ExchangeServerApp-" + ORG, role=False))
+    assert not impostor.notes
     assert impostor.state == "nothing" and impostor.owners == {"ExchangeServerApp-" + ORG: "tenant"}
     assert plan(tmp_path, "dedicated-application", application("ExchangeServerApp-" + ORG, requiredResourceAccess={"@answer": "refused"})).state == "unknown"
     assert plan(tmp_path, "dedicated-application", lacking=["cloud:GraphApplication"]).state == "unknown"
