@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #define SIDE "on-premises"
-enum { GC_PORT = 3268, GC_TLS_PORT = 3269, PARTITIONS_MAX = 2000 };
+enum { PARTITIONS_MAX = 2000 };
 
 bool uh_directory_wants(const struct uh_directory *d, const char *set) {
   return uh_observe_wants(d->observe, SIDE, set);
@@ -335,8 +335,7 @@ static int prepare(struct uh_directory *d, const struct uh_directory_config *con
     if (uh_secret_read(config->password_file, &d->password, err) < 0) return -1;
     d->options.password = d->password;
   }
-  int port = uh_ldap_url_port(config->url);
-  d->gc = port == GC_PORT || port == GC_TLS_PORT;
+  d->gc = uh_ldap_is_catalogue(config->url);
   return 0;
 }
 

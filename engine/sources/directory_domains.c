@@ -9,7 +9,7 @@
 
 #include "sources/directory_snapshot.h"
 
-enum { GC_PORT = 3268, GC_TLS_PORT = 3269, TLS_PORT = 636, HOSTS_TRIED = 4, FQDNS_AT_ONCE = 50 };
+enum { FQDNS_AT_ONCE = 50 };
 
 struct part { /* one domain while it is read */
   struct uh_directory *d;
@@ -38,45 +38,31 @@ static bool held_here(const struct uh_directory *d, const char *nc) {
 
 /* ---- connecting ---- */
 
-static int connect_to(const struct uh_directory *d, const char *host, struct part *p, struct uh_err *err) {
-  struct uh_ldap_options options = d->options;
-  char *url UH_CLEANUP(uh_freep) = NULL;
-  if (uh_ldap_url_for(d->options.url, host, &url, err) < 0) return -1;
-  options.url = url;
-  return uh_ldap_connect(&options, &p->ldap, err);
+static int connect_to(void *user, const struct uh_ldap_options *options, struct uh_err *err) {
+  struct part *p = user;
+  return uh_ldap_connect(options, &p->ldap, err);
 }
 
 static int connect_gc(const struct uh_directory *d, struct part *p, struct uh_err *err) {
+  struct uh_ldap_options options = d->options;
+  char *url UH_CLEANUP(uh_freep) = NULL;
   char host[400];
   const char *colon = strrchr(uh_ldap_host(d->ldap), ':');
   bool tls = strncasecmp(d->options.url, "ldaps", 5) == 0;
   if (!colon) return -1;
   (void)snprintf(host, sizeof host, "%.*s:%d", (int)(colon - uh_ldap_host(d->ldap)), uh_ldap_host(d->ldap),
-                 tls ? GC_TLS_PORT : GC_PORT);
+                 tls ? UH_LDAP_CATALOGUE_TLS_PORT : UH_LDAP_CATALOGUE_PORT);
   p->gc = true;
-  return connect_to(d, host, p, err);
+  if (uh_ldap_url_for(d->options.url, host, &url, err) < 0) return -1;
+  options.url = url;
+  return connect_to(p, &options, err);
 }
 
-/* Controllers by SRV record; the domain's own name, which every controller answers to, last. */
 static int connect_domain(struct uh_directory *d, struct part *p, struct uh_err *err) {
   const char *root = p->domain->dns_root;
   if (!root || !*root)
     return uh_fail(err, UH_ERR_DATA, "the crossRef of %.*s names no dnsRoot", UH_HEAD(p->domain->nc, 200));
-  char **hosts = NULL;
-  size_t n = 0;
-  int result = -1;
-  if (!strchr(root, ':') && uh_ldap_domain_hosts(root, &hosts, &n, err) < 0) return -1;
-  for (size_t i = 0; i < n; i++) {
-    struct uh_err one = UH_ERR_INIT;
-    if (result < 0 && i < HOSTS_TRIED && !uh_observe_stopped(d->observe)) {
-      result = connect_to(d, hosts[i], p, &one);
-      if (result < 0 && err->cls == UH_ERR_NONE) *err = one;
-    }
-    free(hosts[i]);
-  }
-  free(hosts);
-  if (result < 0) result = connect_to(d, root, p, err);
-  return result;
+  return uh_ldap_try_domain(&d->options, root, connect_to, p, err);
 }
 
 static int connect_part(struct part *p, struct uh_err *err) {

@@ -258,6 +258,41 @@ int uh_ldap_domain_hosts(const char *domain, char ***ret_hosts, size_t *ret_n, s
   return 0;
 }
 
+static int try_host(const struct uh_ldap_options *options, const char *host,
+                    int (*try_one)(void *user, const struct uh_ldap_options *options, struct uh_err *err), void *user,
+                    struct uh_err *err) {
+  struct uh_ldap_options there = *options;
+  char *url UH_CLEANUP(uh_freep) = NULL;
+  if (uh_ldap_url_for(options->url, host, &url, err) < 0) return -1;
+  there.url = url;
+  return try_one(user, &there, err);
+}
+
+int uh_ldap_try_domain(const struct uh_ldap_options *options, const char *domain,
+                       int (*try_one)(void *user, const struct uh_ldap_options *options, struct uh_err *err),
+                       void *user, struct uh_err *err) {
+  char **hosts = NULL;
+  size_t n = 0;
+  int result = -1;
+  if (!strchr(domain, ':') && uh_ldap_domain_hosts(domain, &hosts, &n, err) < 0) return -1;
+  for (size_t i = 0; i < n; i++) {
+    struct uh_err one = UH_ERR_INIT;
+    bool stopped = options->stopped && options->stopped(options->stopped_user);
+    if (result < 0 && i < UH_LDAP_DOMAIN_TRIED && !stopped) {
+      result = try_host(options, hosts[i], try_one, user, &one);
+      if (result < 0 && err->cls == UH_ERR_NONE) *err = one;
+    }
+    free(hosts[i]);
+  }
+  free(hosts);
+  return result < 0 ? try_host(options, domain, try_one, user, err) : result;
+}
+
+bool uh_ldap_is_catalogue(const char *url) {
+  int port = uh_ldap_url_port(url);
+  return port == UH_LDAP_CATALOGUE_PORT || port == UH_LDAP_CATALOGUE_TLS_PORT;
+}
+
 /* ---- connecting ---- */
 
 static int check(const struct uh_ldap_options *o, struct url *ret_url, struct uh_err *err) {

@@ -63,6 +63,17 @@ int uh_ldap_url_for(const char *url, const char *host, char **ret_url, struct uh
 int uh_ldap_url_port(const char *url);
 /* Servers of a DNS domain by SRV record, "host" strings, best first. 0 with *ret_n = 0 where DNS has none. */
 int uh_ldap_domain_hosts(const char *domain, char ***ret_hosts, size_t *ret_n, struct uh_err *err);
+#define UH_LDAP_DOMAIN_TRIED 4 /* controllers of a domain, besides its own name */
+/* Calls try with the options and the URL of one controller of the domain after the other, until it returns 0: those of
+ * its SRV records, best first; its own name, which every controller answers to, last. A name with a port is tried
+ * alone. -1: none did, and err is what the first one came to. */
+int uh_ldap_try_domain(const struct uh_ldap_options *options, const char *domain,
+                       int (*try_one)(void *user, const struct uh_ldap_options *options, struct uh_err *err),
+                       void *user, struct uh_err *err);
+/* The URL's port is a global catalogue's, which knows a part of every domain, and takes no change. */
+bool uh_ldap_is_catalogue(const char *url);
+#define UH_LDAP_CATALOGUE_PORT 3268
+#define UH_LDAP_CATALOGUE_TLS_PORT 3269
 
 struct uh_ldap_value {
   const char *data; /* a NUL stands behind data[size - 1]; data may hold others */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Distinguished names (RFC 4514), as far as the source looks into them. */
-#include <strings.h>
+/* Distinguished names (RFC 4514), as far as they are looked into. */
+#include "wire/ldap_names.h"
 
-#include "sources/directory.h"
+#include <strings.h>
 
 /* The end of the component that starts at i: the separator's place, or n. */
 static size_t component_end(const char *dn, size_t n, size_t i) {
