@@ -7,22 +7,17 @@
 #include <strings.h>
 
 #include "case/config.h"
+#include "executors/directory_controllers.h"
 #include "executors/directory_left.h"
 #include "wire/ldap_write.h"
 
 #define DN_MAX 2048
-#define CONTEXTS_MAX 64
 #define PAGE 1000
-/* Who knows this control knows <GUID=..> too; what a server calls itself proves nothing. */
-#define OID_SHOW_DELETED "1.2.840.113556.1.4.417"
 
 struct uh_directory_executor {
   struct uh_directory_executor_options options;
-  struct uh_ldap *ldap;
-  bool active_directory; /* takes <GUID=..> for a name */
-  char *contexts[CONTEXTS_MAX];
-  size_t n_contexts;
-  char server[128];
+  struct uh_directory_controllers controllers;
+  const struct uh_directory_controller *at; /* who is asked to change the object in hand */
 };
 
 int uh_directory_executor_open(const struct uh_directory_executor_options *options,
@@ -36,82 +31,19 @@ int uh_directory_executor_open(const struct uh_directory_executor_options *optio
   struct uh_directory_executor *x = calloc(1, sizeof *x);
   if (!x) return uh_fail_nomem(err);
   x->options = *options;
+  x->controllers.options = &x->options;
   *ret_executor = x;
   return 0;
 }
 
-static void hang_up(struct uh_directory_executor *x) {
-  x->ldap = uh_ldap_free(x->ldap);
-  for (size_t i = 0; i < x->n_contexts; i++) free(x->contexts[i]);
-  x->n_contexts = 0;
-}
-
 struct uh_directory_executor *uh_directory_executor_free(struct uh_directory_executor *x) {
   if (!x) return NULL;
-  hang_up(x);
+  uh_directory_controllers_clear(&x->controllers);
   free(x);
   return NULL;
 }
 void uh_directory_executor_freep(struct uh_directory_executor **executor) {
   *executor = uh_directory_executor_free(*executor);
-}
-
-/* ---- the connection ---- */
-
-static int on_root(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
-  struct uh_directory_executor *x = user;
-  const struct uh_ldap_attribute *contexts = uh_ldap_get(entry, "namingContexts");
-  const struct uh_ldap_attribute *controls = uh_ldap_get(entry, "supportedControl");
-  const struct uh_ldap_value *host = uh_ldap_first(entry, "dnsHostName");
-  for (size_t i = 0; contexts && i < contexts->n && x->n_contexts < CONTEXTS_MAX; i++) {
-    x->contexts[x->n_contexts] = strdup(contexts->values[i].data);
-    if (!x->contexts[x->n_contexts]) return uh_fail_nomem(err);
-    x->n_contexts++;
-  }
-  for (size_t i = 0; controls && i < controls->n; i++)
-    x->active_directory = x->active_directory || strcmp(controls->values[i].data, OID_SHOW_DELETED) == 0;
-  uh_print(x->server, sizeof x->server, "%s", host ? host->data : uh_ldap_host(x->ldap));
-  return 0;
-}
-
-static int read_root(struct uh_directory_executor *x, struct uh_err *err) {
-  static const char *const attributes[] = {"namingContexts", "supportedControl", "dnsHostName", NULL};
-  struct uh_ldap_search search = {.base = "",
-                                  .scope = UH_LDAP_BASE,
-                                  .filter = "(objectClass=*)",
-                                  .attributes = attributes,
-                                  .entry = on_root,
-                                  .user = x};
-  struct uh_ldap_outcome outcome;
-  x->active_directory = false;
-  int r = uh_ldap_search(x->ldap, &search, &outcome, err);
-  if (r < 0) return -1;
-  if (r != 0 || x->n_contexts == 0) return uh_fail(err, UH_ERR_UNAVAILABLE, "the directory names no part of itself");
-  return 0;
-}
-
-static int connect_once(struct uh_directory_executor *x, struct uh_err *err) {
-  UH_CLEANUP(uh_secret_freep) char *password = NULL;
-  const struct uh_directory_config *who = x->options.config->operator_->directory,
-                                   *where = x->options.config->directory;
-  const struct uh_directory_config *how = who->url ? who : where;
-  if (x->ldap && !uh_ldap_is_broken(x->ldap)) return 0;
-  hang_up(x);
-  if (who->bind == UH_BIND_SIMPLE && who->password_file && uh_secret_read(who->password_file, &password, err) < 0)
-    return -1;
-  struct uh_ldap_options options = {.url = how->url,
-                                    .protection = who->security == UH_LDAP_SEALED  ? UH_LDAP_PROTECT_SEALED
-                                                  : who->security == UH_LDAP_PLAIN ? UH_LDAP_PROTECT_NONE
-                                                                                   : UH_LDAP_PROTECT_TLS,
-                                    .gssapi = who->bind == UH_BIND_GSSAPI,
-                                    .user = who->user,
-                                    .password = password,
-                                    .ca_file = who->ca_file ? who->ca_file : how->ca_file,
-                                    .stopped = x->options.cancelled,
-                                    .stopped_user = x->options.cancel_user};
-  if (uh_ldap_connect(&options, &x->ldap, err) == 0 && read_root(x, err) == 0) return 0;
-  hang_up(x);
-  return -1;
 }
 
 /* ---- looking ---- */
@@ -188,6 +120,16 @@ static void guid_name(const uint8_t guid[UH_GUID_SIZE], struct uh_str *out) {
   uh_str_addc(out, '>');
 }
 
+/* "Not there" is a finding like any other: something that came and does not show its GUID may be the object. */
+static int seen_in_full(const struct uh_directory_change *c, const struct uh_ldap_outcome *outcome,
+                        const struct seen *seen, struct uh_err *err) {
+  if (outcome->entries == 0 || seen->n > 0) return 0;
+  (void)uh_fail(err, UH_ERR_UNAVAILABLE, "whether it is there could not be read in full");
+  uh_err_where(err, "%s", c->dn);
+  uh_err_remedy(err, "operator.directory's account has to read the object, with objectGUID and objectClass");
+  return -1;
+}
+
 /* Fills what is there of the object; n 0: nothing. deleted: among the deleted ones. */
 static int look(struct uh_directory_executor *x, const struct uh_directory_change *c, bool deleted, struct seen *ret,
                 struct uh_err *err) {
@@ -205,12 +147,13 @@ static int look(struct uh_directory_executor *x, const struct uh_directory_chang
                                   .entry = on_object,
                                   .user = &looking};
   struct uh_ldap_outcome outcome;
-  if (x->active_directory) return uh_ldap_search(x->ldap, &search, &outcome, err) < 0 ? -1 : 0;
+  if (x->at->active_directory)
+    return uh_ldap_search(x->at->ldap, &search, &outcome, err) < 0 ? -1 : seen_in_full(c, &outcome, ret, err);
   search.scope = UH_LDAP_SUBTREE;
   search.filter = filter.s;
-  for (size_t i = 0; i < x->n_contexts; i++) {
-    search.base = x->contexts[i];
-    if (uh_ldap_search(x->ldap, &search, &outcome, err) < 0) return -1;
+  for (size_t i = 0; i < x->at->n_contexts; i++) {
+    search.base = x->at->contexts[i];
+    if (uh_ldap_search(x->at->ldap, &search, &outcome, err) < 0 || seen_in_full(c, &outcome, ret, err) < 0) return -1;
   }
   return 0;
 }
@@ -231,7 +174,7 @@ static int look_right_before(struct uh_directory_executor *x, const struct uh_di
                              struct uh_change_result *result, struct uh_err *err) {
   bool deleted = c->action == UH_DIRECTORY_REANIMATE;
   *ret = (struct seen){0};
-  if (deleted && !x->active_directory)
+  if (deleted && !x->at->active_directory)
     ret->n = 0; /* keeps no deleted objects */
   else if (look(x, c, deleted, ret, err) < 0)
     return -1;
@@ -394,7 +337,7 @@ static int read_tree(struct uh_directory_executor *x, struct tree *t, struct uh_
                                   .entry = on_leaf,
                                   .user = t};
   struct uh_ldap_outcome outcome;
-  if (sort_listed(t, err) < 0 || uh_ldap_search(x->ldap, &search, &outcome, err) < 0) return -1;
+  if (sort_listed(t, err) < 0 || uh_ldap_search(x->at->ldap, &search, &outcome, err) < 0) return -1;
   if (outcome.damaged || outcome.references)
     return left_alone(t->change, err, "what stands below it could not be read in full", "");
   if (t->n) qsort(t->v, t->n, sizeof *t->v, deepest_first);
@@ -406,7 +349,7 @@ static int delete_one(struct uh_directory_executor *x, const struct uh_directory
                       struct uh_err *err) {
   UH_CLEANUP(uh_str_clear) struct uh_str name = {0};
   struct uh_ldap_write_result w;
-  if (x->active_directory)
+  if (x->at->active_directory)
     guid_name(guid, &name);
   else
     uh_str_add(&name, dn);
@@ -414,7 +357,7 @@ static int delete_one(struct uh_directory_executor *x, const struct uh_directory
     result->outcome = result->objects ? UH_CHANGE_FAILED : UH_CHANGE_NOT_SENT; /* not what the one before came to */
     return uh_fail_nomem(err);
   }
-  int r = uh_ldap_delete(x->ldap, name.s, &w, err);
+  int r = uh_ldap_delete(x->at->ldap, name.s, &w, err);
   if (r == 0) result->objects++;
   return settle(c, r, &w, result, err);
 }
@@ -466,7 +409,7 @@ static int modify(struct uh_directory_executor *x, const struct uh_directory_cha
   UH_CLEANUP(uh_freep) struct uh_ldap_mod *mods = mods_of(c->edits, c->n_edits, 0, &values);
   struct uh_ldap_write_result w;
   if (!mods) return uh_fail_nomem(err);
-  int r = uh_ldap_modify(x->ldap, dn, mods, c->n_edits, false, security_parts(c), &w, err);
+  int r = uh_ldap_modify(x->at->ldap, dn, mods, c->n_edits, false, security_parts(c), &w, err);
   if (r == 0) result->objects = 1;
   return settle(c, r, &w, result, err);
 }
@@ -500,7 +443,7 @@ static int reanimate(struct uh_directory_executor *x, const struct uh_directory_
   mods[1] = (struct uh_ldap_mod){UH_LDAP_MOD_REPLACE, "distinguishedName", &place, 1};
   for (size_t i = 0; i < c->n_edits; i++)
     if (!uh_directory_is_descriptor(&c->edits[i])) mods[n++] = mods[BACK + i];
-  int r = uh_ldap_modify(x->ldap, dn, mods, n, true, 0, &w, err);
+  int r = uh_ldap_modify(x->at->ldap, dn, mods, n, true, 0, &w, err);
   if (r < 0) return settle(c, r, &w, result, err);
   (void)settle(c, r, &w, result, err);
   result->objects = 1;
@@ -522,14 +465,14 @@ static int look_at_rest(struct uh_directory_executor *x, const struct uh_directo
   bool untouched = false;
   int rest = 0;
   if (!left) return uh_fail_nomem(err);
-  if (uh_directory_left(x->ldap, dn, c->edits, c->n_edits, left, err) < 0) return -1;
+  if (uh_directory_left(x->at->ldap, dn, c->edits, c->n_edits, left, err) < 0) return -1;
   for (size_t i = 0; i < c->n_edits; i++) {
     if (left[i] == UH_LEFT_SAME) continue;
     bool lacking = left[i] == UH_LEFT_ABSENT && c->action == UH_DIRECTORY_LINK;
     if (!lacking && !uh_directory_is_descriptor(&c->edits[i]))
       return somebodys(c, err, "it is there already, and not as it is to be in ", c->edits[i].attribute);
     if (left[i] == UH_LEFT_OTHER) {
-      if (uh_directory_descriptor_untouched(x->ldap, dn, &untouched, err) < 0) return -1;
+      if (uh_directory_descriptor_untouched(x->at->ldap, dn, &untouched, err) < 0) return -1;
       if (!untouched)
         return somebodys(c, err, "it is there again, and somebody has since written ", c->edits[i].attribute);
     }
@@ -568,7 +511,7 @@ static void tell_guid(struct uh_directory_executor *x, const char *dn, struct uh
                                   .entry = on_made,
                                   .user = result};
   struct uh_ldap_outcome outcome;
-  (void)uh_ldap_search(x->ldap, &search, &outcome, &ignored);
+  (void)uh_ldap_search(x->at->ldap, &search, &outcome, &ignored);
 }
 
 /* A new object. result.identity: its GUID, or that of what stands there already. */
@@ -579,7 +522,7 @@ static int add(struct uh_directory_executor *x, const struct uh_directory_change
   UH_CLEANUP(uh_freep) struct uh_ldap_mod *mods = mods_of(c->edits, c->n_edits, 0, &values);
   struct uh_ldap_write_result w;
   if (!mods) return uh_fail_nomem(err);
-  int r = uh_ldap_write_new(x->ldap, c->dn, mods, c->n_edits, &w, err);
+  int r = uh_ldap_write_new(x->at->ldap, c->dn, mods, c->n_edits, &w, err);
   if (r == 0) result->objects = 1;
   r = settle(c, r, &w, result, err);
   if (result->objects || w.code == ENTRY_ALREADY_EXISTS) tell_guid(x, c->dn, result);
@@ -591,8 +534,8 @@ static int change(void *user, const struct uh_directory_change *c, struct uh_cha
   struct uh_directory_executor *x = user;
   struct seen seen;
   *result = (struct uh_change_result){0};
-  if (uh_directory_check(c, err) < 0 || connect_once(x, err) < 0) return -1;
-  uh_print(result->server, sizeof result->server, "%s", x->server);
+  if (uh_directory_check(c, err) < 0 || uh_directory_controller_of(&x->controllers, c->dn, &x->at, err) < 0) return -1;
+  uh_print(result->server, sizeof result->server, "%s", x->at->server);
   if (c->action == UH_DIRECTORY_ADD) return add(x, c, result, err);
   if (look_right_before(x, c, &seen, result, err) < 0) return -1;
   switch (c->action) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lets a test change Active Directory with the operator's account, once.
- *   directory_write [--dry] CONFIG ACTION GUID|- DN CLASS [WORD]..
+ * Lets a test change Active Directory with the operator's account, each change once, by one executor.
+ *   directory_write CONFIG ACTION GUID|- DN CLASS [WORD].. [-- ACTION ..]..
  * WORD: below=GUID (goes too), give=ATTRIBUTE:VALUE, take=.., put=.. (replaces; without a value: empties),
- * bytes=ATTRIBUTE:HEX (replaces). Prints what became of it as JSON.
+ * bytes=ATTRIBUTE:HEX (replaces). Prints what became of each as JSON, on a line.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,32 +71,45 @@ static bool parse(struct wanted *w, char **words, int n) {
   return true;
 }
 
+static void print(const struct uh_change_result *result, const struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str out = {0};
+  uh_str_addf(&out, "{\"outcome\": \"%s\", \"objects\": %lld, \"refused\": %s, \"not_found\": %s, \"server\": ",
+              uh_change_outcome_name(result->outcome), (long long)result->objects, result->refused ? "true" : "false",
+              result->not_found ? "true" : "false");
+  uh_json_string(&out, result->server, strlen(result->server));
+  uh_str_add(&out, ", \"error\": ");
+  uh_json_string(&out, err->what, strlen(err->what));
+  uh_str_add(&out, ", \"where\": ");
+  uh_json_string(&out, err->where, strlen(err->where));
+  uh_str_add(&out, ", \"remedy\": ");
+  uh_json_string(&out, err->remedy, strlen(err->remedy));
+  uh_str_addf(&out, ", \"class\": %d}", (int)err->cls);
+  puts(uh_str_or(&out, "{}"));
+}
+
 int main(int argc, char **argv) {
   UH_CLEANUP(uh_config_freep) struct uh_config *config = NULL;
   UH_CLEANUP(uh_directory_executor_freep) struct uh_directory_executor *executor = NULL;
   struct uh_err err = UH_ERR_INIT;
-  struct wanted w;
-  if (argc < 3 || !parse(&w, argv + 2, argc - 2)) return 64;
+  if (argc < 3) return 64;
   if (uh_config_load(argv[1], &config, &err) < 0) {
     fprintf(stderr, "%s\n", err.what);
     return 78;
   }
   struct uh_directory_executor_options options = {.config = config};
-  struct uh_change_result result = {0};
-  if (uh_directory_executor_open(&options, &executor, &err) == 0) {
-    struct uh_directory_writer writer = uh_directory_executor_writer(executor);
-    (void)uh_directory_apply(&writer, &w.change, &result, &err);
+  bool open = uh_directory_executor_open(&options, &executor, &err) == 0;
+  for (int from = 2, to = 2; to <= argc; to++) {
+    if (to < argc && strcmp(argv[to], "--") != 0) continue;
+    struct wanted w;
+    struct uh_change_result result = {0};
+    if (!parse(&w, argv + from, to - from)) return 64;
+    if (open) {
+      struct uh_directory_writer writer = uh_directory_executor_writer(executor);
+      err = UH_ERR_INIT;
+      (void)uh_directory_apply(&writer, &w.change, &result, &err);
+    }
+    print(&result, &err);
+    from = to + 1;
   }
-  UH_CLEANUP(uh_str_clear) struct uh_str out = {0};
-  uh_str_addf(&out, "{\"outcome\": \"%s\", \"objects\": %lld, \"refused\": %s, \"not_found\": %s, \"error\": ",
-              uh_change_outcome_name(result.outcome), (long long)result.objects, result.refused ? "true" : "false",
-              result.not_found ? "true" : "false");
-  uh_json_string(&out, err.what, strlen(err.what));
-  uh_str_add(&out, ", \"where\": ");
-  uh_json_string(&out, err.where, strlen(err.where));
-  uh_str_add(&out, ", \"remedy\": ");
-  uh_json_string(&out, err.remedy, strlen(err.remedy));
-  uh_str_addf(&out, ", \"class\": %d}", (int)err.cls);
-  puts(uh_str_or(&out, "{}"));
   return 0;
 }
