@@ -170,6 +170,41 @@ static int left_alone(const struct uh_directory_change *c, struct uh_err *err, c
   return left_alone_but(c, err, why, what, "plan again: the directory has changed since");
 }
 
+static int on_deleted_objects(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
+  (void)err;
+  *(bool *)user = uh_ldap_get(entry, "objectClass") != NULL;
+  return 0;
+}
+
+/* Each part of the directory has its own deleted objects, and shows them to its administrators alone: to whom it does
+ * not, nothing tells that there is no tombstone. Others may see their container, without attributes, and nothing in it.
+ */
+static int sees_deleted_objects(struct uh_directory_executor *x, const struct uh_directory_change *c,
+                                struct uh_err *err) {
+  static const char *const attributes[] = {"objectClass", NULL};
+  UH_CLEANUP(uh_str_clear) struct uh_str base = {0};
+  const char *context = uh_directory_context_of(x->at, c->dn);
+  bool readable = false;
+  uh_str_addf(&base, "CN=Deleted Objects,%s", context ? context : "");
+  if (!uh_str_text(&base)) return uh_fail_nomem(err);
+  struct uh_ldap_search search = {.base = base.s,
+                                  .scope = UH_LDAP_BASE,
+                                  .filter = "(objectClass=*)",
+                                  .attributes = attributes,
+                                  .deleted = true,
+                                  .entry = on_deleted_objects,
+                                  .user = &readable};
+  struct uh_ldap_outcome outcome;
+  if (uh_ldap_search(x->at->ldap, &search, &outcome, err) < 0) return -1;
+  if (readable) return 0;
+  (void)uh_fail(err, UH_ERR_DENIED, "whether a tombstone is left of it cannot be seen");
+  err->answer = UH_REFUSED;
+  uh_err_where(err, "%s", c->dn);
+  uh_err_remedy(err, "operator.directory's account needs List Contents and Read Property on %.*s",
+                UH_HEAD(base.s, 150));
+  return -1;
+}
+
 static int look_right_before(struct uh_directory_executor *x, const struct uh_directory_change *c, struct seen *ret,
                              struct uh_change_result *result, struct uh_err *err) {
   bool deleted = c->action == UH_DIRECTORY_REANIMATE;
@@ -179,6 +214,7 @@ static int look_right_before(struct uh_directory_executor *x, const struct uh_di
   else if (look(x, c, deleted, ret, err) < 0)
     return -1;
   if (ret->n == 0) {
+    if (deleted && x->at->active_directory && sees_deleted_objects(x, c, err) < 0) return -1;
     result->not_found = true;
     (void)uh_fail(err, UH_ERR_DATA, "the object is not there");
     uh_err_where(err, "%s", c->dn);

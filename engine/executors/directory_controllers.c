@@ -52,14 +52,18 @@ static const char *domain_of(const char *dn) {
 }
 
 /* What stands in a child domain has the parent's name at its end too: a context above its own domain proves nothing. */
-static bool holds(const struct uh_directory_controller *c, const char *dn) {
+const char *uh_directory_context_of(const struct uh_directory_controller *c, const char *dn) {
   const char *domain = domain_of(dn);
   for (unsigned i = 0;; i++) {
     const char *rest = uh_dn_parent(dn, strlen(dn), i);
     for (size_t k = 0; *rest && k < c->n_contexts; k++)
-      if (same(rest, c->contexts[k])) return true;
-    if (!*rest || rest == domain) return false;
+      if (same(rest, c->contexts[k])) return c->contexts[k];
+    if (!*rest || rest == domain) return NULL;
   }
+}
+
+static bool holds(const struct uh_directory_controller *c, const char *dn) {
+  return uh_directory_context_of(c, dn) != NULL;
 }
 
 /* A global catalogue has a part of every domain, and may name them among what it holds: of the domains a controller
@@ -110,7 +114,9 @@ static int read_root(struct uh_directory_controller *c, struct uh_err *err) {
   int r = uh_ldap_search(c->ldap, &search, &outcome, err);
   if (r < 0) return -1;
   if (r == 0 && c->n_contexts > 0) return 0;
-  return uh_fail(err, UH_ERR_UNAVAILABLE, "the directory names no part of itself");
+  (void)uh_fail(err, UH_ERR_UNAVAILABLE, "the directory names no part of itself that it holds");
+  uh_err_where(err, "%s", uh_ldap_host(c->ldap));
+  return -1;
 }
 
 /* ---- connecting ---- */

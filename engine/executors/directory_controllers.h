@@ -31,4 +31,6 @@ void uh_directory_controllers_clear(struct uh_directory_controllers *controllers
  * nobody who holds it could be asked, and err names the domain and who was tried. Lives until the next call. */
 int uh_directory_controller_of(struct uh_directory_controllers *controllers, const char *dn,
                                const struct uh_directory_controller **ret_controller, struct uh_err *err);
+/* The root of the part of the directory in which dn stands; NULL: the controller does not hold it. */
+const char *UH_NULLABLE uh_directory_context_of(const struct uh_directory_controller *controller, const char *dn);
 #endif

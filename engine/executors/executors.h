@@ -111,7 +111,8 @@ int uh_graph_check(const struct uh_graph_change *change, struct uh_err *err); /*
 /*
  * Active Directory itself, over LDAP with TLS or sealing. Each object is looked at right before: GUID, place, class,
  * what stands below it. Where the server is Active Directory it is then addressed by GUID, so that a rename in between
- * changes nothing. A tree goes leaf by leaf, never by one request.
+ * changes nothing. A tree goes leaf by leaf, never by one request. Each domain's objects are changed at a controller of
+ * that domain; where none can be asked that is the error, never result.not_found.
  */
 struct uh_directory_executor_options {
   const struct uh_config *config; /* operator.directory says who, directory where */

@@ -199,9 +199,13 @@ def cross_refs(port):
     return {f"CN=EMEA,{PARTITIONS}": {"objectClass": ["crossRef"], "nCName": [CHILD], "dnsRoot": [f"127.0.0.1:{port}"]}}
 
 
+def deleted_objects(context):
+    return {"CN=Deleted Objects," + context: {"objectClass": ["top", "container"], "isDeleted": True}}
+
+
 def test_a_catalogues_part_of_a_domain_is_not_the_domain(tmp_path):
     """A global catalogue may name every domain among what it holds."""
-    far = Scripted(tmp_path, {}, domain=CHILD, contexts=(CONFIGURATION, CHILD))
+    far = Scripted(tmp_path, deleted_objects(CHILD), domain=CHILD, contexts=(CONFIGURATION, CHILD))
     near = Scripted(tmp_path, cross_refs(far.server.port), contexts=(ROOT, CONFIGURATION, CHILD))
     done, = drive(near.path, "reanimate", str(uuid.uuid4()), "CN=x," + SYSTEM + CHILD, THING)
     assert done["not_found"] and done["server"] == "dc." + CHILD, done
@@ -248,3 +252,17 @@ def test_an_object_that_does_not_show_its_guid_is_not_gone(tmp_path):
                     faults=[{"attribute": "objectGUID", "hide": ["objectGUID"]}])
     done, = drive(near.path, "delete", guid, dn, THING)
     assert (done["outcome"], done["not_found"]) == ("not-sent", False) and "in full" in done["error"], done
+
+
+@pytest.mark.parametrize("context,place", [(ROOT, SYSTEM + ROOT), (CONFIGURATION, EXCHANGE)])
+def test_a_tombstone_that_could_not_be_seen_is_not_gone(tmp_path, context, place):
+    """Deleted objects are shown to administrators alone, and each part of the directory has its own."""
+    change = ("reanimate", str(uuid.uuid4()), "CN=x," + place, "msExchContainer")
+    other = deleted_objects(CONFIGURATION if context == ROOT else ROOT)
+    unseen, = drive(Scripted(tmp_path, other).path, *change)
+    assert (unseen["outcome"], unseen["not_found"]) == ("not-sent", False) and "cannot be seen" in unseen["error"], unseen
+    assert "CN=Deleted Objects," + context in unseen["remedy"]
+    hidden, = drive(Scripted(tmp_path, deleted_objects(context), faults=[{"base": "CN=Deleted Objects," + context, "hide": ["objectClass"]}]).path, *change)
+    assert not hidden["not_found"] and "cannot be seen" in hidden["error"], hidden
+    seen, = drive(Scripted(tmp_path, deleted_objects(context)).path, *change)
+    assert seen["not_found"], seen

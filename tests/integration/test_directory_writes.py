@@ -195,6 +195,24 @@ def test_a_deleted_object_comes_back_with_its_guid(writes):
     assert there["outcome"] == "not-sent" and "not deleted" in there["error"]
 
 
+def test_whom_deleted_objects_are_not_shown_is_not_told_that_none_is_left(writes):
+    """Or an undo by an account with too few rights in that domain would make everything anew."""
+    if not writes.ad:
+        pytest.skip("slapd keeps no tombstones")
+    dn = "CN=Unseen," + EXCHANGE
+    guid = writes.new(dn, "serviceConnectionPoint", keywords="one")
+    assert writes.run("delete", guid, dn, "serviceConnectionPoint")["outcome"] == "applied"
+    writes.set(user=writes.lab.state["directory"]["users"]["audit"], password_file="ad-audit.pass")
+    try:
+        unseen = writes.run("reanimate", guid, dn, "serviceConnectionPoint", "put=keywords:one")
+    finally:
+        writes.set()
+    assert (unseen["outcome"], unseen["not_found"]) == ("not-sent", False) and "cannot be seen" in unseen["error"], unseen
+    never = writes.run("reanimate", str(uuid.uuid4()), dn, "serviceConnectionPoint")
+    assert never["not_found"], never
+    assert writes.run("reanimate", guid, dn, "serviceConnectionPoint", "put=keywords:one")["outcome"] == "applied"
+
+
 def descriptor_of(sddl, domain):
     """Hex of a security descriptor as the directory takes it."""
     script = ("import sys\nfrom samba.dcerpc import security\nfrom samba.ndr import ndr_pack\n"
