@@ -9,11 +9,10 @@
 /*
  * msExchRecipientTypeDetails, sums of single bits.
  * USERS: user 1, linked 2, shared 4, legacy 8, room 16, equipment 32, group 2^40, linked room 2^41, scheduling 2^44,
- * supervisory review 2^47. SYSTEM: system attendant 2^13, system 2^14, arbitration 2^23, monitoring 2^39, audit log
- * 2^42, aux audit log 2^46. KNOWN: every value that has a name (2^0 to 2^48 without 2^26 and 2^27).
+ * supervisory review 2^47. KNOWN: every value that has a name (2^0 to 2^48 without 2^26 and 2^27).
  */
 #define USERS "161628209283135"
-#define SYSTEM "75316554915840"
+#define SYSTEM UH_SQL_SYSTEM_MAILBOXES
 #define DISCOVERY "536870912"
 #define TEAM "137438953472"
 #define ANY_ON_PREMISES "237151459500095"

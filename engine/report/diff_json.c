@@ -152,6 +152,7 @@ static int each_object(void *user, const struct uh_diff_object *o) {
   member(w, "kind", o->kind);
   member(w, "key", o->key);
   member(w, "object", o->object);
+  uh_str_addf(&w->out, ", \"alarm\": %s", o->alarm ? "true" : "false");
   member_json(w, "properties", o->properties_json);
   uh_str_addc(&w->out, '}');
   return flush(w, FLUSH_AT);
@@ -174,7 +175,8 @@ static void head(struct writer *w) {
   uh_str_addf(&w->out, " \"summary\": {\"checks\": %lld, \"sets\": %lld", (long long)h->checks, (long long)h->sets);
   counts(w, "findings", h->findings);
   counts(w, "objects", h->objects);
-  uh_str_addf(&w->out, ", \"recipients_that_lost_an_attribute\": %lld}", (long long)h->lost);
+  uh_str_addf(&w->out, ", \"recipients_that_lost_an_attribute\": %lld, \"recipients_no_longer_or_deleted\": %lld}",
+              (long long)h->lost, (long long)h->unseated);
 }
 
 int uh_diff_render_json(struct uh_diff *diff, const struct uh_report_options *options,

@@ -182,6 +182,27 @@ static int objects(struct screen *s, const struct uh_diff_head *h) {
   return 0;
 }
 
+static int each_alarm(void *user, const struct uh_diff_object *o) {
+  struct screen *s = user;
+  s->shown++;
+  uh_str_add(&s->out, "  ");
+  outside(s, o->object);
+  uh_str_addc(&s->out, '\n');
+  return flush(s, FLUSH_AT);
+}
+
+static int alarm(struct screen *s, enum uh_change change, int64_t n, const char *what) {
+  const struct uh_report_options *o = s->options;
+  if (!n) return 0;
+  uh_str_addf(&s->out, "%s%sALARM%s: %lld %s.\n", o->quiet ? "" : "\n", o->color ? BOLD : "", o->color ? PLAIN : "",
+              (long long)n, what);
+  s->shown = 0;
+  if (o->quiet) return 0;
+  if (uh_diff_alarms(s->diff, change, limit(s), each_alarm, s, s->err) < 0) return -1;
+  rest(s, n);
+  return 0;
+}
+
 static void last_line(struct screen *s, const struct uh_diff_head *h) {
   int64_t findings = 0, objects = 0;
   for (int i = 0; i < UH_DIFF_CHANGES; i++) {
@@ -212,10 +233,10 @@ int uh_diff_render_terminal(struct uh_diff *diff, const struct uh_report_options
     if (uh_diff_sets(diff, each_set, &s, err) < 0) return -1;
     if (findings(&s, h) < 0 || objects(&s, h) < 0) return -1;
   }
-  if (h->lost)
-    uh_str_addf(&s.out, "%s%sALARM%s: %lld recipients have lost an attribute of Exchange's.\n",
-                options->quiet ? "" : "\n", options->color ? BOLD : "", options->color ? PLAIN : "",
-                (long long)h->lost);
+  if (alarm(&s, UH_DIFF_CHANGED, h->lost, "recipients have lost an attribute of Exchange's") < 0 ||
+      alarm(&s, UH_DIFF_GONE, h->unseated,
+            "recipients are none any more, or were deleted; look whether their accounts are still there") < 0)
+    return -1;
   last_line(&s, h);
   return flush(&s, 0);
 }

@@ -77,7 +77,7 @@ static const char schema[] =
     "CREATE TABLE finding_change(change INTEGER, key TEXT, id TEXT, side TEXT, kind TEXT, object TEXT, message_before,"
     " message_after, evidence_before, evidence_after);"
     "CREATE TABLE object_change(change INTEGER, source TEXT, side TEXT, kind TEXT, key TEXT, object TEXT,"
-    " properties TEXT);";
+    " properties TEXT, alarm INTEGER DEFAULT 0);";
 
 static int open_diff(const char *const paths[2], struct uh_diff **ret, struct uh_err *err) {
   UH_CLEANUP(uh_diff_freep) struct uh_diff *d = calloc(1, sizeof *d);
@@ -405,17 +405,18 @@ int uh_diff_findings(struct uh_diff *d, enum uh_change change, int64_t limit,
   return rc == SQLITE_DONE ? 0 : uh_diff_fail(d, err);
 }
 
-int uh_diff_objects(struct uh_diff *d, enum uh_change change, int64_t limit,
-                    int (*each)(void *, const struct uh_diff_object *), void *user, struct uh_err *err) {
+static int objects(struct uh_diff *d, enum uh_change change, const char *also, int64_t limit,
+                   int (*each)(void *, const struct uh_diff_object *), void *user, struct uh_err *err) {
   UH_CLEANUP(uh_diff_finalizep) sqlite3_stmt *st = NULL;
   int rc;
   if (uh_diff_prepare(d, &st, err,
-                      "SELECT source, side, kind, key, object, properties FROM object_change WHERE change = %d"
+                      "SELECT source, side, kind, key, object, properties, alarm FROM object_change WHERE change = %d%s"
                       " ORDER BY side, kind, object, key LIMIT %lld",
-                      (int)change, (long long)(limit > 0 ? limit : -1)) < 0)
+                      (int)change, also, (long long)(limit > 0 ? limit : -1)) < 0)
     return -1;
   while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
     struct uh_diff_object o = {.change = change,
+                               .alarm = sqlite3_column_int(st, 6) == 1,
                                .source = text(st, 0),
                                .side = text(st, 1),
                                .kind = text(st, 2),
@@ -425,4 +426,14 @@ int uh_diff_objects(struct uh_diff *d, enum uh_change change, int64_t limit,
     if (each(user, &o) < 0) return -1;
   }
   return rc == SQLITE_DONE ? 0 : uh_diff_fail(d, err);
+}
+
+int uh_diff_objects(struct uh_diff *d, enum uh_change change, int64_t limit,
+                    int (*each)(void *, const struct uh_diff_object *), void *user, struct uh_err *err) {
+  return objects(d, change, "", limit, each, user, err);
+}
+
+int uh_diff_alarms(struct uh_diff *d, enum uh_change change, int64_t limit,
+                   int (*each)(void *, const struct uh_diff_object *), void *user, struct uh_err *err) {
+  return objects(d, change, " AND alarm", limit, each, user, err);
 }

@@ -24,8 +24,9 @@ struct uh_diff_head {
   const struct uh_results_head *before, *after;
   int64_t checks, sets;                                        /* whose status or state differs */
   int64_t findings[UH_DIFF_CHANGES], objects[UH_DIFF_CHANGES]; /* by enum uh_change */
-  int64_t lost;                                                /* recipients that lost an attribute, by two snapshots */
-  bool any;                                                    /* some difference, the verdict's included */
+  /* By two snapshots: recipients that lost an attribute, and those that are none any more, or were deleted. */
+  int64_t lost, unseated;
+  bool any; /* some difference, the verdict's included */
 };
 const struct uh_diff_head *uh_diff_head(const struct uh_diff *diff);
 
@@ -49,6 +50,7 @@ struct uh_diff_finding {
  * {"@answer": "refused"}; else "{}". Plain ASCII. */
 struct uh_diff_object {
   enum uh_change change;
+  bool alarm; /* a recipient that lost something, or everything */
   const char *source, *side, *kind, *key, *object, *properties_json;
 };
 
@@ -61,4 +63,7 @@ int uh_diff_findings(struct uh_diff *d, enum uh_change change, int64_t limit,
                      int (*each)(void *user, const struct uh_diff_finding *), void *user, struct uh_err *err);
 int uh_diff_objects(struct uh_diff *d, enum uh_change change, int64_t limit,
                     int (*each)(void *user, const struct uh_diff_object *), void *user, struct uh_err *err);
+/* Of these the alarms alone. */
+int uh_diff_alarms(struct uh_diff *d, enum uh_change change, int64_t limit,
+                   int (*each)(void *user, const struct uh_diff_object *), void *user, struct uh_err *err);
 #endif

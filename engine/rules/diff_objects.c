@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include <unhybrid/sql.h>
 #include <unhybrid/text.h>
 
 #include "case/facts.h"
@@ -108,14 +109,16 @@ static int set_complete(struct uh_diff *d, int after, const char *source, const 
 
 struct row {
   const char *source, *side, *kind, *key, *object;
+  bool alarm;
 };
 
 static int put_change(struct uh_diff *d, enum uh_change change, const struct row *r, const char *properties,
                       struct uh_err *err) {
-  if (!d->put && uh_diff_prepare(d, &d->put, err, "INSERT INTO object_change VALUES(?,?,?,?,?,?,?)") < 0) return -1;
+  if (!d->put && uh_diff_prepare(d, &d->put, err, "INSERT INTO object_change VALUES(?,?,?,?,?,?,?,?)") < 0) return -1;
   const char *const texts[] = {r->source, r->side, r->kind, r->key, r->object, properties};
   sqlite3_bind_int(d->put, 1, (int)change);
   for (int i = 0; i < 6; i++) sqlite3_bind_text(d->put, i + 2, texts[i] ? texts[i] : "", -1, SQLITE_TRANSIENT);
+  sqlite3_bind_int(d->put, 8, r->alarm);
   int rc = sqlite3_step(d->put);
   sqlite3_reset(d->put);
   return rc == SQLITE_DONE ? 0 : uh_diff_fail(d, err);
@@ -145,6 +148,28 @@ static int only_in(struct uh_diff *d, const struct kind_of_row *k, int after, st
     result = put_change(d, change, &r, "{}", err);
   }
   return result < 0 || rc == SQLITE_DONE ? result : uh_diff_fail(d, err);
+}
+
+/*
+ * A recipient that lost every attribute falls out of the second snapshot's filter, and looks as one whose account was
+ * deleted: an entry that is not read says nothing. Both are an alarm, for the first is the worst that Setup can do.
+ * No alarm: Exchange's own mailboxes, which are disabled before the uninstall, and what moved to another domain.
+ */
+static int mark_unseated(struct uh_diff *d, struct uh_err *err) {
+  UH_CLEANUP(uh_diff_finalizep) sqlite3_stmt *st = NULL;
+  if (uh_diff_prepare(
+          d, &st, err,
+          "UPDATE object_change SET alarm = 1 WHERE change = %d AND source = 'directory' AND key IN ("
+          " SELECT k.key FROM main.key_before AS k JOIN before.t_directory_entry AS r ON r.fact = k.fact"
+          "  WHERE r.area = 'recipients' AND (r.guid IS NULL OR ("
+          "   r.guid NOT IN (SELECT guid FROM after.t_directory_entry WHERE area = 'recipients' AND guid IS NOT NULL)"
+          "   AND r.guid NOT IN (SELECT guid FROM before.t_directory_recipient WHERE guid IS NOT NULL"
+          "    AND recipient_type_details & " UH_SQL_SYSTEM_MAILBOXES "))))",
+          UH_DIFF_GONE) < 0)
+    return -1;
+  if (sqlite3_step(st) != SQLITE_DONE) return uh_diff_fail(d, err);
+  d->head.unseated = sqlite3_changes64(d->db);
+  return 0;
 }
 
 /* ---- the columns of recipients ---- */
@@ -304,6 +329,7 @@ static int changed(struct uh_diff *d, const struct kind_of_row *k, struct uh_err
     struct row r = {text(st, 0), text(st, 1), text(st, 2), text(st, 3), text(st, 4)};
     bool seen = false;
     json_t *properties = properties_of(st, k, &c, &seen);
+    r.alarm = properties && k->table == UH_T_directory_entry && lost_something(r.kind, properties);
     char *dump = properties ? json_dumps(properties, JSON_ENSURE_ASCII | JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
     if (!dump)
       result = uh_fail_nomem(err);
@@ -311,7 +337,7 @@ static int changed(struct uh_diff *d, const struct kind_of_row *k, struct uh_err
       result = 0;
     else
       result = put_change(d, kind_of_change(properties, seen), &r, dump, err);
-    if (dump && k->table == UH_T_directory_entry && lost_something(r.kind, properties)) d->head.lost++;
+    if (dump && r.alarm) d->head.lost++;
     free(dump);
     json_decref(properties);
   }
@@ -326,6 +352,7 @@ int uh_diff_compare_objects(struct uh_diff *d, struct uh_err *err) {
     if (!both) continue;
     if (make_keys(d, k, err) < 0 || only_in(d, k, 0, err) < 0 || only_in(d, k, 1, err) < 0 || changed(d, k, err) < 0)
       return -1;
+    if (k->table == UH_T_directory_entry && mark_unseated(d, err) < 0) return -1;
   }
   return uh_diff_exec(d, "DROP TABLE main.key_before; DROP TABLE main.key_after", err);
 }

@@ -81,7 +81,8 @@ def test_the_same_is_no_difference(make, unhybrid):
     rows = people()
     told = diff(unhybrid, make("old", rows.values(), sets=sets()), make("new", rows.values(), at=DAY, sets=sets()))
     assert not told["differences"] and told["summary"] == {
-        "checks": 0, "sets": 0, "findings": EMPTY, "objects": EMPTY, "recipients_that_lost_an_attribute": 0}
+        "checks": 0, "sets": 0, "findings": EMPTY, "objects": EMPTY, "recipients_that_lost_an_attribute": 0,
+        "recipients_no_longer_or_deleted": 0}
     assert told["old"]["observed_at"] < told["new"]["observed_at"]
 
 
@@ -200,6 +201,66 @@ def test_a_value_that_was_not_obtained(make, unhybrid, way):
     assert told["objects"][1]["properties"]["is_cloud_managed" if told["objects"][1]["side"] == "cloud" else "home_mdb"]["new"] == {"@answer": way}
     assert ("not-seen", "grace@contoso.com") in changes(told, "findings"), "an object that cannot be judged keeps its finding"
     assert {o["change"] for o in diff(unhybrid, new, old)["objects"]} == {"not-seen-before"}
+
+
+# ---- recipients, by two snapshots ----
+
+ARBITRATION, MONITORING, AUDIT_LOG = 1 << 23, 1 << 39, 1 << 42
+
+
+def marked(recipient, context="DC=contoso,DC=com", **marks):
+    """What a snapshot keeps of a recipient."""
+    row = recipient["row"]
+    return {"table": "directory_entry", "row": {"area": "recipients", "context": context, "guid": row["guid"], "dn": row["dn"], "class": "user",
+                                                "json": marks or {"mail": "00" * 8, "legacyExchangeDN": "11" * 8}}}
+
+
+def snapshot_sets(*contexts, state="complete"):
+    return sets() + [a_set("on-premises:RecipientMark", state, source="directory", part=context) for context in contexts or ("DC=contoso,DC=com",)]
+
+
+def alarms(told):
+    return sorted((o["change"], o["object"].split(",")[0]) for o in told["objects"] if o["alarm"])
+
+
+def summary_of(told):
+    return told["summary"]["recipients_that_lost_an_attribute"], told["summary"]["recipients_no_longer_or_deleted"]
+
+
+def test_a_recipient_that_lost_everything_is_an_alarm(make, unhybrid):
+    """It is as if the account were gone, and only an alarm says that it may not be."""
+    kept, part, lost, untyped = (ad(f"{n}@contoso.com", recipient_type_details=REMOTE) for n in ("kept", "part", "lost", "untyped"))
+    untyped["row"]["recipient_type_details"] = {"answer": "refused"}
+    system = [ad(f"{name}@contoso.com", recipient_type_details=bits)
+              for name, bits in (("arbitration", ARBITRATION), ("monitoring", MONITORING), ("audit", AUDIT_LOG))]
+    people = [kept, part, lost, untyped, *system]
+    old = make("old", people + [marked(one) for one in people], sets=snapshot_sets())
+    rest = [kept, part, marked(kept), marked(part, mail="00" * 8)]
+    new = make("new", rest, at=60, sets=snapshot_sets())
+    told = diff(unhybrid, old, new)
+    assert alarms(told) == [("changed", "CN=part"), ("gone", "CN=lost"), ("gone", "CN=untyped")] and summary_of(told) == (1, 2)
+    assert {"CN=" + n for n in ("arbitration", "monitoring", "audit")} <= {o["object"].split(",")[0] for o in told["objects"] if o["change"] == "gone"}
+    shown = unhybrid.run("diff", "--limit", "1", old, new).stdout.split("ALARM: ")
+    assert "1 recipients have lost" in shown[1] and "CN=part" in shown[1] and "CN=lost" in shown[2] and "and 1 more" in shown[2]
+    assert shown[2].startswith("2 recipients are none any more, or were deleted")
+    quiet = unhybrid.run("-q", "diff", old, new).stdout.splitlines()
+    assert [line.startswith("ALARM: ") for line in quiet] == [True, True, False]
+    assert summary_of(diff(unhybrid, new, old)) == (0, 0), "one that is new has lost nothing"
+
+
+@pytest.mark.parametrize("state", ["partial", "failed", "not-configured"])
+def test_a_recipient_that_was_not_seen_is_no_alarm(make, unhybrid, state):
+    one = ad("one@contoso.com", recipient_type_details=REMOTE)
+    told = diff(unhybrid, make("old", [one, marked(one)], sets=snapshot_sets()), make("new", [one], at=60, sets=snapshot_sets(state=state)))
+    assert alarms(told) == [] and summary_of(told) == (0, 0) and [o["change"] for o in told["objects"]] == ["not-seen"]
+
+
+def test_a_recipient_that_moved_to_another_domain_is_no_alarm(make, unhybrid):
+    domains = "DC=contoso,DC=com", "DC=sub,DC=contoso,DC=com"
+    one = ad("one@contoso.com", recipient_type_details=REMOTE)
+    old = make("old", [one, marked(one)], sets=snapshot_sets(*domains))
+    told = diff(unhybrid, old, make("new", [one, marked(one, domains[1])], at=60, sets=snapshot_sets(*domains)))
+    assert summary_of(told) == (0, 0) and sorted(o["change"] for o in told["objects"]) == ["gone", "new"]
 
 
 # ---- names ----

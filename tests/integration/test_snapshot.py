@@ -97,5 +97,24 @@ def test_what_changed_shows(unhybrid, lab, admin, tmp_path):
     assert lost["properties"]["msExchRecipientTypeDetails"]["new"] is None
     assert report["summary"]["recipients_that_lost_an_attribute"] == 1
     assert "ALARM: 1 recipients" in unhybrid.run("-C", case, "diff", before, after).stdout
+    assert report["summary"]["recipients_no_longer_or_deleted"] == 0
     plain = audit(unhybrid, lab, case)  # without a snapshot nothing is gone: it was not seen
     assert {d["change"] for d in diff(unhybrid, case, 1, before, plain)["objects"] if "/" in d["kind"]} == {"not-seen"}
+
+
+def test_a_recipient_that_lost_everything(unhybrid, lab, admin, tmp_path):
+    """The account stays, and falls out of what the snapshot asks for; so does a system mailbox that was disabled on purpose."""
+    case = str(tmp_path / "x.case")
+    clarke = admin.search_s("DC=fabrikam,DC=com", ldap.SCOPE_SUBTREE, "(mail=joan.clarke@fabrikam.com)")[0]
+    system = admin.search_s("DC=fabrikam,DC=com", ldap.SCOPE_SUBTREE, f"(msExchRecipientTypeDetails={1 << 23})")[0]
+    before = audit(unhybrid, lab, case, "--snapshot")
+    for dn, attributes in (clarke, system):
+        mail = [name for name in attributes if name.lower().startswith(("msexch", "legacyexchange", "proxyaddresses", "mail", "targetaddress", "homem"))]
+        admin.modify_s(dn, [(ldap.MOD_DELETE, name, None) for name in mail])
+    after = audit(unhybrid, lab, case, "--snapshot")
+    report = diff(unhybrid, case, 1, before, after)
+    gone = {d["object"].lower(): d["alarm"] for d in report["objects"] if d["change"] == "gone" and d["kind"].startswith("recipients/")}
+    assert gone == {clarke[0].lower(): True, system[0].lower(): False}
+    assert report["summary"]["recipients_no_longer_or_deleted"] == 1 and report["summary"]["recipients_that_lost_an_attribute"] == 0
+    alarm = unhybrid.run("-C", case, "diff", before, after).stdout.split("ALARM: ")[1]
+    assert alarm.startswith("1 recipients are none any more") and clarke[0].lower() in alarm.lower()

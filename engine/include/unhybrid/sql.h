@@ -25,6 +25,10 @@
 #define UH_SQL_DIRECTORY_ID "ps_quote(coalesce(nullif(mail, ''), guid_text(guid)), guid_text(guid))"
 #define UH_SQL_EXCHANGE_ID "ps_quote(coalesce(nullif(primary_address, ''), guid_text(guid)), guid_text(guid))"
 
+/* msExchRecipientTypeDetails of the mailboxes that Exchange keeps for itself, as a sum of bits: system attendant 2^13,
+ * system 2^14, arbitration 2^23, monitoring 2^39, audit log 2^42, aux audit log 2^46. */
+#define UH_SQL_SYSTEM_MAILBOXES "75316554915840"
+
 /* An object in Active Directory that cannot be a mailbox, whatever its recipient type. */
 #define UH_SQL_NO_MAILBOX "lower(class) IN ('group', 'contact', 'publicfolder', 'msexchdynamicdistributionlist')"
 /* Exchange's own mailboxes in Active Directory, which are never synchronised: system attendant, system, arbitration,
