@@ -32,7 +32,7 @@ int uh_case_list_facts(const struct uh_case *c, char ***ret_paths, size_t *ret_n
 const char *UH_NULLABLE uh_fs_doubtful(unsigned long magic);
 
 /* Writes a file so that it appears only when complete: temporary file beside it (0600), sync, rename, directory sync.
- */
+ * A case's journal, facts and lock are refused: UH_ERR_USAGE. */
 struct uh_file;
 int uh_file_create(const char *path, struct uh_file **ret_file, struct uh_err *err);
 /* The mode that the file has in its place; before that it is 0600. */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <libgen.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -52,8 +53,28 @@ static char *temporary_name(const char *path) {
   return uh_str_take(&name);
 }
 
+/* What a case keeps itself is written by nobody who was told a place to write to: the journal has every before-image.
+ */
+static int refuse_own(const char *path, struct uh_err *err) {
+  static const char *const own[] = {"journal.db*", "journal.reserve", "lock", "facts-*.db*"};
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+  struct uh_str mark UH_CLEANUP(uh_str_clear) = {0};
+  bool is = false;
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++) is = is || fnmatch(own[i], name, 0) == 0;
+  if (!is) return 0;
+  uh_str_addn(&mark, path, (size_t)(name - path));
+  uh_str_add(&mark, "case.yaml");
+  if (!uh_str_text(&mark)) return uh_fail_nomem(err);
+  if (access(mark.s, F_OK) < 0) return 0;
+  (void)uh_fail(err, UH_ERR_USAGE, "this file belongs to the case, and is not written over");
+  uh_err_where(err, "%s", path);
+  uh_err_remedy(err, "name another place");
+  return -1;
+}
+
 int uh_file_create(const char *path, struct uh_file **ret_file, struct uh_err *err) {
   struct stat st;
+  if (refuse_own(path, err) < 0) return -1;
   bool exists = stat(path, &st) == 0;
   size_t n = strlen(path);
   if (!n || path[n - 1] == '/' || (exists && S_ISDIR(st.st_mode))) return fail_write(path, "write", EISDIR, err);

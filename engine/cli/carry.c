@@ -50,6 +50,7 @@ int uh_carry_option(struct uh_carry *c, int option) {
     case OPT_DRY_RUN: c->dry = true; return 0;
     case OPT_YES: return take_yes(c);
     case OPT_PAUSE_BETWEEN: c->pause_between = true; return 0;
+    case OPT_GIVE_UP: c->give_up = true; return 0;
     case OPT_APPROVE:
       if (c->n_approve == UH_CARRY_APPROVE_MAX) return uh_cli_usage(c->cli, "--approve is given too often");
       c->approve[c->n_approve++] = optarg;
@@ -66,6 +67,7 @@ int uh_carry_options_done(struct uh_carry *c) {
   if (c->dry && c->yes) return uh_cli_usage(c->cli, "--dry-run and --yes exclude each other");
   if (c->n_approve && !c->yes) return uh_cli_usage(c->cli, "--approve goes with --yes; at a terminal you are asked");
   c->guided = !c->dry && !c->yes;
+  if (c->give_up && c->anew) return uh_cli_usage(c->cli, "--give-up and --yes=new-object exclude each other");
   if (c->guided && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
     return uh_cli_usage(c->cli, "there is no terminal to ask at: say --dry-run or --yes");
   if (c->guided && c->cli->log_json) return uh_cli_usage(c->cli, "--log-format json goes with --dry-run or --yes");
@@ -480,6 +482,7 @@ int uh_carry_out(struct uh_carry *c, const struct uh_plan *plan, const char *und
                                        .irreversible = c->irreversible,
                                        .anew = c->anew,
                                        .pause_between = c->pause_between,
+                                       .give_up = c->give_up,
                                        .operator_timeout = c->operator_timeout,
                                        .pause_observe = uh_pause_observe(c->config),
                                        .approved = c->approved,

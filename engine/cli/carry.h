@@ -16,6 +16,7 @@ struct uh_carry {
   /* options */
   bool dry, yes, irreversible, pause_between;
   bool anew;                                 /* an undo: --yes=new-object */
+  bool give_up;                              /* an undo: --give-up */
   const char *approve[UH_CARRY_APPROVE_MAX]; /* as they were typed */
   size_t n_approve;
   int64_t operator_timeout;
@@ -39,7 +40,7 @@ void uh_carry_clear(struct uh_carry *c);
 
 /* ---- options ---- */
 
-enum { OPT_DRY_RUN = 1200, OPT_YES, OPT_PAUSE_BETWEEN, OPT_APPROVE, OPT_OPERATOR_TIMEOUT };
+enum { OPT_DRY_RUN = 1200, OPT_YES, OPT_PAUSE_BETWEEN, OPT_APPROVE, OPT_OPERATOR_TIMEOUT, OPT_GIVE_UP };
 #define UH_CARRY_OPTIONS                                                                                            \
   {"dry-run", no_argument, NULL, OPT_DRY_RUN}, {"yes", optional_argument, NULL, OPT_YES},                           \
       {"pause-between", no_argument, NULL, OPT_PAUSE_BETWEEN}, {"approve", required_argument, NULL, OPT_APPROVE}, { \

@@ -113,20 +113,39 @@ static void tell_damage(const struct uh_cli *cli, const struct uh_case *c) {
 
 /* ---- opening ---- */
 
-bool uh_cli_has_journal(const struct uh_case *c) {
+/* Empty counts as not there. Where that cannot be told, it is: who opens it will say so. */
+static bool is_there(const struct uh_case *c, const char *name) {
   UH_CLEANUP(uh_freep) char *path = NULL;
   struct stat st;
-  if (asprintf(&path, "%s/journal.db", c->dir) < 0) {
+  if (asprintf(&path, "%s/%s", c->dir, name) < 0) {
     path = NULL;
-    return true; /* who opens it will say so */
+    return true;
   }
   return lstat(path, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_size > 0);
+}
+
+#define RESERVE "journal.reserve" /* is made only once there is a journal */
+
+bool uh_cli_has_journal(const struct uh_case *c) {
+  return is_there(c, "journal.db") || is_there(c, RESERVE);
+}
+
+static int refuse_lost(const struct uh_case *c, struct uh_err *err) {
+  if (is_there(c, "journal.db") || !is_there(c, RESERVE)) return 0;
+  (void)uh_fail(err, UH_ERR_DATA,
+                "the journal is lost: it was there, and is gone or empty; what was begun is not known");
+  uh_err_where(err, "%s/journal.db", c->dir);
+  uh_err_remedy(
+      err,
+      "put it back from a copy. Before a case is begun anew, look at its exports/ for what was begun, and remove " RESERVE);
+  return -1;
 }
 
 int uh_cli_journal(const struct uh_cli *cli, const struct uh_case *c, enum uh_journal_use use,
                    struct uh_journal **ret_journal, struct uh_err *err) {
   struct uh_journal_options o = {.dir = c->dir, .create = use == UH_JOURNAL_BEGIN, .read_only = use == UH_JOURNAL_LOOK};
   struct uh_err first = UH_ERR_INIT, second = UH_ERR_INIT;
+  if (refuse_lost(c, err) < 0) return -1;
   if (uh_journal_open(&o, ret_journal, &first) == 0) return 0;
   if (use == UH_JOURNAL_LOOK && first.cls == UH_ERR_CANNOT_WRITE) {
     o.read_only = false;

@@ -28,5 +28,5 @@ enum uh_journal_use { UH_JOURNAL_LOOK, UH_JOURNAL_GO_ON, UH_JOURNAL_BEGIN };
  * a journal, need the case's lock. */
 int uh_cli_journal(const struct uh_cli *cli, const struct uh_case *c, enum uh_journal_use use,
                    struct uh_journal **ret_journal, struct uh_err *err);
-bool uh_cli_has_journal(const struct uh_case *c);
+bool uh_cli_has_journal(const struct uh_case *c); /* or had one: opening it says that it is lost */
 #endif

@@ -202,8 +202,11 @@ static void doubts_json(struct journal_request *r, const struct uh_standings *s,
 static void doubts_text(struct journal_request *r, const struct uh_standings *s, size_t doubts) {
   uh_str_addf(&r->out, "Every record is as it was written, and follows the one before it.\n");
   add_head(r);
-  uh_str_addf(&r->out, doubts ? "In doubt: %zu; `unhybrid resume` looks before it acts\n" : "Nothing is in doubt.\n",
-              doubts);
+  uh_str_addf(
+      &r->out,
+      doubts ? "In doubt: %zu; `unhybrid resume`, or `unhybrid undo` of what was being put back, looks before it acts\n"
+             : "Nothing is in doubt.\n",
+      doubts);
   for (size_t i = 0; i < s->n; i++) {
     const char *why = uh_standing_doubt(&s->v[i]);
     if (!why) continue;

@@ -33,9 +33,31 @@ static size_t add_left(const struct uh_plan *last, struct uh_str *out) {
   return left;
 }
 
+/* An undo that was begun is finished by itself. */
+static size_t add_undos(const struct uh_history *h, struct uh_str *out) {
+  size_t n = 0;
+  for (size_t i = 0; h && i < uh_history_count(h); i++) {
+    const struct uh_history_action *a = uh_history_at(h, i);
+    if (a->state != UH_ACTION_UNDO_BEGUN) continue;
+    uh_str_add(out, "  unhybrid undo ");
+    uh_terminal_text(out, a->id, strlen(a->id));
+    uh_str_addc(out, '\n');
+    n++;
+  }
+  return n;
+}
+
 static int nothing_to_resume(const struct uh_carry *c) {
   struct uh_err err = UH_ERR_INIT;
   struct uh_str steps UH_CLEANUP(uh_str_clear) = {0};
+  struct uh_str undos UH_CLEANUP(uh_str_clear) = {0};
+  size_t begun = add_undos(c->history, &undos);
+  if (begun) {
+    if (!c->cli->quiet)
+      (void)printf("Nothing to resume, but what was being put back is not; --give-up leaves it as it is:\n%s",
+                   uh_str_or(&undos, ""));
+    return uh_cli_flush(&err) < 0 ? uh_cli_fail(c->cli, &err) : 3;
+  }
   size_t left = add_left(c->history ? uh_history_last_plan(c->history) : NULL, &steps);
   if (!c->cli->quiet && left)
     (void)printf("Nothing to resume, but the last plan left steps open; `unhybrid cleanup` plans them anew:\n%s",

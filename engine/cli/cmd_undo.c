@@ -5,6 +5,7 @@
 static const struct option options[] = {{"dry-run", no_argument, NULL, OPT_DRY_RUN},
                                         {"yes", optional_argument, NULL, OPT_YES},
                                         {"operator-timeout", required_argument, NULL, OPT_OPERATOR_TIMEOUT},
+                                        {"give-up", no_argument, NULL, OPT_GIVE_UP},
                                         {0}};
 
 /* -1: help was printed. */
@@ -46,7 +47,7 @@ static int run(struct uh_cli *cli, int argc, char **argv) {
 const struct uh_command uh_cmd_undo = {
     .name = "undo",
     .summary = "put back what one action of a cleanup did",
-    .usage = "ACTION [--dry-run] [--yes[=new-object]] [--operator-timeout DUR]",
+    .usage = "ACTION [--dry-run] [--yes[=new-object]] [--operator-timeout DUR] [--give-up]",
     .help =
         "Puts the object back as it was before the action, from the journal, and reads\n"
         "it again. An object that was removed is made anew: it has another GUID and new\n"
@@ -58,7 +59,10 @@ const struct uh_command uh_cmd_undo = {
         "      --yes=new-object   also make an entry of Active Directory anew, of which\n"
         "                         nothing is left to bring it back from: it has another\n"
         "                         GUID and another SID\n"
-        "      --operator-timeout DUR  how long to wait for what a person has to run\n",
+        "      --operator-timeout DUR  how long to wait for what a person has to run\n"
+        "      --give-up          an undo that was begun and cannot be finished: nothing more\n"
+        "                         is sent, the object stays as it is now, and the cleanup\n"
+        "                         can go on\n",
     .options = options,
     .shorts = "",
     .run = run,

@@ -288,6 +288,9 @@ static void doubts_text(struct uh_str *out, const struct uh_cleanup_status *s) {
     uh_str_addf(out, ", %s", uh_action_state_name(a->state));
     add_why(out, a->why);
     title = "";
+    if (a->state != UH_ACTION_UNDO_BEGUN) continue;
+    begin_row(out, "");
+    uh_str_add(out, "  `unhybrid undo` of it goes on; with --give-up it stays as it is now\n");
   }
 }
 

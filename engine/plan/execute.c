@@ -15,9 +15,14 @@ static int refuse_doubt(const struct uh_run *run, const struct uh_plan *open, st
     const struct uh_history_entry *e = uh_history_entry_at(run->h, i);
     if (!uh_history_in_doubt(e) && e->is.state != UH_ACTION_UNDO_BEGUN) continue;
     if (e->planned && e->planned->action.executor == UH_BY_OPERATOR && e->is.state == UH_ACTION_BEGUN) continue;
-    (void)uh_fail(err, UH_ERR_USAGE, "%s was begun under another plan, and what became of it is not known", e->is.id);
-    if (e->is.state == UH_ACTION_UNDO_BEGUN)
-      uh_err_remedy(err, "finish putting it back with `unhybrid undo %s`", e->is.id);
+    bool undo = e->is.state == UH_ACTION_UNDO_BEGUN;
+    (void)uh_fail(err, UH_ERR_USAGE,
+                  undo ? "putting %s back was begun, and is not finished"
+                       : "%s was begun under another plan, and what became of it is not known",
+                  e->is.id);
+    if (undo)
+      uh_err_remedy(err, "finish putting it back with `unhybrid undo %s`, or leave it as it is: with --give-up",
+                    e->is.id);
     else
       uh_err_remedy(err, "finish %s with `unhybrid resume` first", open ? uh_plan_id(open) : "it");
     return -1;

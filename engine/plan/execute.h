@@ -95,6 +95,7 @@ struct uh_execute_options {
   bool dry;               /* everything up to `begun`; nothing is written to the journal either. journal may be NULL */
   bool yes, irreversible; /* --yes, --yes=irreversible */
   bool anew;              /* an undo: --yes=new-object, what cannot be brought back may be made anew */
+  bool give_up;           /* an undo that was begun: it is not finished, the object stays as it is */
   bool pause_between;
   int64_t operator_timeout;                /* seconds */
   int64_t pause_observe;                   /* seconds */

@@ -231,6 +231,7 @@ static int note_action(struct uh_history_entry *e, const struct uh_record *r, co
     case UH_RECORD_VERIFIED:
       e->is.state = UH_ACTION_VERIFIED;
       e->undoable = e->begun;
+      e->undo_sent = false; /* it was given up, after all that was sent had come to its end */
       return 0;
     case UH_RECORD_FAILED:
       e->is.state = UH_ACTION_FAILED;

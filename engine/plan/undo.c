@@ -83,8 +83,8 @@ static int look_at_state(const struct uh_history_entry *e, struct uh_err *err) {
   }
 }
 
-static int look_at_request(const struct uh_history *h, const char *id, struct uh_history_entry **ret_entry,
-                           struct uh_err *err) {
+static int look_at_request(const struct uh_history *h, const char *id, bool give_up,
+                           struct uh_history_entry **ret_entry, struct uh_err *err) {
   struct uh_history_entry *e = uh_history_entry(h, id);
   if (!e || !e->planned) {
     (void)uh_fail(err, UH_ERR_USAGE, "the journal knows no action %.*s", UH_HEAD(id, 300));
@@ -92,6 +92,8 @@ static int look_at_request(const struct uh_history *h, const char *id, struct uh
     return -1;
   }
   if (look_at_state(e, err) < 0) return -1;
+  if (give_up && e->is.state != UH_ACTION_UNDO_BEGUN)
+    return uh_fail(err, UH_ERR_USAGE, "%s is not being put back: there is nothing to give up", id);
   if (e->planned->action.reversible == UH_IRREVERSIBLE)
     return uh_fail(err, UH_ERR_USAGE, "%s cannot be put back: %s", id, e->planned->action.undo);
   const char *later = later_action(h, e);
@@ -631,6 +633,41 @@ static int by_person(struct putting_back *p) {
              : uh_run_stop(run, 3, "a person has to put %s back: %s", p->a->id, uh_str_or(&p->u.commands, ""));
 }
 
+/* ---- giving it up ---- */
+
+/* What was begun of it is left as it is now. Where that is what the action left, the action is done, as it was before
+ * the undo; where a part is back, it counts as put back: nothing that builds on the action goes on over it. */
+static int give_up(struct putting_back *p) {
+  struct uh_str why UH_CLEANUP(uh_str_clear) = {0};
+  struct uh_look seen UH_CLEANUP(uh_look_clear) = {.why = UH_ERR_INIT};
+  struct uh_planned now = *p->a;
+  struct uh_err err = UH_ERR_INIT;
+  char text[1200];
+  int found = find_until(p, false, uh_run_settled_at(p->run, p->a, p->e->undo_at), &why);
+  if (found < 0) return -1;
+  if (found == FOUND_UNSEEN) return uh_run_stop(p->run, 3, "%s: it cannot be seen: %s", p->a->id, uh_str_or(&why, ""));
+  if (p->run->o->dry) return 0;
+  if (found == FOUND_BACK) return undone(p);
+  now.action.subject.guid = p->u.guid;
+  if (uh_look(p->run, &now, UH_LOOK_BEFORE, &seen) < 0) return -1;
+  bool removed = p->a->action.verb == UH_VERB_REMOVE;
+  int as_left = seen.seen == UH_SEEN_ABSENT              ? removed
+                : seen.seen == UH_SEEN_THERE && !removed ? is_as_left(p, &now, seen.image, &why, &err)
+                                                         : 0;
+  if (seen.seen == UH_SEEN_UNKNOWN)
+    return uh_run_stop(p->run, 3, "%s: it cannot be seen: %s", p->a->id, uh_err_text(&seen.why, text, sizeof text));
+  if (as_left < 0) return uh_run_stop_err(p->run, &err, p->a->id);
+  uh_str_reset(&p->said);
+  uh_str_addf(&p->said, "putting it back was given up by %s: %s%s", p->run->o->person,
+              as_left ? "it is as the action left it" : "it stays as it is now", "");
+  if (!as_left && why.len) uh_str_addf(&p->said, " (%s)", uh_str_or(&why, ""));
+  enum uh_record_type type = as_left ? UH_RECORD_VERIFIED : UH_RECORD_UNDONE;
+  if (uh_run_record_text(p->run, type, p->a->id, "why", uh_str_or(&p->said, "")) < 0) return -1;
+  p->run->r->done = 1;
+  uh_run_result(p->run, p->a, as_left ? UH_ACTION_VERIFIED : UH_ACTION_UNDONE, uh_str_or(&p->said, ""));
+  return 0;
+}
+
 /* ---- the run ---- */
 
 static void write_end(struct uh_run *run, const char *id) {
@@ -657,6 +694,7 @@ static void write_end(struct uh_run *run, const char *id) {
 
 static int go(struct putting_back *p) {
   if (uh_run_record_opened(p->run, "undo") < 0) return -1;
+  if (p->run->o->give_up) return give_up(p);
   bool program = p->u.create.cmdlet || p->u.n_ops;
   return program ? by_program(p) : by_person(p);
 }
@@ -680,7 +718,8 @@ int uh_undo_action(const struct uh_execute_options *o, const char *id, struct uh
   if (!o->journal) return uh_fail(err, UH_ERR_INTERNAL, "an undo needs the journal");
   if (!o->dry && !o->yes && !(o->guide && o->guide->ask))
     return uh_fail(err, UH_ERR_USAGE, "nobody is there to ask, and nobody said --yes");
-  if (uh_history_read(o->journal, &run.h, err) < 0 || look_at_request(run.h, id, &e, err) < 0 || !e) return -1;
+  if (uh_history_read(o->journal, &run.h, err) < 0 || look_at_request(run.h, id, o->give_up, &e, err) < 0 || !e)
+    return -1;
   p.a = e->planned;
   p.e = e;
   if (say(&p, err) < 0) return -1;

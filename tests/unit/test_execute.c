@@ -894,6 +894,52 @@ static void expect_left_alone(struct uh_execute_options options, const char *id,
   }
 }
 
+/* What nothing is left of cannot come back without consent to a new object: the undo may be given up, and then it was
+ * none. It may be begun again. */
+static void test_undo_given_up(void **state) {
+  const char *const others[] = {"set", NULL};
+  struct uh_execute_options options;
+  struct uh_plan *entries, *other = plan_of(others);
+  (void)state;
+  const char *id = delete_entries(&entries, &options, GUID_POINT);
+  struct uh_execute_options give_up = options, more = options;
+  give_up.give_up = true;
+  more.plan = other;
+  assert_int_equal(run(give_up, id), -1); /* none was begun */
+  assert_non_null(strstr(err.what, "nothing to give up"));
+  options.anew = false;
+  assert_int_equal(run(options, id), 3);
+  assert_int_equal(state_of(id, NULL), UH_ACTION_UNDO_BEGUN);
+  assert_int_equal(run(more, NULL), -1);
+  assert_non_null(strstr(err.what, "is not finished"));
+  int sent = script.n_log;
+  assert_int_equal(run(give_up, id), 0);
+  assert_int_equal(script.n_log, sent);
+  assert_int_equal(state_of(id, NULL), UH_ACTION_VERIFIED);
+  assert_int_not_equal(run(more, NULL), -1);
+  options.anew = true;
+  assert_int_equal(run(options, id), 0);
+  assert_non_null(world_standing(&script, world_find(&script, GUID_POINT)->dn));
+  uh_plan_free(other);
+  leave_entries(entries);
+}
+
+/* Of a tree a part was back: it stays, and does not count as deleted. */
+static void test_undo_given_up_in_part(void **state) {
+  struct uh_execute_options options;
+  struct uh_plan *entries;
+  (void)state;
+  const char *id = delete_entries(&entries, &options, GUID_TREE);
+  run_and_die(die_before_change, 1, options, id);
+  options.give_up = true;
+  int sent = script.n_log;
+  assert_int_equal(run(options, id), 0);
+  assert_int_equal(script.n_log, sent);
+  assert_int_equal(state_of(id, NULL), UH_ACTION_UNDONE);
+  assert_non_null(world_truth(world_find(&script, GUID_TREE)));
+  leave_entries(entries);
+}
+
 /* What somebody wrote meanwhile is not written over: neither the descriptor, nor one beside another change of theirs.
  */
 static void test_undo_half_back_third_hand(void **state) {
@@ -1089,6 +1135,8 @@ int main(void) {
       CASE(test_undo_names_what_is_gone),
       CASE(test_undo_half_back),
       CASE(test_undo_half_back_third_hand),
+      CASE(test_undo_given_up),
+      CASE(test_undo_given_up_in_part),
       CASE(test_undo_anew_half_done),
       CASE(test_undo_anew_where_it_fails),
       CASE(test_undo_edit_third_hand),
