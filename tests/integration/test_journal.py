@@ -128,9 +128,37 @@ def test_damaged_beyond_reading(case, tmp_path):
 
 def test_none(case, tmp_path):
     os.unlink(case / "journal.db")
+    os.unlink(case / "journal.reserve")
     done = run("-C", case, "journal", "show", cwd=tmp_path)
     assert done.returncode == 65 and "no cleanup was begun" in done.stderr and "doubt" not in done.stderr
     assert not (case / "journal.db").exists()
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+def test_lost(case, tmp_path, emptied):
+    """Its reserve is there: somebody deleted the journal, or a disk was full when a copy was made of the case."""
+    before = sorted(os.listdir(case))
+    if emptied:
+        os.truncate(case / "journal.db", 0)
+    else:
+        os.unlink(case / "journal.db")
+    for command in (["journal", "show"], ["journal", "verify"], ["status"]):
+        done = run("-C", case, *command, cwd=tmp_path)
+        assert done.returncode == 65 and "the journal is lost" in done.stderr + done.stdout and "from a copy" in done.stderr + done.stdout, done
+    assert sorted(os.listdir(case)) == [name for name in before if emptied or name != "journal.db"]
+
+
+@pytest.mark.parametrize("name", ["journal.db", "journal.reserve", "journal.db-journal", "lock", "facts-20261101T000000Z.db"])
+def test_the_cases_own_files_are_not_written_over(case, tmp_path, name):
+    before = {path: (case / path).read_bytes() for path in os.listdir(case)}
+    for place in (case / name, f"{os.path.relpath(case, tmp_path)}/./{name}"):
+        done = run("-C", case, "journal", "export", "-o", place, cwd=tmp_path)
+        assert done.returncode == 64 and "belongs to the case" in done.stderr and "name another place" in done.stderr, done
+    done = run("-C", case, "journal", "export", "-o", name, cwd=case)
+    assert done.returncode == 64, done
+    assert {path: (case / path).read_bytes() for path in os.listdir(case)} == before
+    assert run("-C", case, "journal", "export", "-o", case / "mine.json", cwd=tmp_path).returncode == 0
+    assert run("-C", case, "journal", "export", "-o", tmp_path / name, cwd=tmp_path).returncode == 0, "elsewhere it is a name as any"
 
 
 def test_last_write_cut_off(case, tmp_path):
