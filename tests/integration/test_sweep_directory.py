@@ -285,6 +285,12 @@ def test_what_left_no_tombstone_is_made_anew_with_consent(swept):
                    timeout=AUDIT_SECONDS)
     refused = swept.run("undo", account["id"], "--yes")
     assert refused.returncode == 3 and "--yes=new-object" in refused.stderr and "another GUID" in refused.stderr, refused.stderr[-2000:]
+    resumed = swept.run("resume", "--yes")
+    assert resumed.returncode == 3 and f"unhybrid undo {account['id']}" in resumed.stdout and "--give-up" in resumed.stdout, resumed
+    assert "with --give-up it stays" in swept.run("status").stdout
+    given_up = swept.run("undo", account["id"], "--yes", "--give-up")
+    assert given_up.returncode == 0 and "it is as the action left it" in given_up.stderr, given_up.stderr[-2000:]
+    assert swept.run("resume", "--yes").returncode == 0
     typed = made_anew_at_a_terminal(swept, account["id"])
     assert "it is a new object: " in typed, typed[-3000:]
     made = swept.run("undo", tree["id"], "--yes=new-object")
