@@ -1,40 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What nobody sees and the cleanup has to know before it begins. The gate alone asks: an audit changes nothing. */
 #include <stdlib.h>
-#include <string.h>
 #include <unhybrid/check.h>
 
 enum { DAY = 86400, BACKUP_DAYS = 7 };
 
-/* Since when it was stated with this value: 1, 0 it was not. */
-static int stated_since(struct uh_check_run *run, const char *fact, int64_t *ret_since, struct uh_err *err) {
+/* It was stated, and counts: 1, 0 it was not. */
+static int is_stated(struct uh_check_run *run, const char *fact, struct uh_err *err) {
   struct uh_query *query UH_CLEANUP(uh_query_freep) = NULL;
-  if (uh_query_open(run, "SELECT since FROM attestation WHERE fact = ? AND object = '' AND value = 'yes'", &query,
-                    err) < 0)
+  if (uh_query_open(run, "SELECT 1 FROM attestation WHERE fact = ? AND object = '' AND value = 'yes'", &query, err) < 0)
     return -1;
   uh_query_bind_text(query, 1, fact);
-  int rc = uh_query_next(query, err);
-  return rc > 0 && !uh_query_int(query, 0, ret_since) ? 0 : rc;
+  return uh_query_next(query, err);
 }
 
 /* ---- the backup ---- */
 
 static int backup(struct uh_check_run *run, struct uh_err *err) {
   static const char set[] = "attestation:cleanup.backup";
-  int64_t since = 0;
-  int stated = stated_since(run, "cleanup.backup", &since, err);
-  if (stated < 0) return -1;
-  if (!stated)
-    return uh_set_lacking(
-        run, set, "not-observed", err,
-        "no source sees a backup of Active Directory, and nobody stated that there is one, or what was "
-        "stated has ended: it counts for %d days, and an observation pause may take as long",
-        BACKUP_DAYS);
-  int64_t age = uh_check_now(run) - since;
-  if (age > (int64_t)BACKUP_DAYS * DAY)
-    return uh_set_lacking(run, set, "stale", err, "it was stated %lld days ago, and counts for %d: make a new one",
-                          (long long)(age / DAY), BACKUP_DAYS);
-  return 0;
+  int stated = is_stated(run, "cleanup.backup", err);
+  if (stated != 0) return stated < 0 ? -1 : 0;
+  return uh_set_lacking(run, set, "not-observed", err,
+                        "no source sees a backup of Active Directory, and nobody stated that there is one, or what was "
+                        "stated has ended: it counts for %d days, and an observation pause may take as long",
+                        BACKUP_DAYS);
 }
 
 static const struct uh_attestable backup_attests[] = {
@@ -46,16 +35,17 @@ static const struct uh_attestable backup_attests[] = {
          "On a domain controller: wbadmin get versions shows when the last backup was made and whether it holds the "
          "system state (wbadmin start systemstatebackup makes one). Ask who would carry out an authoritative restore "
          "of the configuration partition whether they have done it, and where the DSRM password is.",
-     .values = "yes"},
+     .values = "yes",
+     .momentary = true,
+     .counts_for = (int64_t)BACKUP_DAYS * DAY},
     {0}};
 
 /* ---- the observation window ---- */
 
 static int window(struct uh_check_run *run, struct uh_err *err) {
   static const char set[] = "attestation:cleanup.observation-window";
-  int64_t since = 0;
   if (uh_setting_count(run, "pauses.observe") && strtoll(uh_setting(run, "pauses.observe", 0), NULL, 10) > 0) return 0;
-  int stated = stated_since(run, "cleanup.observation-window", &since, err);
+  int stated = is_stated(run, "cleanup.observation-window", err);
   if (stated != 0) return stated < 0 ? -1 : 0;
   return uh_set_lacking(run, set, "not-observed", err,
                         "pauses.observe is 0, so nothing is watched after it was disabled, and nobody stated that it "
@@ -71,7 +61,8 @@ static const struct uh_attestable window_attests[] = {
          "Long enough has a month's end and every weekly job in it. Message traces in Exchange Online by connector, and "
          "the protocol logs of the send and receive connectors, show what still goes through. Whoever wants the "
          "cleanup itself to wait leaves pauses.observe at 7 days.",
-     .values = "yes"},
+     .values = "yes",
+     .momentary = true},
     {0}};
 
 static const struct uh_check checks[] = {

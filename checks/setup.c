@@ -18,21 +18,14 @@ enum { HOUR = 3600, STATED_HOURS = 24 };
 static int stated(struct uh_check_run *run, const char *fact, const char *why, struct uh_err *err) {
   struct uh_query *query UH_CLEANUP(uh_query_freep) = NULL;
   char set[80];
-  int64_t since = 0;
   uh_print(set, sizeof set, "attestation:%s", fact);
-  if (uh_query_open(run, "SELECT since FROM attestation WHERE fact = ? AND object = '' AND value = 'yes'", &query,
-                    err) < 0)
+  if (uh_query_open(run, "SELECT 1 FROM attestation WHERE fact = ? AND object = '' AND value = 'yes'", &query, err) < 0)
     return -1;
   uh_query_bind_text(query, 1, fact);
   int rc = uh_query_next(query, err);
-  if (rc < 0) return -1;
-  if (rc == 0 || !uh_query_int(query, 0, &since))
-    return uh_set_lacking(run, set, "not-observed", err, "%s, and nobody stated it", why);
-  int64_t age = uh_check_now(run) - since;
-  if (age > (int64_t)STATED_HOURS * HOUR)
-    return uh_set_lacking(run, set, "stale", err, "it was stated %lld hours ago, and counts for %d: look again",
-                          (long long)(age / HOUR), STATED_HOURS);
-  return 0;
+  if (rc != 0) return rc < 0 ? -1 : 0;
+  return uh_set_lacking(run, set, "not-observed", err, "%s, and nobody stated it in the last %d hours", why,
+                        STATED_HOURS);
 }
 
 #define STATED(name, why)                                         \
@@ -40,8 +33,9 @@ static int stated(struct uh_check_run *run, const char *fact, const char *why, s
     return stated(run, "setup." #name, why, err);                 \
   }                                                               \
   static const struct uh_attestable name##_attests[]
-/* Who states it has to have seen these servers. */
+/* Who states it has to have seen these servers, today. */
 #define OF_THE_SERVERS                                                                  \
+  .momentary = true, .counts_for = (int64_t)STATED_HOURS * HOUR,                        \
   .basis =                                                                              \
       "SELECT DISTINCT lower(name), lower(guid) FROM object WHERE side = 'on-premises'" \
       " AND kind = 'ExchangeServer'",                                                   \
@@ -103,9 +97,11 @@ static int expansion(struct uh_check_run *run, struct uh_err *err) {
 static const struct uh_attestable expansion_attests[] = {
     {.fact = "setup.expansion",
      .question = "Does no distribution group name a server that expands it (yes)?",
-     .how = "In the Exchange Management Shell: Get-DistributionGroup -ResultSize Unlimited | Where-Object "
-            "ExpansionServer, and Get-DynamicDistributionGroup likewise. Clear it with Set-DistributionGroup "
-            "-ExpansionServer $null.",
+     .how =
+         "In the Exchange Management Shell: Set-ADServerSettings -ViewEntireForest $true, for without it the server's "
+         "own domain alone is searched; then Get-DistributionGroup -ResultSize Unlimited | Where-Object "
+         "ExpansionServer, and Get-DynamicDistributionGroup likewise. Clear it with Set-DistributionGroup "
+         "-ExpansionServer $null.",
      .values = "yes",
      OF_THE_SERVERS},
     {0}};

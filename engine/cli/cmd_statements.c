@@ -93,7 +93,7 @@ static int take_time(const struct request *r, const char *option, const char *te
                       kind == UH_TIME_NO_ZONE ? "says no time zone" : "is no time");
 }
 
-/* from 0: since the observation whose evidence is accepted. */
+/* from 0: begins_at() says it. */
 static int take_times(const struct request *r, struct uh_statement *s) {
   int64_t now = uh_cli_now();
   if (!r->until == !r->days) return uh_cli_usage(r->cli, "add: say how long it holds, with --until TIME or --days N");
@@ -173,10 +173,16 @@ static int say_added(const struct request *r, const struct uh_statement *s, int6
   uh_str_addf(&said, "%s ", r->kind == UH_WAIVER ? "Waived" : "Attested");
   uh_terminal_text(&said, s->subject, strlen(s->subject));
   uh_str_addf(&said, " from %s until %s, on the evidence observed %s.\n", uh_time_text(s->from, from),
-              uh_time_text(s->until, until), uh_time_text(observed_at, observed));
+              uh_time_text(uh_statement_ends(r->kind, s), until), uh_time_text(observed_at, observed));
   int rc = uh_str_text(&said) ? uh_cli_stdout.write(NULL, said.s, said.len, err) : uh_fail_nomem(err);
   uh_str_clear(&said);
   return rc < 0 ? -1 : uh_cli_flush(err);
+}
+
+/* With the observation whose evidence is accepted, so that its report counts it at once. What is so at the moment alone
+ * holds from now: it would be as old as the observation otherwise, and may count for a day. */
+static int64_t begins_at(const struct uh_attestable *UH_NULLABLE fact, int64_t observed_at) {
+  return fact && fact->momentary ? uh_cli_now() : observed_at;
 }
 
 /* evidence: room for it. */
@@ -185,6 +191,7 @@ static int accept(struct request *r, const struct uh_config *config, const char 
   UH_CLEANUP(uh_case_freep) struct uh_case *c = NULL;
   UH_CLEANUP(uh_freep) char *facts = NULL;
   UH_CLEANUP(uh_cli_known_clear) struct uh_cli_known known = {.err = UH_ERR_INIT};
+  const struct uh_attestable *fact = r->kind == UH_ATTESTATION ? uh_attestable_find(r->subject) : NULL;
   int64_t observed_at = 0;
   if (uh_cli_case(r->cli, config, false, &c, err) < 0 || uh_cli_newest(c, &facts, err) < 0 ||
       uh_cli_known_read(r->cli, c, &known, err) < 0)
@@ -192,10 +199,10 @@ static int accept(struct request *r, const struct uh_config *config, const char 
   if ((r->kind == UH_WAIVER ? accept_finding : accept_fact)(facts, &known, s, evidence, &observed_at, err) < 0)
     return -1;
   s->evidence = evidence;
-  if (!r->from) s->from = observed_at;
+  if (!r->from) s->from = begins_at(fact, observed_at);
   if (s->from >= s->until) return uh_fail(err, UH_ERR_USAGE, "the newest observation is of a later time than --until");
   if (r->kind == UH_ATTESTATION && try_statement(facts, &known, s, err) < 0) return -1;
-  if (uh_statements_add(r->kind, path, s, err) < 0) return -1;
+  if (uh_statements_add(r->kind, path, s, fact ? fact->counts_for : 0, err) < 0) return -1;
   return r->cli->quiet ? 0 : say_added(r, s, observed_at, err);
 }
 
@@ -316,7 +323,8 @@ const struct uh_command uh_cmd_attest = {
         "      --approver NAME    the person who answers for it\n"
         "      --until TIME       when it ends: 2026-12-31T18:00:00+01:00\n"
         "      --days N           or in how many days\n"
-        "      --from TIME        when it begins (default: with the observation)\n"
+        "      --from TIME        when it begins (default: with the observation; what no\n"
+        "                         observation shows, such as a backup: now)\n"
         "      --line N           withdraw the one on this line\n"
         "      --format F         list: terminal (default) or json\n",
     .options = attest_options,

@@ -72,9 +72,9 @@ static int each_unjudged(struct list *l, const struct uh_statements *all) {
                                           .approver = s->approver,
                                           .evidence = s->evidence,
                                           .check = "",
-                                          .state = now < s->from     ? "future"
-                                                   : now >= s->until ? "expired"
-                                                                     : "not-judged",
+                                          .state = now < s->from                            ? "future"
+                                                   : now >= uh_statement_ends(all->kind, s) ? "expired"
+                                                                                            : "not-judged",
                                           .why = "there is no observation to compare it with",
                                           .line = s->line,
                                           .from = s->from,

@@ -12,11 +12,11 @@
 #include "rules/judging.h"
 #include "rules/shared.h"
 
-enum { FACTS_MAX = 256, OBJECTS_TOLD = 20, DAYS_SUGGESTED = 90 };
+enum { FACTS_MAX = 256, OBJECTS_TOLD = 20, DAYS_SUGGESTED = 90, DAY = 86400 };
 
 /* ---- facts ---- */
 
-static const struct uh_attestable *find_fact(const char *fact) {
+const struct uh_attestable *uh_attestable_find(const char *fact) {
   const struct uh_check *c;
   for (size_t i = 0; (c = uh_check_at(i)) != NULL; i++)
     for (const struct uh_attestable *f = c->attests; f && f->fact; f++)
@@ -31,6 +31,11 @@ static const char *nearest_fact(const char *fact) {
   for (size_t i = 0; (c = uh_check_at(i)) != NULL; i++)
     for (const struct uh_attestable *f = c->attests; f && f->fact && n < FACTS_MAX; f++) words[n++] = f->fact;
   return uh_nearest_word(fact, words, n);
+}
+
+int64_t uh_statement_ends(enum uh_statement_kind kind, const struct uh_statement *s) {
+  const struct uh_attestable *f = kind == UH_ATTESTATION ? uh_attestable_find(s->subject) : NULL;
+  return uh_statement_until(s, f ? f->counts_for : 0);
 }
 
 static bool takes_value(const struct uh_attestable *f, const char *value) {
@@ -132,7 +137,7 @@ static void look_at_words(const struct uh_attestable *f, const struct uh_stateme
 /* The evidence of today goes to ret_evidence where everything else is right. */
 static int look(struct judge *j, const struct uh_statement *s, struct uh_worth *w, char ret_evidence[UH_EVIDENCE_TEXT],
                 struct uh_err *err) {
-  const struct uh_attestable *f = find_fact(s->subject);
+  const struct uh_attestable *f = uh_attestable_find(s->subject);
   char why[300];
   look_at_words(f, s, w);
   if (w->state != UH_STATED_OPEN) return 0;
@@ -150,7 +155,7 @@ static int look(struct judge *j, const struct uh_statement *s, struct uh_worth *
 static int judge_one(struct judge *j, const struct uh_statement *s, struct uh_worth *w, struct uh_err *err) {
   char evidence[UH_EVIDENCE_TEXT];
   struct uh_err own = UH_ERR_INIT;
-  uh_worth_by_time(j, s, w);
+  uh_worth_by_time(j, UH_ATTESTATION, s, w);
   if (w->state != UH_STATED_OPEN) return 0;
   if (look(j, s, w, evidence, &own) < 0) {
     /* SQL that breaks is a defect of its check: the statement does not count, the audit goes on. */
@@ -282,7 +287,7 @@ static int put_attestable(struct judge *j, int64_t index, const struct uh_attest
     uh_str_add(&command, " --object ");
     add_shell_word(&command, object);
   }
-  uh_str_addf(&command, " --approver \"$USER\" --days %d", DAYS_SUGGESTED);
+  uh_str_addf(&command, " --approver \"$USER\" --days %d", f->counts_for ? (int)(f->counts_for / DAY) : DAYS_SUGGESTED);
   const struct uh_result_attestable a = {.fact = f->fact,
                                          .object = object,
                                          .question = f->question,

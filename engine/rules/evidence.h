@@ -15,5 +15,6 @@ int uh_evidence_of_finding(const char *key, const char *json, char ret_evidence[
 
 /* How worth is written down; by_time leaves what is within its time alone. */
 void uh_worth_say(struct uh_worth *w, enum uh_statement_state state, const char *fmt, ...) UH_PRINTF(3, 4);
-void uh_worth_by_time(const struct judge *j, const struct uh_statement *s, struct uh_worth *w);
+void uh_worth_by_time(const struct judge *j, enum uh_statement_kind kind, const struct uh_statement *s,
+                      struct uh_worth *w);
 #endif

@@ -16,6 +16,9 @@ size_t uh_check_count(void);
 const struct uh_check *uh_check_at(size_t i);
 const struct uh_check *UH_NULLABLE uh_check_find(const char *id);
 const char *uh_check_nearest(const char *id); /* for "did you mean" */
+const struct uh_attestable *UH_NULLABLE uh_attestable_find(const char *fact);
+/* The first second in which a statement does not count any more: its end, or where the fact grows old sooner, that. */
+int64_t uh_statement_ends(enum uh_statement_kind kind, const struct uh_statement *s);
 
 /* Adds the checks of a rule pack (YAML, docs/rule-packs.md), a plugin (.so), or a directory of both, after the built-in
  * ones. Before judging starts, from one thread. UH_ERR_CONFIG names file and line. */

@@ -269,16 +269,24 @@ static int insert(struct edit *e, const struct uh_statement *entry, struct uh_er
   return 0;
 }
 
-/* Two statements of one thing at one time: which one counts would depend on their order. */
-static int look_for_overlap(const struct edit *e, const struct uh_statement *entry, struct uh_err *err) {
+int64_t uh_statement_until(const struct uh_statement *s, int64_t counts_for) {
+  bool sooner = counts_for > 0 && s->from < INT64_MAX - counts_for && s->from + counts_for < s->until;
+  return sooner ? s->from + counts_for : s->until;
+}
+
+/* Two statements of one thing at one time: which one counts would depend on their order. One that is too old to count
+ * is in nobody's way. */
+static int look_for_overlap(const struct edit *e, const struct uh_statement *entry, int64_t counts_for,
+                            struct uh_err *err) {
   char until[UH_TIME_TEXT];
   for (size_t i = 0; i < e->old->n; i++) {
     const struct uh_statement *s = &e->old->v[i];
     if (!same_text(s->subject, entry->subject) || !same_text(s->object, entry->object) || s->from >= entry->until ||
-        entry->from >= s->until)
+        entry->from >= uh_statement_until(s, counts_for))
       continue;
     (void)uh_fail(err, UH_ERR_DATA, "there is %s of the same already, until %s",
-                  e->kind == UH_WAIVER ? "a waiver" : "an attestation", uh_time_text(s->until, until));
+                  e->kind == UH_WAIVER ? "a waiver" : "an attestation",
+                  uh_time_text(uh_statement_until(s, counts_for), until));
     uh_err_where(err, "%s:%u", e->path, s->line);
     uh_err_remedy(err, "withdraw it first: unhybrid %s withdraw ... --line %u",
                   e->kind == UH_WAIVER ? "waive" : "attest", s->line);
@@ -288,12 +296,13 @@ static int look_for_overlap(const struct edit *e, const struct uh_statement *ent
 }
 
 int uh_statements_add(enum uh_statement_kind kind, const char *path, const struct uh_statement *entry,
-                      struct uh_err *err) {
+                      int64_t counts_for, struct uh_err *err) {
   UH_CLEANUP(edit_clear) struct edit e = {.kind = kind, .lock_fd = -1};
   if (begin(&e, path, err) < 0) return -1;
   if (e.old->n >= UH_STATEMENTS_MAX)
     return fail_at(&e, UH_ERR_DATA, err, "the file holds as many entries as it may", "take out what has expired");
-  if (look_for_overlap(&e, entry, err) < 0 || insert(&e, entry, err) < 0 || look_again(&e, e.old->n, entry, err) < 0)
+  if (look_for_overlap(&e, entry, counts_for, err) < 0 || insert(&e, entry, err) < 0 ||
+      look_again(&e, e.old->n, entry, err) < 0)
     return -1;
   return write_back(&e, err);
 }

@@ -48,9 +48,12 @@ void uh_statements_freep(struct uh_statements **s);
  * Changing a file: what stands in it (comments, other entries) stays as it is byte for byte, the new file appears when
  * it is complete, and a second writer waits a little and is then refused (UH_ERR_BUSY).
  */
-/* Fields of the new entry as in struct uh_statement; line and last_line play no part. */
+/* Fields of the new entry as in struct uh_statement; line and last_line play no part. counts_for: one of
+ * the same that is older (seconds; 0: none is) stands in nobody's way. */
 int uh_statements_add(enum uh_statement_kind kind, const char *path, const struct uh_statement *entry,
-                      struct uh_err *err);
+                      int64_t counts_for, struct uh_err *err);
+/* Its end; that of one of counts_for > 0 seconds, where that is sooner. */
+int64_t uh_statement_until(const struct uh_statement *s, int64_t counts_for);
 /* Takes out the entry about subject and object (line 0), or the one that stands at the line. More than one without a
  * line, or none: UH_ERR_DATA. *ret_line: where it stood. */
 int uh_statements_withdraw(enum uh_statement_kind kind, const char *path, const char *subject, const char *object,

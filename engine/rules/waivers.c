@@ -25,13 +25,30 @@ void uh_worth_say(struct uh_worth *w, enum uh_statement_state state, const char 
   va_end(ap);
 }
 
-void uh_worth_by_time(const struct judge *j, const struct uh_statement *s, struct uh_worth *w) {
+/* What a gate's checks said when the plan was made is compared with what they say now. No observation shows what is of
+ * the moment, so a later word of it is none that has changed since. */
+static bool is_ahead(const struct judge *j, const struct uh_attestable *UH_NULLABLE f, const struct uh_statement *s) {
+  bool compared = f && f->momentary && j->options->purpose == UH_GATE && !j->options->now;
+  return j->now < s->from && !compared;
+}
+
+void uh_worth_by_time(const struct judge *j, enum uh_statement_kind kind, const struct uh_statement *s,
+                      struct uh_worth *w) {
+  const struct uh_attestable *f = kind == UH_ATTESTATION ? uh_attestable_find(s->subject) : NULL;
+  int64_t ends = uh_statement_ends(kind, s);
   char when[UH_TIME_TEXT];
-  if (j->now < s->from)
+  if (is_ahead(j, f, s) && f && f->momentary)
+    uh_worth_say(w, UH_STATED_FUTURE, "it holds from %s on, which is after what is judged here: the gate takes it",
+                 uh_time_text(s->from, when));
+  else if (is_ahead(j, f, s))
     uh_worth_say(w, UH_STATED_FUTURE, "it holds from %s on, not yet", uh_time_text(s->from, when));
   else if (j->now >= s->until)
     uh_worth_say(w, UH_STATED_EXPIRED, "it held until %s: state it again, or take it out",
                  uh_time_text(s->until, when));
+  else if (j->now >= ends)
+    uh_worth_say(w, UH_STATED_EXPIRED,
+                 "it counted until %s, as its fact does not for longer: look again, state it anew",
+                 uh_time_text(ends, when));
 }
 
 void uh_worth_free(struct judge *j) {
@@ -139,7 +156,7 @@ int uh_waivers_apply(struct judge *j, const struct uh_check *check, int64_t inde
     const char *key = all->v[i].subject;
     struct uh_worth *w = &j->worth[UH_WAIVER][i];
     if (strncmp(key, check->id, size) != 0 || key[size] != '/') continue;
-    uh_worth_by_time(j, &all->v[i], w);
+    uh_worth_by_time(j, UH_WAIVER, &all->v[i], w);
     if (w->state == UH_STATED_OPEN && apply(j, all, i, index, err) < 0) return -1;
   }
   return 0;
@@ -148,7 +165,7 @@ int uh_waivers_apply(struct judge *j, const struct uh_check *check, int64_t inde
 /* Waivers that no judged check has looked at. */
 static void settle_rest(struct judge *j, const struct uh_statement *s, struct uh_worth *w) {
   struct finding_key k;
-  uh_worth_by_time(j, s, w);
+  uh_worth_by_time(j, UH_WAIVER, s, w);
   if (w->state != UH_STATED_OPEN) return;
   if (!split_key(s->subject, &k))
     uh_worth_say(w, UH_STATED_UNMATCHED, "this is no finding's key, which is check/side/object as in the JSON report");

@@ -67,11 +67,12 @@ static const struct uh_setup_translation translations[] = {
     /* ---- groups ---- */
     {"ServerIsGroupExpansionServer", NULL, "U-03", BLOCKS,
      "A distribution group names this server as its expansion server.",
-     "Get-DistributionGroup | where ExpansionServer shows which; clear it with Set-DistributionGroup -ExpansionServer $null."},
+     "After Set-ADServerSettings -ViewEntireForest $true, Get-DistributionGroup -ResultSize Unlimited | where ExpansionServer "
+     "shows which; clear it with Set-DistributionGroup -ExpansionServer $null."},
     {"ServerIsDynamicGroupExpansionServer", NULL, "U-03", BLOCKS,
      "A dynamic distribution group names this server as its expansion server.",
-     "Get-DynamicDistributionGroup | where ExpansionServer shows which; clear it with Set-DynamicDistributionGroup "
-     "-ExpansionServer $null."},
+     "After Set-ADServerSettings -ViewEntireForest $true, Get-DynamicDistributionGroup -ResultSize Unlimited | where "
+     "ExpansionServer shows which; clear it with Set-DynamicDistributionGroup -ExpansionServer $null."},
     /* ---- rights ---- */
     {"CannotUninstallDelegatedServer", NULL, "U-05", BLOCKS,
      "The account may administer this server only, not the organisation.",

@@ -4,6 +4,7 @@
 A waiver hides no unknown, an attestation turns no observed failure into a pass, and both stand in every report.
 Fabrikam's own attestations make its audit ready; without any one of them it is undetermined.
 """
+import datetime
 import fcntl
 import json
 import os
@@ -733,6 +734,58 @@ def test_facts_that_lack_what_it_rests_on(case):
     assert done.returncode == 65 and "not observed in full: on-premises:ReceiveConnector" in done.stderr
 
 
+SERVER = thing("ExchangeServer", "EX01", {})
+OF_THE_MOMENT = [("cleanup.backup", 7), ("setup.queue", 1), ("cleanup.observation-window", None)]
+
+
+def now(days=0):
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.mark.parametrize("fact,days", OF_THE_MOMENT)
+def test_what_is_of_the_moment_holds_from_now(case, fact, days):
+    """Whoever states it has not looked at the observation, which may be older than the statement may become."""
+    case.observe([*BASE, a_set("on-premises:ExchangeServer"), SERVER])
+    earliest = now()
+    done = ok(case.attest(fact, "yes"))
+    stated = case.listed("attestations")[0]
+    assert earliest <= stated["from"] <= now() and stated["state"] == "counts"
+    assert f"from {stated['from']} until " in done.stdout
+    ends = LONG if days is None else (datetime.datetime.fromisoformat(stated["from"].replace("Z", "+00:00")) +
+                                      datetime.timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert f"until {ends}, on the evidence observed 2026-11-22T19:01:00Z" in done.stdout
+    assert case.report()["attestations"][0]["state"] == "future" and "after what is judged" in case.report()["attestations"][0]["why"]
+    again = case.attest(fact, "yes")
+    assert again.returncode == 65 and f"of the same already, until {ends}" in again.stderr
+
+
+def test_what_is_of_the_moment_is_bound_to_what_it_rests_on(case):
+    case.observe([*BASE, a_set("on-premises:ExchangeServer"), SERVER])
+    ok(case.attest("setup.queue", "yes"))
+    case.observe([*BASE, a_set("on-premises:ExchangeServer"), SERVER, thing("ExchangeServer", "EX02", {})])
+    assert case.listed("attestations")[0]["state"] == "lapsed"
+
+
+@pytest.mark.parametrize("fact,days", OF_THE_MOMENT[:2])
+def test_what_has_grown_old_is_in_nobodys_way(case, fact, days):
+    """Its end in the file is far away, and it counts for a week or a day."""
+    case.observe([*BASE, a_set("on-premises:ExchangeServer"), SERVER])
+    ok(case.attest(fact, "yes"))
+    evidence = case.listed("attestations")[0]["evidence"]
+    for age, state in ((days - 0.01, "counts"), (days + 0.01, "expired")):
+        write(case.attestations, attestation(fact=fact, evidence=evidence, from_=now(-age)))
+        assert case.listed("attestations")[0]["state"] == state, age
+        assert case.attest(fact, "yes").returncode == (65 if state == "counts" else 0)
+    assert [one["state"] for one in case.listed("attestations")] == ["expired", "counts"]
+    case.observe()  # without the server: nothing to compare with, the old one stays what it is
+    assert case.listed("attestations")[0]["state"] == "expired" and "does not for longer" in case.listed("attestations")[0]["why"]
+
+
+def test_what_an_observation_bears_on_holds_from_it(case):
+    ok(case.attest("relay.no-traffic", "yes"))
+    assert case.listed("attestations")[0]["from"] == "2026-11-22T19:01:00Z" and case.report()["attestations"][0]["state"] == "counts"
+
+
 # ---- an organisation and its people ----
 
 def test_fabrikam_with_its_attestations(labs, unhybrid, tmp_path):
@@ -758,8 +811,10 @@ def test_fabrikam_with_its_attestations(labs, unhybrid, tmp_path):
         assert facts
         unhybrid.attest(configuration, folder, facts)
         code, report, unknown = judged()
-        assert [a["state"] for a in report["attestations"]] == ["counts"] * len(facts)
-        assert unknown == {}
+        # What is of the moment was stated after the observation, and the gate alone asks for it.
+        later = {f["fact"] for f in facts if "asked" in f}
+        assert later and {a["fact"]: a["state"] for a in report["attestations"] if a["state"] != "counts"} == dict.fromkeys(later, "future")
+        assert len(report["attestations"]) == len(facts) and unknown == {}
         assert (code, report["verdict"]) == (0, "ready")
         assert go("audit", "-q").returncode == code  # observed anew: they still count
         for fact in facts:
@@ -795,7 +850,7 @@ def test_fabrikam_states_something_else(labs, unhybrid, tmp_path, fact, value, v
         schema("report").validate(report)
         assert (report["verdict"], done.returncode) == (verdict, 2 if verdict == "undetermined" else 1)
         assert [c["id"] for c in report["checks"] if c["severity"] == "blocker" and c["status"] == "fail"] == ([check] if check else [])
-        assert {a["state"] for a in report["attestations"]} == {"counts"}
+        assert {a["state"] for a in report["attestations"] if not a["fact"].startswith(("cleanup.", "setup."))} == {"counts"}
         text = unhybrid.run("-c", configuration, "-C", folder, "--no-progress", "report").stdout
         assert f"fabrikam: {verdict}." in text and f"Verdict: {verdict}." in text
     finally:

@@ -393,6 +393,32 @@ def test_a_backup_stated_long_ago_and_a_window_nobody_stated(org):
         certificates.write_private(stated, whole)
 
 
+def test_a_fresh_statement_is_fresh_however_old_the_observation_is(org, tmp_path):
+    """After a pause of a week: what `attest add` wrote a moment ago opens the gate of the cleanup, and of the uninstall."""
+    case, asked = str(tmp_path / "case"), ("cleanup.backup", "setup.queue")
+    os.mkdir(case, 0o700)
+    shutil.copy(os.path.join(org.case, "case.yaml"), case)
+    facts = shutil.copy(org.facts(), case)
+    with sqlite3.connect(facts) as db:
+        db.execute("UPDATE t_observation SET started_at = started_at - 691200, ended_at = ended_at - 691200")
+        db.execute("UPDATE t_set SET observed_at = observed_at - 691200")
+    stated = org.lab.path("attestations.yaml")
+    with open(stated, encoding="utf-8") as text:
+        whole = text.read()
+    try:
+        for fact in asked:
+            for verb in (("withdraw", fact), ("add", fact, "yes", "--approver", "Grace Hopper", "--days", "30")):
+                done = org.program.run("-c", org.configuration, "-C", case, "attest", *verb)
+                assert done.returncode == 0, done.stderr
+        done = org.program.run("-c", org.configuration, "-C", case, "--no-progress", "cleanup", "--dry-run")
+        assert "before it begins" in done.stderr and "cleanup.backup" not in done.stderr, done.stderr
+        with World([DRIVER, org.configuration, case, facts]) as world:
+            answer = of(world("gate", ",".join(asked)))
+        assert {fact: (answer[fact]["status"], answer[fact]["before"]) for fact in asked} == dict.fromkeys(asked, ("pass", "pass"))
+    finally:
+        certificates.write_private(stated, whole)
+
+
 def test_who_waits_needs_no_statement(org, tmp_path):
     """With a pause the cleanup watches by itself."""
     with open(org.configuration, encoding="utf-8") as text:

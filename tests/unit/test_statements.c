@@ -211,7 +211,7 @@ static void what_is_added_comes_out_again(void **state) {
     char *key = keys[pick(5)], reason[] = "r\n\tx";
     struct uh_statement e = entry_of(key, reason);
     put(uh_str_text(&text));
-    if (uh_statements_add(UH_WAIVER, path, &e, &err) < 0) fail_msg("%s\n%s", err.what, uh_str_text(&text));
+    if (uh_statements_add(UH_WAIVER, path, &e, 0, &err) < 0) fail_msg("%s\n%s", err.what, uh_str_text(&text));
     struct uh_statements *s = NULL;
     assert_int_equal(uh_statements_load(UH_WAIVER, path, &s, &err), 0);
     assert_int_equal(s->n, n + 1);
@@ -259,15 +259,15 @@ static void one_thing_has_one_statement_at_a_time(void **state) {
   char key[] = "k", reason[] = "r";
   struct uh_statement e = entry_of(key, reason);
   put("");
-  assert_int_equal(uh_statements_add(UH_WAIVER, path, &e, &err), 0);
+  assert_int_equal(uh_statements_add(UH_WAIVER, path, &e, 0, &err), 0);
   e.from = 1999, e.until = 3000;
-  assert_int_equal(uh_statements_add(UH_WAIVER, path, &e, &err), -1);
+  assert_int_equal(uh_statements_add(UH_WAIVER, path, &e, 0, &err), -1);
   assert_int_equal(err.cls, UH_ERR_DATA);
   err = UH_ERR_INIT;
   e.from = 2000; /* until is exclusive */
-  assert_int_equal(uh_statements_add(UH_WAIVER, path, &e, &err), 0);
+  assert_int_equal(uh_statements_add(UH_WAIVER, path, &e, 0, &err), 0);
   e.from = 500, e.until = 1000;
-  assert_int_equal(uh_statements_add(UH_WAIVER, path, &e, &err), 0);
+  assert_int_equal(uh_statements_add(UH_WAIVER, path, &e, 0, &err), 0);
 }
 
 /* ---- evidence ---- */

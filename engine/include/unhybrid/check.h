@@ -76,6 +76,10 @@ struct uh_attestable {
    * with each observation. NULL: it is bound to organisation and tenant alone. */
   const char *basis;
   const char *basis_needs; /* sets that basis and observed read, as in uh_rule.needs */
+  /* It is of the moment in which it is stated, and no observation shows it: `attest add` lets it hold from then, not
+   * from the observation that it is bound to. */
+  bool momentary;
+  int64_t counts_for; /* seconds after which a statement is too old, whatever its end; 0: until its end */
 };
 
 struct uh_check_run; /* one run of one check; opaque */
