@@ -50,7 +50,7 @@ const struct uh_command uh_cmd_setup_log = {
     .help =
         "Reads C:\\ExchangeSetupLogs\\ExchangeSetup.log, finds what stopped Setup and the\n"
         "objects it names, and says what that means and what to do. Exit code: 0 Setup\n"
-        "came to its end, 1 it failed, 2 the log breaks off.\n\n"
+        "came to its end, 1 it failed, 2 the log breaks off, or says neither.\n\n"
         "      --run N            the N-th run that the log holds (default: the last)\n"
         "      --format F         terminal (default), json\n",
     .options = options,

@@ -77,7 +77,10 @@ static void about(struct page *p, const struct uh_setup_log *log) {
   static const char *const outcomes[] = {"Setup came to its end.", "Setup failed.",
                                          "The log breaks off: Setup still runs, was ended, or the log was cut."};
   const struct uh_setup_run *run = &log->run;
-  uh_str_addf(&p->out, "%s%s%s\n", p->options->color ? BOLD : "", outcomes[run->outcome],
+  bool cancelled = run->outcome == UH_SETUP_UNFINISHED && *run->ended;
+  uh_str_addf(&p->out, "%s%s%s\n", p->options->color ? BOLD : "",
+              cancelled ? "Setup ended without saying that it is done, nor that it failed: it may have been cancelled."
+                        : outcomes[run->outcome],
               p->options->color ? PLAIN : "");
   if (p->options->quiet) return;
   field(p, "product", run->product);

@@ -24,9 +24,9 @@ struct reader {
   struct uh_setup_log *log;
   int64_t wanted; /* the run's number; 0: the last */
   bool keeping;   /* the run that is being read is, or may become, the one that counts */
-  bool stopped;   /* Setup said that it stops */
-  bool complete;  /* or that it is done, */
-  bool end;       /* or that it ended */
+  bool stopped;   /* Setup said that it stops, */
+  bool complete;  /* or, later, that it is done: one of them at most, the last that it said */
+  bool end;       /* it ended, in whatever way */
   enum entry entry;
   int64_t entry_line;
   char entry_time[STAMP], rule[NAME_KEPT], cmdlet[NAME_KEPT], object[NAME_KEPT];
@@ -225,6 +225,12 @@ static void end_script_fault(struct reader *r) {
   if (f) r->last = (size_t)(f - r->log->run.v) + 1;
 }
 
+/* A prerequisite that is lacking can be mended and looked at anew in the same run: the later word counts. */
+static void says(struct reader *r, bool complete) {
+  r->complete = complete;
+  r->stopped = !complete;
+}
+
 /* What is required is told without a token: it is every rule that failed with these words. */
 static void end_rule(struct reader *r, bool required) {
   struct uh_setup_run *run = &r->log->run;
@@ -237,7 +243,7 @@ static void end_rule(struct reader *r, bool required) {
   set(r, &f->cmdlet, "", 0); /* whichever ran last before the prerequisites were told of */
   set(r, &f->object, "", 0);
   r->last = (size_t)(f - run->v) + 1;
-  r->stopped = r->stopped || required;
+  if (required) says(r, false);
   for (size_t i = 0; i < run->n && required; i++)
     if (run->v[i].found == UH_SETUP_RULE && strcmp(run->v[i].text, r->text.s) == 0) run->v[i].required = true;
 }
@@ -378,7 +384,7 @@ static void about_run(struct reader *r, const char *s, size_t n) {
   if (begins(&s, &n, "Setup version: ")) {
     set(r, &run->version, s, n && s[n - 1] == '.' ? n - 1 : n);
   } else if (begins(&s, &n, "Setup is stopping now because of one or more critical errors")) {
-    r->stopped = true;
+    says(r, false);
   } else if (begins(&s, &n, "Command Line Parameter Name='mode', Value='")) {
     set(r, &run->mode, s, until(s, n, "'"));
   } else if (begins(&s, &n, "Evaluated [Setting:ComputerNameDnsFullyQualified] [HasException:False] [Value:\"")) {
@@ -391,9 +397,9 @@ static void about_run(struct reader *r, const char *s, size_t n) {
   } else if (begins(&s, &n, "Help URL: ")) {
     help_address(r, s, n);
   } else if (begins(&s, &n, "The Exchange Server setup operation completed successfully")) {
-    r->complete = true;
+    says(r, true);
   } else if (begins(&s, &n, "The Exchange Server setup operation didn't complete")) {
-    r->stopped = true;
+    says(r, false);
   } else if (begins(&s, &n, "End of Setup")) {
     r->end = true;
   }
@@ -456,6 +462,16 @@ static int no_log(const char *path, struct uh_err *err) {
   return -1;
 }
 
+/* That it ended is not that it is done: it ends where it is cancelled, too. */
+static enum uh_setup_outcome outcome_of(const struct reader *r) {
+  const struct uh_setup_run *run = &r->log->run;
+  if (r->complete) return UH_SETUP_DONE;
+  if (r->stopped) return UH_SETUP_FAILED;
+  for (size_t i = 0; r->end && i < run->n; i++)
+    if (run->v[i].found == UH_SETUP_ERROR) return UH_SETUP_FAILED;
+  return UH_SETUP_UNFINISHED;
+}
+
 static int finish(struct reader *r, const char *path, struct uh_err *err) {
   end_entry(r);
   fill_empty(r);
@@ -467,10 +483,7 @@ static int finish(struct reader *r, const char *path, struct uh_err *err) {
     uh_err_where(err, "%s", path);
     return -1;
   }
-  struct uh_setup_run *run = &r->log->run;
-  run->outcome = r->stopped ? UH_SETUP_FAILED : r->complete || r->end ? UH_SETUP_DONE : UH_SETUP_UNFINISHED;
-  for (size_t i = 0; i < run->n && run->outcome == UH_SETUP_DONE && !r->complete; i++)
-    if (run->v[i].found == UH_SETUP_ERROR) run->outcome = UH_SETUP_FAILED;
+  r->log->run.outcome = outcome_of(r);
   return 0;
 }
 

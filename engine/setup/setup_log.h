@@ -54,9 +54,11 @@ struct uh_setup_finding {
   char *objects[UH_SETUP_OBJECTS_MAX];
 };
 enum uh_setup_outcome {
-  UH_SETUP_DONE,
+  UH_SETUP_DONE, /* it said so */
   UH_SETUP_FAILED,
-  UH_SETUP_UNFINISHED, /* the log breaks off: Setup still runs, was ended, or the log was cut */
+  /* The log breaks off (Setup still runs, was ended, or the log was cut), or Setup ended without a word on how, as
+   * where it is cancelled. */
+  UH_SETUP_UNFINISHED,
 };
 struct uh_setup_run {
   int64_t line, last_line;

@@ -152,6 +152,31 @@ def test_a_log_that_breaks_off(unhybrid, tmp_path):
     assert read(unhybrid, write(tmp_path, log(line("Beginning processing Remove-Thing"))), 2)["outcome"] == "unfinished"
 
 
+def test_a_run_that_was_cancelled(unhybrid, tmp_path):
+    """It ended, said neither that it failed nor that it is done, and is not taken for done."""
+    path = write(tmp_path, log(line("Beginning processing Remove-Thing"), line("End of Setup", 51, 0)))
+    report = read(unhybrid, path, 2)
+    assert (report["outcome"], report["ended"]) == ("unfinished", "03/08/2026 20:21:51.0785")
+    assert "may have been cancelled" in unhybrid.run("setup-log", path).stdout and "came to its end" not in unhybrid.run("setup-log", path).stdout
+    path = write(tmp_path, log(line("[ERROR] MaxUriReached"), line("End of Setup", 51, 0)))
+    assert read(unhybrid, path, 1)["outcome"] == "failed"
+
+
+REQUIRED = [line("Failed [Rule:RebootPending] [Message:A restart is pending.]"), line("[REQUIRED] A restart is pending.")]
+
+
+@pytest.mark.parametrize("lines,outcome", [
+    (REQUIRED + tail(failed=False), "done"), (REQUIRED + tail(), "failed"), (REQUIRED + [line("End of Setup", 51, 0)], "failed"),
+    (tail(failed=False)[:1] + REQUIRED + [line("End of Setup", 51, 0)], "failed"),
+    ([line("Setup is stopping now because of one or more critical errors.")] + tail(failed=False), "done"),
+    (tail(failed=False)[:1] + tail(), "failed")])
+def test_the_later_word_counts(unhybrid, tmp_path, lines, outcome):
+    """What was required is mended, and looked at anew, in one run of Setup."""
+    report = read(unhybrid, write(tmp_path, log(*lines)), {"done": 0, "failed": 1}[outcome])
+    assert report["outcome"] == outcome
+    assert [f["rule"] for f in report["findings"]] == (["RebootPending"] if REQUIRED[0] in lines else [])
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_encodings(unhybrid, tmp_path, encoding):
     text = "object 'Größe-\U0001f4a5' couldn't be found on 'dc.example'"
