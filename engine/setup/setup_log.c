@@ -19,13 +19,16 @@ enum {
 /* What a line that is about a failure says; lines without a stamp belong to it. */
 enum entry { NOTHING, FAILED_RULE, REQUIRED, RECOMMENDED, FAULT, SCRIPT_FAULT, REMARK };
 
+/* What Setup says of itself. A prerequisite that is lacking can be mended and looked at anew in the same run, so the
+ * last word counts. */
+enum word { SILENT, STOPS, COMPLETE };
+
 struct reader {
   struct uh_lines lines;
   struct uh_setup_log *log;
   int64_t wanted; /* the run's number; 0: the last */
   bool keeping;   /* the run that is being read is, or may become, the one that counts */
-  bool stopped;   /* Setup said that it stops, */
-  bool complete;  /* or, later, that it is done: one of them at most, the last that it said */
+  enum word said; /* the last one */
   bool end;       /* it ended, in whatever way */
   enum entry entry;
   int64_t entry_line;
@@ -102,12 +105,33 @@ static bool fits(const char *pattern, const char *text, struct uh_setup_finding 
   }
 }
 
-const struct uh_setup_translation *uh_setup_translate(const char *rule, const char *text,
-                                                      struct uh_setup_finding *finding) {
+/* "EX01", or the whole name, of the server that Setup ran on. What was not told is nobody's. */
+static bool is_server(const struct uh_setup_finding *finding, const char *UH_NULLABLE server) {
+  const char *object = finding->n_objects ? finding->objects[0] : "";
+  if (!server || !*object) return false;
+  size_t n = strlen(object);
+  return strncasecmp(object, server, n) == 0 && (server[n] == '\0' || server[n] == '.');
+}
+
+static void objects_clear(struct uh_setup_finding *f) {
+  for (size_t i = 0; i < f->n_objects; i++) free(UH_TAKE(f->objects[i]));
+  f->n_objects = 0;
+}
+
+/* An uninstall's, whose log tells both. */
+static bool names_own_server(const struct uh_setup_translation *t, const char *text, const struct uh_setup_run *run) {
+  UH_CLEANUP(objects_clear) struct uh_setup_finding named = {0};
+  (void)fits(t->text, text, &named);
+  return run->mode && strcasecmp(run->mode, "Uninstall") == 0 && is_server(&named, run->server);
+}
+
+static const struct uh_setup_translation *translate(const struct uh_setup_run *run, const char *rule, const char *text,
+                                                    struct uh_setup_finding *UH_NULLABLE finding) {
   const struct uh_setup_translation *t;
   for (size_t i = 0; (t = uh_setup_translation_at(i)) != NULL; i++) {
     if (t->rule && strcasecmp(t->rule, rule) != 0) continue;
     if (t->text && !fits(t->text, text, NULL)) continue;
+    if (t->own_server && !names_own_server(t, text, run)) continue;
     if (t->text) (void)fits(t->text, text, finding);
     return t;
   }
@@ -119,7 +143,7 @@ const struct uh_setup_translation *uh_setup_translate(const char *rule, const ch
 static void finding_clear(struct uh_setup_finding *f) {
   char **const texts[] = {&f->rule, &f->text, &f->cmdlet, &f->object, &f->component, &f->help, &f->time};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free(UH_TAKE(*texts[i]));
-  for (size_t i = 0; i < f->n_objects; i++) free(f->objects[i]);
+  objects_clear(f);
 }
 
 static void run_clear(struct uh_setup_run *run) {
@@ -174,9 +198,7 @@ static struct uh_setup_finding *add(struct reader *r, enum uh_setup_found found,
   f->component = copy(r, "", 0);
   f->help = copy(r, "", 0);
   f->time = copy(r, r->entry_time, strlen(r->entry_time));
-  if (r->failed_memory) return NULL;
-  f->translation = uh_setup_translate(f->rule, f->text, f);
-  return f;
+  return r->failed_memory ? NULL : f;
 }
 
 /* "..was run: "Namespace.SomeException: the message": the message alone, as the lines around give it too. */
@@ -225,31 +247,22 @@ static void end_script_fault(struct reader *r) {
   if (f) r->last = (size_t)(f - r->log->run.v) + 1;
 }
 
-/* A prerequisite that is lacking can be mended and looked at anew in the same run: the later word counts. */
-static void says(struct reader *r, bool complete) {
-  r->complete = complete;
-  r->stopped = !complete;
-}
-
 /* What is required is told without a token: it is every rule that failed with these words. */
 static void end_rule(struct reader *r, bool required) {
   struct uh_setup_run *run = &r->log->run;
   struct uh_setup_finding *f = add(r, UH_SETUP_RULE, r->rule, r->text.s);
   if (!f) return;
-  if (!*f->rule && *r->rule) {
-    set(r, &f->rule, r->rule, strlen(r->rule));
-    if (!f->translation && !r->failed_memory) f->translation = uh_setup_translate(f->rule, f->text, f);
-  }
+  if (!*f->rule && *r->rule) set(r, &f->rule, r->rule, strlen(r->rule));
   set(r, &f->cmdlet, "", 0); /* whichever ran last before the prerequisites were told of */
   set(r, &f->object, "", 0);
   r->last = (size_t)(f - run->v) + 1;
-  if (required) says(r, false);
+  if (required) r->said = STOPS;
   for (size_t i = 0; i < run->n && required; i++)
     if (run->v[i].found == UH_SETUP_RULE && strcmp(run->v[i].text, r->text.s) == 0) run->v[i].required = true;
 }
 
 static void end_remark(struct reader *r) {
-  if (!uh_setup_translate("", r->text.s, NULL)) return;
+  if (!translate(&r->log->run, "", r->text.s, NULL)) return;
   struct uh_setup_finding *f = add(r, UH_SETUP_WARNING, "", r->text.s);
   if (f) f->times++;
 }
@@ -315,7 +328,8 @@ static void begin_run(struct reader *r, const char *time, const char *product, s
   r->keeping = r->wanted == 0 || log->runs == r->wanted;
   if (!r->keeping) return;
   run_clear(&log->run);
-  r->stopped = r->complete = r->end = false;
+  r->said = SILENT;
+  r->end = false;
   r->last = 0;
   r->cmdlet[0] = r->object[0] = r->rule[0] = '\0';
   log->run.line = log->lines;
@@ -369,9 +383,7 @@ static void help_address(struct reader *r, const char *s, size_t n) {
   struct uh_setup_finding *f = of_rule(run, rule);
   if (!f) f = &run->v[r->last - 1];
   if (!*f->help) set(r, &f->help, s, n);
-  if (*f->rule) return;
-  set(r, &f->rule, rule, strlen(rule));
-  if (!r->failed_memory && !f->translation) f->translation = uh_setup_translate(f->rule, f->text, f);
+  if (!*f->rule) set(r, &f->rule, rule, strlen(rule));
 }
 
 static void quoted(char place[NAME_KEPT], const char *s, size_t n) {
@@ -384,7 +396,7 @@ static void about_run(struct reader *r, const char *s, size_t n) {
   if (begins(&s, &n, "Setup version: ")) {
     set(r, &run->version, s, n && s[n - 1] == '.' ? n - 1 : n);
   } else if (begins(&s, &n, "Setup is stopping now because of one or more critical errors")) {
-    says(r, false);
+    r->said = STOPS;
   } else if (begins(&s, &n, "Command Line Parameter Name='mode', Value='")) {
     set(r, &run->mode, s, until(s, n, "'"));
   } else if (begins(&s, &n, "Evaluated [Setting:ComputerNameDnsFullyQualified] [HasException:False] [Value:\"")) {
@@ -397,9 +409,9 @@ static void about_run(struct reader *r, const char *s, size_t n) {
   } else if (begins(&s, &n, "Help URL: ")) {
     help_address(r, s, n);
   } else if (begins(&s, &n, "The Exchange Server setup operation completed successfully")) {
-    says(r, true);
+    r->said = COMPLETE;
   } else if (begins(&s, &n, "The Exchange Server setup operation didn't complete")) {
-    says(r, false);
+    r->said = STOPS;
   } else if (begins(&s, &n, "End of Setup")) {
     r->end = true;
   }
@@ -465,8 +477,8 @@ static int no_log(const char *path, struct uh_err *err) {
 /* That it ended is not that it is done: it ends where it is cancelled, too. */
 static enum uh_setup_outcome outcome_of(const struct reader *r) {
   const struct uh_setup_run *run = &r->log->run;
-  if (r->complete) return UH_SETUP_DONE;
-  if (r->stopped) return UH_SETUP_FAILED;
+  if (r->said == COMPLETE) return UH_SETUP_DONE;
+  if (r->said == STOPS) return UH_SETUP_FAILED;
   for (size_t i = 0; r->end && i < run->n; i++)
     if (run->v[i].found == UH_SETUP_ERROR) return UH_SETUP_FAILED;
   return UH_SETUP_UNFINISHED;
@@ -483,7 +495,10 @@ static int finish(struct reader *r, const char *path, struct uh_err *err) {
     uh_err_where(err, "%s", path);
     return -1;
   }
-  r->log->run.outcome = outcome_of(r);
+  struct uh_setup_run *run = &r->log->run;
+  run->outcome = outcome_of(r);
+  for (size_t i = 0; i < run->n; i++) /* now that rules, mode and server are told, wherever they stood */
+    run->v[i].translation = translate(run, run->v[i].rule, run->v[i].text, &run->v[i]);
   return 0;
 }
 

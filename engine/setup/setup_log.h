@@ -29,6 +29,7 @@ struct uh_setup_translation {
   const char *requirement; /* "U-01", or "" */
   enum uh_setup_kind kind;
   const char *cause, *remedy;
+  bool own_server; /* only in an uninstall, of whose own server the first object is the name */
 };
 size_t uh_setup_translation_count(void);
 const struct uh_setup_translation *uh_setup_translation_at(size_t i);
@@ -82,8 +83,4 @@ struct uh_setup_log *uh_setup_log_free(struct uh_setup_log *UH_NULLABLE log);
 void uh_setup_log_freep(struct uh_setup_log **log);
 const char *uh_setup_outcome_name(enum uh_setup_outcome outcome); /* "done", "failed", "unfinished" */
 const char *uh_setup_kind_name(enum uh_setup_kind kind);          /* "blocks", "warns", "install-time" */
-
-/* For a message: the translation, and the objects that it names (to be freed). For tests, too. */
-const struct uh_setup_translation *UH_NULLABLE uh_setup_translate(const char *rule, const char *text,
-                                                                  struct uh_setup_finding *UH_NULLABLE finding);
 #endif

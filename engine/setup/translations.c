@@ -124,9 +124,16 @@ static const struct uh_setup_translation translations[] = {
      "nltest /dsgetdc, event 2080 of MSExchangeADAccess and the Default Domain Controllers policy (Manage auditing and "
      "security log) show which of the three is missing."},
     {NULL, "object '%' couldn't be found on '%'", "U-16", BLOCKS,
-     "A defect that the security update of January 2023 left behind, also where later ones followed: Setup looks for an "
-     "object that is not there.",
-     "Install the security update of June 2023 or a later one, restart, and start Setup again."},
+     "Setup does not find the server that it is to uninstall. So it is where the security update of January 2023 was ever "
+     "installed, whose defect stays also where updates before June 2023 followed.",
+     "Install the security update of June 2023 or a later one, restart, and start Setup again. If it is installed already, "
+     "see whether the named domain controller has the server's object.",
+     .own_server = true},
+    {NULL, "object '%' couldn't be found on '%'", "", BLOCKS,
+     "The named domain controller does not have the object that Setup asked it for, or does not show it to this account.",
+     "See whether the object is there on another domain controller: if so, wait for replication or mend it; if not, look at "
+     "the error before this one. Where the object is the server that is uninstalled, the defect of the security update of "
+     "January 2023 is a cause (requirement U-16)."},
     {NULL, "UPN value provided for addition/modification is not unique forest-wide", "", BLOCKS,
      "Another account in the forest has the user principal name that a system mailbox needs.",
      "Find it with Get-ADUser -Filter on UserPrincipalName in every domain of the forest (a global catalogue), give it "

@@ -36,7 +36,7 @@ MESSAGES = [
     ('Federation certificate with the thumbprint "0123ABCD" cannot be found.', "", ["0123ABCD"]),
     ("Federation certificate with the thumbprint 0123ABCD cannot be found.", "", ["0123ABCD"]),
     ("The parameter 'roles' is not valid for current operation 'Uninstall'.", "", []),
-    ("The operation couldn't be performed because object 'EX01' couldn't be found on 'dc01.contoso.com'.", "U-16", ["EX01", "dc01.contoso.com"]),
+    ("The operation couldn't be performed because object 'EX01' couldn't be found on 'dc01.contoso.com'.", "", ["EX01", "dc01.contoso.com"]),
     ("Insufficient permissions to remove the server.", "U-05", []),
     ("ExchangeManagedAttributesUpdateNotAllowed", "P-08", []),
     ("550 5.7.64 TenantAttribution; Relay Access Denied", "P-14", []),
@@ -110,6 +110,24 @@ def test_each_message(unhybrid, tmp_path, text, requirement, objects):
     found, = read(unhybrid, path, 1)["findings"]
     assert found["translation"] and found["translation"]["requirement"] == requirement
     assert found["objects"] == objects and found["cmdlet"] == "Remove-Thing"
+
+
+SERVER = 'Evaluated [Setting:ComputerNameDnsFullyQualified] [HasException:False] [Value:"ex01.contoso.com"] [ParentValue:""]'
+
+
+@pytest.mark.parametrize("object_,mode,server,requirement", [
+    ("EX01", "Uninstall", SERVER, "U-16"), ("ex01.CONTOSO.com", "uninstall", SERVER, "U-16"),
+    ("Default Role Assignment Policy", "Uninstall", SERVER, ""), ("DC01", "Uninstall", SERVER, ""), ("EX0", "Uninstall", SERVER, ""),
+    ("EX011", "Uninstall", SERVER, ""), ("EX01", "Install", SERVER, ""), ("EX01", "Uninstall", "Nothing of the server.", "")])
+def test_the_defect_of_january_2023(unhybrid, tmp_path, object_, mode, server, requirement):
+    """It is the run's own server that an uninstall does not find; of anything else nothing says what is the cause. The server may
+    be told after the error."""
+    error = line(f"[ERROR] The operation couldn't be performed because object '{object_}' couldn't be found on 'dc01.contoso.com'.")
+    for lines in ([line(server), error], [error, line(server)]):
+        path = write(tmp_path, [text.replace("'Uninstall'", f"'{mode}'") for text in log(*lines, *tail())])
+        found, = read(unhybrid, path, 1)["findings"]
+        assert found["translation"]["requirement"] == requirement and found["objects"] == [object_, "dc01.contoso.com"]
+        assert ("June 2023" in found["translation"]["remedy"]) == (requirement == "U-16")
 
 
 def test_every_row_of_the_table_is_tested():
