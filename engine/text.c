@@ -222,6 +222,17 @@ bool uh_powershell_quote(struct uh_str *out, const char *s, size_t n) {
   return true;
 }
 
+void uh_shell_word(struct uh_str *out, const char *word) {
+  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@:/";
+  if (*word && word[strspn(word, plain)] == '\0') {
+    uh_str_add(out, word);
+    return;
+  }
+  uh_str_addc(out, '\'');
+  for (const char *p = word; *p; p++) uh_str_addf(out, *p == '\'' ? "'\\''" : "%c", *p);
+  uh_str_addc(out, '\'');
+}
+
 void uh_html_text(struct uh_str *out, const char *s, size_t n) {
   for (size_t i = 0; i < n;) {
     switch (s[i]) {

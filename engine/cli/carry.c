@@ -381,7 +381,7 @@ static const char *what_next(const struct uh_carry *c, const struct uh_execute_r
   switch (r->exit_code) {
     case 0: return undo ? "`unhybrid status` says where the case stands" : after_all(c);
     case 1:
-    case 2: return "mend what is in the way, then `unhybrid resume`; `unhybrid report` says how";
+    case 2: return "mend what is in the way, then `unhybrid resume`";
     default:
       if (undo) return "the same undo again: it looks before it acts";
       return r->paused_until ? "`unhybrid resume`, when the pause is over; `unhybrid status` lists what waits"

@@ -130,7 +130,11 @@ static int accept_finding(const char *facts, const struct uh_cli_known *known, s
   *ret_observed_at = uh_results_head(results)->observed_at;
   if (found) return found < 0 ? -1 : 0;
   (void)uh_fail(err, UH_ERR_DATA, "the newest observation has no finding %s", s->subject);
-  uh_err_remedy(err, "keys of findings stand in `unhybrid report --format json`");
+  uh_err_remedy(err, "keys of findings stand in `unhybrid report --format json`%s",
+                how.purpose == UH_GATE
+                    ? "; a gate names those of its own checks, and sees more than an observation that is "
+                      "older: `unhybrid audit` makes a new one"
+                    : "");
   return -1;
 }
 

@@ -63,26 +63,62 @@ bool uh_guide_has_moved(const struct uh_gate_check *c) {
   return *c->before && strcmp(c->before, c->status) != 0;
 }
 
-static void add_gate_check(struct uh_str *out, size_t columns, const struct uh_gate_check *c) {
+/* Not wrapped: it is there to be copied. */
+static void add_command(struct uh_str *out, const char *command) {
+  uh_lines_spaces(out, 8);
+  uh_terminal_text(out, command, strlen(command));
+  uh_str_addc(out, '\n');
+}
+
+static void add_finding(struct uh_str *out, size_t columns, const struct uh_gate_finding *f) {
+  UH_CLEANUP(uh_str_clear) struct uh_str text = {0};
+  uh_str_add(&text, "- ");
+  uh_terminal_text(&text, f->object, strlen(f->object));
+  uh_str_add(&text, ": ");
+  uh_terminal_text(&text, f->message, strlen(f->message));
+  uh_lines_put(out, columns, 6, 2, &text);
+  if (*f->command) add_command(out, f->command);
+  uh_str_add(&text, "unhybrid waive add ");
+  uh_shell_word(&text, f->key);
+  uh_str_add(&text, " --reason TEXT --approver \"$USER\" --days N");
+  add_command(out, uh_str_or(&text, "?"));
+}
+
+/* What is in the way, object by object, and what to do: no report tells it where only a gate asks. */
+static void add_what_to_do(struct uh_str *out, size_t columns, const struct uh_gate_check *c) {
+  UH_CLEANUP(uh_str_clear) struct uh_str text = {0};
+  for (size_t i = 0; i < c->n_findings; i++) add_finding(out, columns, &c->findings[i]);
+  if (c->n_findings && c->more > 0) uh_str_addf(out, "      and %lld more\n", (long long)c->more);
+  if (c->remedy && *c->remedy) {
+    uh_str_add(&text, "To do: ");
+    uh_terminal_text(&text, c->remedy, strlen(c->remedy));
+    uh_lines_put(out, columns, 6, 2, &text);
+  }
+  for (size_t i = 0; i < UH_GATE_FINDINGS && c->attest[i]; i++) add_command(out, c->attest[i]);
+}
+
+static void add_gate_check(struct uh_str *out, size_t columns, const struct uh_gate_check *c, bool shut) {
   UH_CLEANUP(uh_str_clear) struct uh_str text = {0};
   uh_str_addf(&text, "%s: %s", c->id, c->status);
   if (uh_guide_has_moved(c)) uh_str_addf(&text, " (%s at the audit)", c->before);
-  const char *detail = *c->detail ? c->detail : c->title;
+  bool listed = shut && c->n_findings; /* with the first of them, which is the detail */
+  const char *detail = *c->detail && !listed ? c->detail : c->title;
   if (*detail) {
     uh_str_add(&text, ": ");
     uh_terminal_text(&text, detail, strlen(detail));
   }
   uh_lines_put(out, columns, 4, 2, &text);
+  if (shut && uh_guide_in_the_way(c)) add_what_to_do(out, columns, c);
 }
 
-void uh_guide_gate(struct uh_str *out, size_t columns, const struct uh_gate *gate, bool verbose) {
+void uh_guide_gate(struct uh_str *out, size_t columns, const struct uh_gate *gate, bool shut, bool verbose) {
   size_t blocks = 0, shown = 0, good = 0;
   for (size_t i = 0; i < gate->n; i++) {
     const struct uh_gate_check *c = &gate->v[i];
     bool tell = uh_guide_in_the_way(c) || uh_guide_has_moved(c);
     blocks += uh_guide_in_the_way(c);
     good += strcmp(c->status, "pass") == 0 || strcmp(c->status, "waived") == 0;
-    if (tell && (verbose || shown < GATE_BRIEF)) add_gate_check(out, columns, c);
+    if (tell && (verbose || shown < GATE_BRIEF)) add_gate_check(out, columns, c, shut);
     shown += tell;
   }
   if (!verbose && shown > GATE_BRIEF) uh_str_addf(out, "    and %zu more\n", shown - GATE_BRIEF);
@@ -408,7 +444,7 @@ static void add_step(struct uh_str *out, const struct uh_talk *talk, const struc
   else
     uh_str_add(&title, "Before it begins");
   add_heading(out, talk, uh_str_or(&title, ""));
-  if (e->gate && e->gate->n) uh_guide_gate(out, width(), e->gate, talk->cli->verbose);
+  if (e->gate && e->gate->n) uh_guide_gate(out, width(), e->gate, e->shut, talk->cli->verbose);
 }
 
 static void add_result(struct uh_str *out, const struct uh_talk *talk, const struct uh_event *e) {

@@ -58,6 +58,25 @@ static const char *event_name(enum uh_event_type type) {
   return (size_t)type < sizeof names / sizeof *names ? names[type] : "?";
 }
 
+static void findings_json(struct uh_str *out, const struct uh_gate_check *c) {
+  uh_str_add(out, ", \"findings\": [");
+  for (size_t i = 0; i < c->n_findings; i++) {
+    const struct uh_gate_finding *f = &c->findings[i];
+    uh_str_addf(out, "%s{\"key\": ", i ? ", " : "");
+    uh_json_string(out, f->key, strlen(f->key));
+    uh_cli_json_or_null(out, "object", f->object);
+    uh_cli_json_or_null(out, "message", f->message);
+    uh_cli_json_or_null(out, "command", f->command);
+    uh_str_addc(out, '}');
+  }
+  uh_str_addf(out, "], \"more\": %lld, \"attest\": [", (long long)c->more);
+  for (size_t i = 0; i < UH_GATE_FINDINGS && c->attest[i]; i++) {
+    uh_str_add(out, i ? ", " : "");
+    uh_json_string(out, c->attest[i], strlen(c->attest[i]));
+  }
+  uh_str_addc(out, ']');
+}
+
 static void gate_json(struct uh_str *out, const struct uh_gate *gate) {
   bool first = true;
   uh_cli_json_or_null(out, "verdict", uh_verdict_name(gate->verdict));
@@ -69,6 +88,8 @@ static void gate_json(struct uh_str *out, const struct uh_gate *gate) {
     uh_cli_json_or_null(out, "status", c->status);
     uh_cli_json_or_null(out, "before", c->before);
     uh_cli_json_or_null(out, "detail", c->detail);
+    uh_cli_json_or_null(out, "remedy", c->remedy);
+    findings_json(out, c);
     uh_str_addc(out, '}');
     first = false;
   }
@@ -174,7 +195,8 @@ static void event_text(struct uh_str *out, const struct uh_talk *talk, const str
   bool shown = e->type == UH_EVENT_OPERATOR || (e->type == UH_EVENT_BEGIN && e->commands);
   if (shown && e->action) add_commands(out, e);
   uh_str_addc(out, '\n');
-  if (e->gate && !open_as_before(e->gate)) uh_guide_gate(out, uh_cli_width(STDERR_FILENO), e->gate, talk->cli->verbose);
+  if (e->gate && !open_as_before(e->gate))
+    uh_guide_gate(out, uh_cli_width(STDERR_FILENO), e->gate, e->shut, talk->cli->verbose);
 }
 
 /* Quiet: only what is not as it should be. */

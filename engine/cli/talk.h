@@ -39,5 +39,6 @@ void uh_guide_tell(struct uh_talk *talk, const struct uh_event *event);
 /* What the gate of a step, or of the run, says: what is in the way, and what is not as it was at the audit. */
 bool uh_guide_has_moved(const struct uh_gate_check *check); /* is not as it was at the audit */
 bool uh_guide_in_the_way(const struct uh_gate_check *check);
-void uh_guide_gate(struct uh_str *out, size_t width, const struct uh_gate *gate, bool verbose);
+/* shut: with each finding that is in the way, and what to do about it. */
+void uh_guide_gate(struct uh_str *out, size_t width, const struct uh_gate *gate, bool shut, bool verbose);
 #endif

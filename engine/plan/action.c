@@ -82,15 +82,17 @@ static bool only_what_may_fail(const struct uh_run *run, const struct uh_gate *g
   return *ret_mended || passed_over > 0;
 }
 
-static int gate_says(struct uh_run *run, const struct uh_plan_step *step, const struct uh_gate *gate) {
+static bool is_shut(struct uh_run *run, const struct uh_plan_step *step, const struct uh_gate *gate) {
+  bool mended = false;
+  if (gate->verdict == UH_READY) return false;
+  if (step || gate->verdict == UH_UNDETERMINED || !only_what_may_fail(run, gate, &mended)) return true;
+  run->gate_owed = mended;
+  return false;
+}
+
+static int stop_at(struct uh_run *run, const struct uh_plan_step *step, const struct uh_gate *gate) {
   struct uh_str list UH_CLEANUP(uh_str_clear) = {0};
   const char *before = step ? step->step->id : "the cleanup";
-  bool mended = false;
-  if (gate->verdict == UH_READY) return 0;
-  if (!step && gate->verdict != UH_UNDETERMINED && only_what_may_fail(run, gate, &mended)) {
-    run->gate_owed = mended;
-    return 0;
-  }
   bool undetermined = gate->verdict == UH_UNDETERMINED;
   list_checks(gate, undetermined ? "unknown" : "fail", &list);
   return uh_run_stop(run, undetermined ? 2 : 1, "the gate before %s: %s: %s", before,
@@ -101,9 +103,10 @@ int uh_run_gate(struct uh_run *run, const struct uh_plan_step *step, const char 
   struct uh_gate gate UH_CLEANUP(uh_gate_clear) = {0};
   struct uh_err err = UH_ERR_INIT;
   if (run->w->gate(run->w->user, checks, irreversible, &gate, &err) < 0) return uh_run_stop_err(run, &err, "the gate");
-  struct uh_event event = {.type = UH_EVENT_STEP, .step = step, .gate = &gate};
+  bool shut = is_shut(run, step, &gate);
+  struct uh_event event = {.type = UH_EVENT_STEP, .step = step, .gate = &gate, .shut = shut};
   uh_run_tell(run, &event);
-  return gate_says(run, step, &gate);
+  return shut ? stop_at(run, step, &gate) : 0;
 }
 
 /*

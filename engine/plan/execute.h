@@ -69,6 +69,7 @@ struct uh_event {
   const struct uh_planned *UH_NULLABLE action;
   const struct uh_plan_step *UH_NULLABLE step;
   const struct uh_gate *UH_NULLABLE gate;
+  bool shut; /* the gate stops the run; one that is not open may be passed, where the plan itself mends what fails */
   enum uh_action_state state;
   const char *UH_NULLABLE why;
   int64_t until;

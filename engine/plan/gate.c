@@ -349,15 +349,29 @@ struct collecting {
   const struct uh_gate *before;
   struct uh_err *err;
   struct uh_str detail;
+  struct uh_gate_check *check; /* at hand */
 };
 static void collecting_clear(struct collecting *c) {
   uh_str_clear(&c->detail);
 }
 
-static int first_finding(void *user, const struct uh_result_finding *f) {
-  struct uh_str *detail = user;
-  if (!detail->len && !*f->waived_by) uh_str_addf(detail, "%s: %s", f->object, f->message);
-  return 0;
+static int each_finding(void *user, const struct uh_result_finding *f) {
+  struct collecting *c = user;
+  struct uh_gate_check *check = c->check;
+  if (*f->waived_by || check->n_findings == UH_GATE_FINDINGS) return 0;
+  if (!c->detail.len) uh_str_addf(&c->detail, "%s: %s", f->object, f->message);
+  struct uh_gate_finding *v = &check->findings[check->n_findings++];
+  *v = (struct uh_gate_finding){strdup(f->key), strdup(f->object), strdup(f->message), strdup(f->command)};
+  return v->key && v->object && v->message && v->command ? 0 : uh_fail_nomem(c->err);
+}
+
+static int each_attestable(void *user, const struct uh_result_attestable *a) {
+  const struct collecting *c = user;
+  size_t n = 0;
+  while (n < UH_GATE_FINDINGS && c->check->attest[n]) n++;
+  if (n == UH_GATE_FINDINGS) return 0;
+  c->check->attest[n] = strdup(a->command);
+  return c->check->attest[n] ? 0 : uh_fail_nomem(c->err);
 }
 
 static int first_unknown(void *user, const struct uh_result_unknown *u) {
@@ -374,10 +388,15 @@ static int first_unjudged(void *user, const struct uh_result_object *o) {
 
 static int describe(struct collecting *c, const struct uh_result_check *check) {
   uh_str_reset(&c->detail);
-  if (strcmp(check->status, "fail") == 0)
-    return uh_results_findings(c->results, check->index, FINDINGS, first_finding, &c->detail, c->err);
+  if (strcmp(check->status, "fail") == 0) {
+    if (uh_results_findings(c->results, check->index, FINDINGS, each_finding, c, c->err) < 0) return -1;
+    c->check->more = check->findings - check->waived - (int64_t)c->check->n_findings;
+    return 0;
+  }
   if (strcmp(check->status, "unknown") != 0) return 0;
-  if (uh_results_unknowns(c->results, check->index, first_unknown, &c->detail, c->err) < 0) return -1;
+  if (uh_results_attestables(c->results, check->index, each_attestable, c, c->err) < 0 ||
+      uh_results_unknowns(c->results, check->index, first_unknown, &c->detail, c->err) < 0)
+    return -1;
   return c->detail.len ? 0 : uh_results_unjudged(c->results, check->index, 1, first_unjudged, &c->detail, c->err);
 }
 
@@ -394,7 +413,6 @@ static enum uh_severity severity_of(const char *name) {
 static int take_check(void *user, const struct uh_result_check *check) {
   struct collecting *c = user;
   struct uh_gate *gate = c->gate;
-  if (describe(c, check) < 0) return -1;
   struct uh_gate_check *v = reallocarray(gate->v, gate->n + 1, sizeof *v);
   if (!v) return uh_fail_nomem(c->err);
   gate->v = v;
@@ -403,9 +421,12 @@ static int take_check(void *user, const struct uh_result_check *check) {
                               .title = strdup(check->title),
                               .status = strdup(check->status),
                               .before = strdup(status_before(c->before, check->id)),
-                              .detail = strdup(uh_str_or(&c->detail, "")),
+                              .remedy = strdup(check->remedy),
                               .severity = severity_of(check->severity)};
-  return v->id && v->title && v->status && v->before && v->detail ? 0 : uh_fail_nomem(c->err);
+  c->check = v;
+  if (describe(c, check) < 0) return -1;
+  v->detail = strdup(uh_str_or(&c->detail, ""));
+  return v->id && v->title && v->status && v->before && v->detail && v->remedy ? 0 : uh_fail_nomem(c->err);
 }
 
 static int collect(struct uh_results *results, const struct uh_gate *before, struct uh_gate *ret, struct uh_err *err) {

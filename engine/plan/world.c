@@ -230,14 +230,24 @@ void uh_look_clear(struct uh_look *look) {
   *look = (struct uh_look){.why = UH_ERR_INIT};
 }
 
-void uh_gate_clear(struct uh_gate *gate) {
-  for (size_t i = 0; i < gate->n; i++) {
-    free(gate->v[i].id);
-    free(gate->v[i].title);
-    free(gate->v[i].status);
-    free(gate->v[i].before);
-    free(gate->v[i].detail);
+static void gate_check_clear(struct uh_gate_check *c) {
+  free(c->id);
+  free(c->title);
+  free(c->status);
+  free(c->before);
+  free(c->detail);
+  free(c->remedy);
+  for (size_t i = 0; i < c->n_findings; i++) {
+    free(c->findings[i].key);
+    free(c->findings[i].object);
+    free(c->findings[i].message);
+    free(c->findings[i].command);
   }
+  for (size_t i = 0; i < UH_GATE_FINDINGS; i++) free(c->attest[i]);
+}
+
+void uh_gate_clear(struct uh_gate *gate) {
+  for (size_t i = 0; i < gate->n; i++) gate_check_clear(&gate->v[i]);
   free(gate->v);
   *gate = (struct uh_gate){0};
 }

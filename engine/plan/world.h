@@ -26,10 +26,18 @@ struct uh_look {
 void uh_look_clear(struct uh_look *look);
 
 /* What the gate says of one check. */
+#define UH_GATE_FINDINGS 5 /* of a check that are named */
+struct uh_gate_finding {
+  char *key, *object, *message, *command; /* the key is what `waive add` takes; command "" where there is none */
+};
 struct uh_gate_check {
   char *id, *title, *status /* pass, fail, unknown, waived, not-applicable */, *before /* at the audit or plan; "" */,
-      *detail /* the first finding or what is unknown */;
+      *detail /* the first finding or what is unknown */, *remedy;
   enum uh_severity severity;
+  struct uh_gate_finding findings[UH_GATE_FINDINGS]; /* that are not waived */
+  size_t n_findings;
+  int64_t more;                   /* of them, beyond those */
+  char *attest[UH_GATE_FINDINGS]; /* commands by which a person states what would decide it, up to the first NULL */
 };
 struct uh_gate {
   enum uh_verdict verdict; /* READY opens */

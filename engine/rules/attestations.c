@@ -262,18 +262,6 @@ void uh_attestation_contradict(struct judge *j, const struct uh_check *check) {
 
 /* ---- what may be stated ---- */
 
-/* A word for a shell, whatever stands in it. */
-static void add_shell_word(struct uh_str *out, const char *word) {
-  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@:/";
-  if (*word && word[strspn(word, plain)] == '\0') {
-    uh_str_add(out, word);
-    return;
-  }
-  uh_str_addc(out, '\'');
-  for (const char *p = word; *p; p++) uh_str_addf(out, *p == '\'' ? "'\\''" : "%c", *p);
-  uh_str_addc(out, '\'');
-}
-
 static int put_attestable(struct judge *j, int64_t index, const struct uh_attestable *f, const char *object,
                           struct uh_err *err) {
   struct uh_str command = {0};
@@ -285,7 +273,7 @@ static int put_attestable(struct judge *j, int64_t index, const struct uh_attest
     uh_str_add(&command, "VALUE");
   if (*object) {
     uh_str_add(&command, " --object ");
-    add_shell_word(&command, object);
+    uh_shell_word(&command, object);
   }
   uh_str_addf(&command, " --approver \"$USER\" --days %d", f->counts_for ? (int)(f->counts_for / DAY) : DAYS_SUGGESTED);
   const struct uh_result_attestable a = {.fact = f->fact,

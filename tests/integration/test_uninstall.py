@@ -4,6 +4,7 @@ played by `dev lab uninstall`, and believed only when Active Directory shows no 
 import glob
 import json
 import os
+import re
 import sqlite3
 import subprocess
 
@@ -14,6 +15,7 @@ from fixtures.lab.lab import Lab
 from terminal import Terminal
 from test_cleanup import Place, finish
 from test_lab_uninstall import COMPUTER
+from test_world import DRIVER, World, of
 
 STEPS = ["monitoring-mailbox", "arbitration-mailbox", "mailbox-database", "setup"]
 ALL = ["--approve", "monitoring-mailbox,audit-log-mailbox,arbitration-mailbox,mailbox-database,setup"]
@@ -75,8 +77,38 @@ def test_what_setup_would_refuse_is_named_before_anything_goes(cleaned):
     before = snapshot.directory(cleaned.lab)
     done = cleaned.run("cleanup", "--yes=irreversible", *ALL)
     assert done.returncode == 1, done.stderr
-    assert OTHERS in done.stderr + done.stdout and "setup.connector" in done.stderr + done.stdout
     assert snapshot.directory(cleaned.lab) == before
+    # No report judges it: the gate itself says what, where, and both ways out.
+    said = " ".join(done.stderr.split())
+    assert f"- {OTHERS}: This connector names a server" in said and f"Remove-SendConnector -Identity '{OTHERS}'" in said, done.stderr
+    assert "To do: Remove the connector: the last server has no other" in said and "unhybrid report" not in said, done.stderr
+    key = re.search(r"unhybrid waive add (\S+) --reason", done.stderr).group(1)
+    assert key.startswith("setup.connector/on-premises/")
+    taken = cleaned.run("waive", "add", key, "--reason", "it goes tonight", "--approver", "Grace Hopper", "--days", "1")
+    assert taken.returncode == 0, taken.stderr
+    with World([DRIVER, cleaned.configuration, cleaned.case, facts_files(cleaned)[-1]]) as world:
+        assert of(world("gate", "setup.connector"))["setup.connector"]["status"] == "waived"
+    assert cleaned.run("waive", "withdraw", key).returncode == 0
+
+
+def test_of_many_in_the_way_some_are_named_and_none_steers_the_terminal(cleaned):
+    names = [f"To \u202eelpoep {i}" for i in range(6)]
+    for name in names:
+        in_the_shell(cleaned.lab, f"New-SendConnector -Name '{name}' -AddressSpaces 'many.example' -SourceTransportServers 'FABEX01'\n")
+    try:
+        for log in ((), ("--log-format", "json")):
+            done = cleaned.run(*log, "cleanup", "--yes=irreversible", "--replan", *ALL)
+            assert done.returncode == 1 and "\u202e" not in done.stderr, done.stderr
+            if not log:
+                assert done.stderr.count("unhybrid waive add setup.connector/") == 5 and "and 2 more" in done.stderr, done.stderr
+                assert "To \\u202eelpoep" in done.stderr, done.stderr
+        gates = [event["in_the_way"] for event in map(json.loads, done.stderr.splitlines()) if event.get("in_the_way")]
+        found = next(check for check in gates[-1] if check["check"] == "setup.connector")
+        assert len(found["findings"]) == 5 and found["more"] == 2 and found["remedy"].startswith("Remove the connector")
+        assert {*map(type, (f["command"] for f in found["findings"]))} == {str} and len({f["key"] for f in found["findings"]}) == 5
+    finally:
+        for name in names:
+            in_the_shell(cleaned.lab, f"Remove-SendConnector -Identity '{name}' -Confirm:$false\n")
 
 
 def test_what_is_approved_does_not_overtake_what_is_not(cleaned):
@@ -90,12 +122,16 @@ def test_what_is_approved_does_not_overtake_what_is_not(cleaned):
     assert snapshot.directory(cleaned.lab) == before and len(system_mailboxes(cleaned.lab)) == 9
 
 
-def remove_connector(lab):
-    """A person does it, in the Exchange Management Shell."""
+def in_the_shell(lab, commands):
     done = subprocess.run(["/usr/bin/python3", os.path.join(os.path.dirname(uninstall.__file__), "lab.py"), "operator", "fabrikam", "--stdin",
-                           "--where", "in Exchange Management Shell on FABEX01"], input=f"Remove-SendConnector -Identity '{OTHERS}' -Confirm:$false\n",
+                           "--where", "in Exchange Management Shell on FABEX01"], input=commands,
                           capture_output=True, text=True, check=False, env={**os.environ, "UNHYBRID_LAB": os.path.dirname(lab.directory)})
     assert done.returncode == 0, done.stderr
+
+
+def remove_connector(lab):
+    """A person does it, in the Exchange Management Shell."""
+    in_the_shell(lab, f"Remove-SendConnector -Identity '{OTHERS}' -Confirm:$false\n")
 
 
 QUESTION, APPROVE = r"yes, skip, details or stop\? ", r"Type approve to go on, anything else to think again: "
@@ -114,6 +150,8 @@ def test_at_a_terminal_without_a_stated_backup_nothing_is_asked(cleaned):
     assert withdrawn.returncode == 0, withdrawn.stderr
     with guided(cleaned) as terminal:
         terminal.expect("cleanup.backup")
+        terminal.expect("To do: Make a system-state backup")
+        terminal.expect("unhybrid attest add cleanup.backup yes")
         assert terminal.wait() == 2, terminal.screen[-3000:]
     assert "yes, skip" not in terminal.screen and snapshot.directory(cleaned.lab) == before
     with open(cleaned.lab.path("attestations.yaml"), "w", encoding="utf-8") as text:
@@ -176,6 +214,16 @@ def test_right_before_setup_everything_is_in_a_snapshot(cleaned):
         assert kinds["ExchangeServer"] == 1 and "MailboxDatabase" not in kinds
     finally:
         newest.close()
+
+
+def test_an_audit_before_setup_names_the_cleanups_own_doing(cleaned):
+    """What the steps took away looks like a lacking right; the reason says both, and the run goes on without the audit."""
+    audited = json.loads(cleaned.run("audit", "--format", "json").stdout)
+    check = next(check for check in audited["checks"] if check["id"] == "sanity.organization")
+    why = {row["set"]: row["why"] for row in check["unknown"]}
+    assert "disabled the arbitration mailboxes for the uninstall that is expected" in why["on-premises:Recipient/system"]
+    assert "removed the databases for the uninstall that is expected" in why["on-premises:MailboxDatabase"]
+    assert "unhybrid resume" in check["remedy"]["text"]
 
 
 def test_setup_is_not_believed_but_seen(cleaned):

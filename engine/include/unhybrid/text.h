@@ -36,6 +36,7 @@ void uh_terminal_text(struct uh_str *out, const char *s, size_t n);
  * Returns false (adding nothing) where the text holds control or bidi characters or U+FFFD, which stands for something
  * that could not be kept, or is not UTF-8: give a GUID then. */
 bool uh_powershell_quote(struct uh_str *out, const char *s, size_t n);
+void uh_shell_word(struct uh_str *out, const char *word); /* one word for a POSIX shell, whatever stands in it */
 void uh_html_text(struct uh_str *out, const char *s, size_t n);
 void uh_csv_field(struct uh_str *out, const char *s, size_t n);             /* quoted, formulas disarmed */
 void uh_ldap_filter_value(struct uh_str *out, const void *value, size_t n); /* RFC 4515 */
