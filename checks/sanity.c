@@ -170,9 +170,13 @@ static const struct uh_attestable attribute_facts[] = {
 #define SERVERS                                                                  \
   "(SELECT count(*) FROM object WHERE side = 'on-premises' AND kind = 'ExchangeServer'" \
   " AND coalesce(prop(json, 'IsMailboxServer'), has_word(prop(json, 'ServerRole'), 'Mailbox')) IN (1, 'true', 'True') IS NOT FALSE)"
-#define WITH_SERVERS(kind, what)                                                                                   \
+/* What the steps of the uninstall take away before Setup. An audit between them sees what a lacking right would show. */
+#define TAKEN_AWAY(what)                                                                                           \
+  "where the cleanup has " what " for the uninstall that is expected, and `unhybrid resume` goes on without this; "   \
+  "otherwise "
+#define WITH_SERVERS(kind, what, otherwise)                                                                        \
   "SELECT 'on-premises:" kind "', 'there is a mailbox server and not one " what ", and Setup makes them for each "  \
-  "server: ' || (SELECT CASE WHEN EXISTS (SELECT 1 FROM \"set\" WHERE source = 'directory' AND name = '" kind "'"   \
+  "server: " otherwise "' || (SELECT CASE WHEN EXISTS (SELECT 1 FROM \"set\" WHERE source = 'directory' AND name = '" kind "'"   \
   "  AND state = 'complete') THEN '" READ_DIRECTORY "' ELSE 'the account that exported it needs View-Only "         \
   "Organization Management' END)"                                                                                  \
   " WHERE " SERVERS " > 0 AND " READ_AND_EMPTY("on-premises", kind)                                                 \
@@ -182,14 +186,14 @@ static const char *const organization_probes[] = {
     "SELECT 'on-premises:ExchangeServer', 'no Exchange server is visible, and an organisation that is to lose its last "
     "one has it: " READ_DIRECTORY "; or the server was uninstalled already'"
     " WHERE " READ_AND_EMPTY("on-premises", "ExchangeServer"),
-    WITH_SERVERS("ReceiveConnector", "receive connector"),
-    WITH_SERVERS("MailboxDatabase", "mailbox database"),
-    WITH_SERVERS("WebServicesVirtualDirectory", "virtual directory for web services"),
+    WITH_SERVERS("ReceiveConnector", "receive connector", ""),
+    WITH_SERVERS("MailboxDatabase", "mailbox database", TAKEN_AWAY("removed the databases")),
+    WITH_SERVERS("WebServicesVirtualDirectory", "virtual directory for web services", ""),
     "SELECT 'on-premises:Recipient', 'not one recipient is visible in the whole forest: " READ_DIRECTORY "'"
     " WHERE " UH_SQL_COMPLETE("on-premises", "Recipient") " AND NOT EXISTS (SELECT 1 FROM directory_recipient WHERE via <> '')",
     /* Arbitration mailboxes, which Setup makes in the forest's root domain. */
     "SELECT 'on-premises:Recipient/system', 'not one of the system mailboxes is visible that Setup makes in the root "
-    "domain (msExchRecipientTypeDetails 8388608): " READ_DIRECTORY "'"
+    "domain (msExchRecipientTypeDetails 8388608): " TAKEN_AWAY("disabled the arbitration mailboxes") READ_DIRECTORY "'"
     " WHERE " UH_SQL_COMPLETE("on-premises", "Recipient")
     "  AND EXISTS (SELECT 1 FROM directory_recipient WHERE via <> '')"
     "  AND NOT EXISTS (SELECT 1 FROM local_recipient WHERE (recipient_type_details = 8388608) IS NOT FALSE)"
@@ -438,12 +442,15 @@ static const struct uh_check checks[] = {
      .never_fails = true,
      .run = organization,
      .attests = nothing_facts,
-     .remedy = "Give the account the right that the reason names, or use one that has it; then run the audit again.",
+     .remedy = "Give the account the right that the reason names, or use one that has it; then run the audit again. "
+               "Between the steps of the uninstall, when the cleanup itself has disabled the arbitration mailboxes or "
+               "removed the databases, nothing is wrong: go on with unhybrid resume, which does not ask this again.",
      .reference = PERMISSIONS,
-     .explain = "Servers, and what Setup makes for each server (receive connectors, databases, virtual directories); "
-                "recipients, and among them the system mailboxes. Where one of these was read and nothing was seen, a "
-                "right is missing, whatever the service said. Lists that are never empty in any tenant are refused "
-                "when they are read already."},
+     .explain =
+         "Servers, and what Setup makes for each server (receive connectors, databases, virtual directories); "
+         "recipients, and among them the system mailboxes. Where one of these was read and nothing was seen, a "
+         "right is missing, whatever the service said, unless the steps of the uninstall took it away. Lists that are never empty in any tenant are refused "
+         "when they are read already."},
     {.id = "sanity.domains",
      .title = "What the sources say of the domains fits together",
      .severity = UH_BLOCKER,
