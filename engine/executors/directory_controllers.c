@@ -154,8 +154,20 @@ static int options_of(const struct uh_directory_controllers *cs, struct uh_ldap_
   return 0;
 }
 
+static int on_nothing(void *user, const struct uh_ldap_entry *entry, struct uh_err *err) {
+  (void)user, (void)entry, (void)err;
+  return 0;
+}
+
+/* A controller closes what was idle for a while (Active Directory: MaxConnIdleTime, 15 minutes), and a question to a
+ * person may stand for longer. That is found out by a read, not by the change. */
 static bool works(const struct uh_directory_controller *c) {
-  return c->ldap && !uh_ldap_is_broken(c->ldap);
+  static const char *const none[] = {"1.1", NULL};
+  struct uh_ldap_search search = {
+      .base = "", .scope = UH_LDAP_BASE, .filter = "(objectClass=*)", .attributes = none, .entry = on_nothing};
+  struct uh_ldap_outcome outcome;
+  struct uh_err ignored = UH_ERR_INIT; /* connecting anew has its own */
+  return c->ldap && !uh_ldap_is_broken(c->ldap) && uh_ldap_search(c->ldap, &search, &outcome, &ignored) >= 0;
 }
 
 static int connect_configured(struct uh_directory_controllers *cs, struct uh_err *err) {

@@ -237,6 +237,17 @@ def test_a_connection_that_broke_is_opened_again(tmp_path):
     assert second["not_found"] and second["server"] == "dc." + CHILD, second
 
 
+@pytest.mark.parametrize("domain", [ROOT, CHILD])
+def test_a_connection_that_was_closed_while_idle_costs_no_change(tmp_path, domain):
+    """The controllers close it after the first change, as Active Directory does after a quarter of an hour."""
+    closes = [{"attribute": "objectGUID", "close": True, "times": 1}]
+    far = Scripted(tmp_path, {}, domain=CHILD, contexts=(CONFIGURATION, CHILD), faults=closes if domain == CHILD else [])
+    near = Scripted(tmp_path, cross_refs(far.server.port), faults=closes if domain == ROOT else [])
+    change = ("delete", str(uuid.uuid4()), "CN=x," + SYSTEM + domain, THING)
+    first, second = drive(near.path, *change, "--", *change)
+    assert first["not_found"] and second["not_found"] and second["server"] == "dc." + domain, second
+
+
 def test_a_global_catalogue_is_not_asked_to_change_anything(tmp_path):
     host = "127.%d.%d.%d" % tuple(random.randrange(1, 255) for _ in range(3))
     catalogue = Scripted(tmp_path, {}, host=host, port=3268)
