@@ -105,13 +105,29 @@ static bool same_text(const char *a, const char *b) {
   return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-/* Tenants may be told by id or by domain; two ids that differ are two tenants. Organisations are told apart by their
- * GUID, where both are known. */
+/* NULL where only a domain tells the tenant. */
+static const char *tenant_id(const char *UH_NULLABLE tenant, const struct uh_anchors *UH_NULLABLE anchors) {
+  uint8_t guid[UH_GUID_SIZE];
+  if (tenant && uh_guid_parse(tenant, guid)) return tenant;
+  return anchors ? uh_anchors_get(anchors, UH_ANCHOR_TENANT, 0) : NULL;
+}
+
+/* Tenants may be told by id or by domain: two ids that differ are two tenants, and a domain is only compared with
+ * another. */
+static bool same_tenant(const struct cleanup *c, const struct uh_anchors *UH_NULLABLE known) {
+  const char *ours = c->carry.cli->tenant, *theirs = uh_plan_tenant(c->plan);
+  const char *our_id = tenant_id(ours, known), *their_id = tenant_id(theirs, uh_plan_anchors(c->plan));
+  uint8_t a[UH_GUID_SIZE], b[UH_GUID_SIZE];
+  if (our_id && their_id) return uh_guid_parse(our_id, a) && uh_guid_parse(their_id, b) && memcmp(a, b, sizeof a) == 0;
+  return !ours || !theirs || our_id == ours || their_id == theirs || strcasecmp(ours, theirs) == 0;
+}
+
+/* Organisations are told apart by their GUID, where both are known. */
 static bool same_case(const struct cleanup *c) {
   const struct uh_anchors *known = c->carry.history ? uh_history_anchors(c->carry.history) : NULL;
   const char *ours = known ? uh_anchors_get(known, UH_ANCHOR_ORGANIZATION, 0) : NULL;
   const char *theirs = uh_anchors_get(uh_plan_anchors(c->plan), UH_ANCHOR_ORGANIZATION, 0);
-  return same_text(uh_plan_organization(c->plan), c->carry.held->organization) &&
+  return same_text(uh_plan_organization(c->plan), c->carry.held->organization) && same_tenant(c, known) &&
          (!ours || !theirs || strcasecmp(ours, theirs) == 0);
 }
 
@@ -119,7 +135,8 @@ static int load_plan(struct cleanup *c, struct uh_err *err) {
   if (uh_plan_load(c->plan_path, &c->plan, err) < 0) return -1;
   const struct uh_history *h = c->carry.history;
   if (!same_case(c))
-    return refuse_plan(c, err, "the plan is for another organisation than this case", "name its own case with -C");
+    return refuse_plan(c, err, "the plan is for another organisation or tenant than this case",
+                       "name its own case and configuration with -C and -c");
   if (h && uh_history_finished(h, uh_plan_id(c->plan)))
     return refuse_plan(c, err, "the plan was carried out already, in full", "cleanup without --plan makes a new one");
   return 0;
@@ -371,6 +388,7 @@ static int plan_and_show(struct cleanup *c) {
   int code = uh_carry_approve(&c->carry, c->plan);
   if (code) return code;
   code = nothing_to_do(c);
+  if (code == 0 && c->save && uh_plan_save(c->plan, c->save, &err) < 0) return uh_cli_fail(c->carry.cli, &err);
   if (code >= 0) return code;
   code = look_at_age(c);
   if (code) return code;

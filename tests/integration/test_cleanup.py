@@ -219,12 +219,43 @@ def test_a_saved_plan(place, tmp_path):
     edited.write_text(json.dumps(document), encoding="utf-8")
     done = place.run("cleanup", "--yes", "--plan", edited)
     assert done.returncode == 65 and "edited.json" in done.stderr and written.of(place.lab) == [], done
+    done = of_tenant(place, "11111111-2222-4333-8444-0f00000000ff", "cleanup", "--yes", "--plan", plan)
+    assert done.returncode == 65 and "another organisation or tenant" in done.stderr and written.of(place.lab) == [], done
+    assert document["tenant"] != document["tenant"].upper()
+    done = of_tenant(place, document["tenant"].upper(), "cleanup", "--dry-run", "--plan", plan)
+    assert "another organisation or tenant" not in done.stderr, done
     done = place.run("cleanup", "--yes", "--plan", plan)
     assert done.returncode == 0, done.stderr
     assert not os.path.exists(os.path.join(place.case, "plans")), "it was named: nothing is saved again"
     assert len(written.of(place.lab)) == len(json.loads(plan.read_text(encoding="utf-8"))["actions"])
     done = place.run("cleanup", "--yes", "--plan", plan)
     assert done.returncode == 65 and "carried out already" in done.stderr, done
+
+
+def of_tenant(place, tenant, *arguments):
+    """The same case, by a configuration that names another tenant."""
+    other = pathlib.Path(place.lab.path("of-tenant.yaml"))
+    text = pathlib.Path(place.configuration).read_text(encoding="utf-8")
+    other.write_text(re.sub("(?m)^tenant: .*$", f"tenant: {tenant}", text), encoding="utf-8")
+    assert f"tenant: {tenant}" in other.read_text(encoding="utf-8")
+    try:
+        return place.program.run("-c", other, "-C", place.case, "--no-progress", *arguments, timeout=LONG)
+    finally:
+        other.unlink()
+
+
+def test_a_plan_with_nothing_to_do_is_saved(place, tmp_path):
+    """Whoever asked for the file finds it, with nothing in it, and it can be carried out."""
+    place.attest()
+    whole = place.plan()
+    empty = next(step["id"] for step in whole["steps"] if step["state"] == "nothing")
+    plan = tmp_path / "plan.json"
+    plan.write_text("an old one")
+    done = place.run("cleanup", "--dry-run", "--only", empty, "--save-plan", plan)
+    assert done.returncode == 0 and "Nothing to do" in done.stdout, done
+    assert json.loads(plan.read_text(encoding="utf-8"))["actions"] == []
+    done = place.run("cleanup", "--yes", "--plan", plan)
+    assert done.returncode == 0 and "Nothing to do" in done.stdout and written.of(place.lab) == [], done
 
 
 def test_a_stale_plan(place, tmp_path):
