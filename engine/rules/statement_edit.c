@@ -274,6 +274,25 @@ int64_t uh_statement_until(const struct uh_statement *s, int64_t counts_for) {
   return sooner ? s->from + counts_for : s->until;
 }
 
+/* The whole command; where it cannot be told as it has to be typed, where the entry is found. */
+static void say_withdraw(enum uh_statement_kind kind, const struct uh_statement *s, struct uh_err *err) {
+  UH_CLEANUP(uh_str_clear) struct uh_str command = {0}, shown = {0};
+  const char *verb = kind == UH_WAIVER ? "waive" : "attest";
+  uh_str_addf(&command, "unhybrid %s withdraw ", verb);
+  uh_shell_word(&command, s->subject);
+  if (s->object && *s->object) {
+    uh_str_add(&command, " --object ");
+    uh_shell_word(&command, s->object);
+  }
+  uh_str_addf(&command, " --line %u", s->line);
+  if (uh_str_text(&command)) uh_terminal_text(&shown, command.s, command.len);
+  if (uh_str_text(&command) && uh_str_text(&shown) && shown.len < sizeof err->remedy - 32 &&
+      strcmp(shown.s, command.s) == 0)
+    uh_err_remedy(err, "withdraw it first: %s", command.s);
+  else
+    uh_err_remedy(err, "withdraw it first: `unhybrid %s list` shows it, on line %u", verb, s->line);
+}
+
 /* Two statements of one thing at one time: which one counts would depend on their order. One that is too old to count
  * is in nobody's way. */
 static int look_for_overlap(const struct edit *e, const struct uh_statement *entry, int64_t counts_for,
@@ -288,8 +307,7 @@ static int look_for_overlap(const struct edit *e, const struct uh_statement *ent
                   e->kind == UH_WAIVER ? "a waiver" : "an attestation",
                   uh_time_text(uh_statement_until(s, counts_for), until));
     uh_err_where(err, "%s:%u", e->path, s->line);
-    uh_err_remedy(err, "withdraw it first: unhybrid %s withdraw ... --line %u",
-                  e->kind == UH_WAIVER ? "waive" : "attest", s->line);
+    say_withdraw(e->kind, s, err);
     return -1;
   }
   return 0;

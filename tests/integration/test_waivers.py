@@ -9,6 +9,8 @@ import fcntl
 import json
 import os
 import pathlib
+import re
+import shlex
 import stat
 import subprocess
 
@@ -329,6 +331,11 @@ def test_an_attestation_fills_a_value_that_no_source_gave(case, plugin):
     ok(case.attest("plugin.version", "1.9", "--object", HOSTILE))
     check = case.check("plugin.engine")
     assert check["status"] == "fail" and [f["object"] for f in check["findings"]] == [HOSTILE]  # what is stated is judged, not believed
+    again = case.attest("plugin.version", "2.0", "--object", "silent")
+    ok(case.run(*shlex.split(re.search("withdraw it first: unhybrid (.*)", again.stderr)[1])))   # as it is told, object and all
+    ok(case.attest("plugin.version", "2.5", "--object", "silent"))
+    again = case.attest("plugin.version", "2.0", "--object", HOSTILE)
+    assert "withdraw it first: `unhybrid attest list` shows it, on line " in again.stderr   # no shell would take what a terminal shows
     ok(case.run("attest", "withdraw", "plugin.version", "--object", HOSTILE))
     ok(case.attest("plugin.version", "2.0", "--object", HOSTILE))
     assert case.check("plugin.engine")["status"] == "pass"
@@ -660,6 +667,8 @@ def test_what_is_there_already(case):
     ok(case.waive(KEY % 1))
     again = case.waive(KEY % 1)
     assert again.returncode == 65 and "waivers.yaml:2:" in again.stderr and "withdraw it first" in again.stderr
+    ok(case.run(*shlex.split(re.search("withdraw it first: unhybrid (.*)", again.stderr)[1])))   # as it is told
+    ok(case.waive(KEY % 1))
     none = case.run("waive", "withdraw", KEY % 2)
     assert none.returncode == 65 and "there is no waiver" in none.stderr
     write(case.waivers, waiver(until="2026-11-02T00:00:00Z") + waiver(head=False))
