@@ -40,7 +40,7 @@ static int take_yes(struct uh_carry *c) {
   bool undo = strcmp(c->cli->command->name, "undo") == 0;
   c->anew = undo && optarg && strcmp(optarg, "new-object") == 0;
   if (c->anew) return 0;
-  if (undo && optarg) return uh_cli_usage(c->cli, "undo: --yes takes nothing or =new-object, not '%s'", optarg);
+  if (undo && optarg) return uh_cli_usage(c->cli, "--yes takes nothing or =new-object, not '%s'", optarg);
   return !optarg || c->irreversible ? 0
                                     : uh_cli_usage(c->cli, "--yes takes nothing or =irreversible, not '%s'", optarg);
 }

@@ -10,7 +10,7 @@
 enum { ROOM = UH_LINE_MAX + UH_UTF16_ROOM(UH_LINES_CHUNK) };
 
 static int cannot_read(const struct uh_lines *lines, struct uh_err *err) {
-  (void)uh_fail(err, UH_ERR_UNAVAILABLE, "cannot be read: %s", strerror(errno));
+  (void)uh_fail(err, UH_ERR_DATA, "cannot be read: %s", strerror(errno));
   uh_err_where(err, "%s", lines->path);
   return -1;
 }

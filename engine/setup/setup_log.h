@@ -76,8 +76,8 @@ struct uh_setup_log {
   int64_t lines, runs;     /* of the whole file */
   struct uh_setup_run run; /* the last one */
 };
-/* UH_ERR_DATA for a file that is no such log, with what was expected; UH_ERR_UNAVAILABLE where it cannot be read. UTF-8
- * or UTF-16. number: which run, from 1; 0: the last. UH_ERR_USAGE where there is none of that number. */
+/* UH_ERR_DATA for a file that is no such log, with what was expected, and for one that cannot be read. UTF-8 or UTF-16.
+ * number: which run, from 1; 0: the last. UH_ERR_USAGE where there is none of that number. */
 int uh_setup_log_read(const char *path, int64_t number, struct uh_setup_log **ret_log, struct uh_err *err);
 struct uh_setup_log *uh_setup_log_free(struct uh_setup_log *UH_NULLABLE log);
 void uh_setup_log_freep(struct uh_setup_log **log);

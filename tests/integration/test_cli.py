@@ -144,6 +144,7 @@ def test_version_and_help():
     (["report", "--facts", "x.db", "--format", "jsn"], "did you mean json?"),
     (["report", "--facts", "x.db", "--format", "json,terminal"], "-o DIR"),
     (["report", "--facts", "x.db", "--format", "json,json"], "given twice"),
+    (["undo", "--yes=irreversible", "C-01.1"], "unhybrid: undo: --yes takes nothing or =new-object"),
 ])
 def test_usage_errors(tmp_path, args, says):
     """64, on standard error, with what is wrong and how to get help; nothing is left behind."""

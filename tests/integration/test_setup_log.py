@@ -241,7 +241,9 @@ def test_no_such_log(unhybrid, tmp_path, content):
 
 
 def test_cannot_be_read(unhybrid, tmp_path):
-    assert unhybrid.run("setup-log", tmp_path / "none").returncode == 69
+    for path in (tmp_path / "none", tmp_path):   # input, as any other file that is given: no service is missing
+        done = unhybrid.run("setup-log", path)
+        assert done.returncode == 65 and "cannot be read" in done.stderr and str(path) in done.stderr
     assert unhybrid.run("setup-log").returncode == 64
 
 
