@@ -164,7 +164,7 @@ static int mark_unseated(struct uh_diff *d, struct uh_err *err) {
           "  WHERE r.area = 'recipients' AND (r.guid IS NULL OR ("
           "   r.guid NOT IN (SELECT guid FROM after.t_directory_entry WHERE area = 'recipients' AND guid IS NOT NULL)"
           "   AND r.guid NOT IN (SELECT guid FROM before.t_directory_recipient WHERE guid IS NOT NULL"
-          "    AND recipient_type_details & " UH_SQL_SYSTEM_MAILBOXES "))))",
+          "    AND recipient_type_details & (" UH_SQL_SYSTEM_MAILBOXES " | " UH_SQL_DISCOVERY_MAILBOX ")))))",
           UH_DIFF_GONE) < 0)
     return -1;
   if (sqlite3_step(st) != SQLITE_DONE) return uh_diff_fail(d, err);

@@ -205,7 +205,7 @@ def test_a_value_that_was_not_obtained(make, unhybrid, way):
 
 # ---- recipients, by two snapshots ----
 
-ARBITRATION, MONITORING, AUDIT_LOG = 1 << 23, 1 << 39, 1 << 42
+ARBITRATION, MONITORING, AUDIT_LOG, DISCOVERY = 1 << 23, 1 << 39, 1 << 42, 1 << 29
 
 
 def marked(recipient, context="DC=contoso,DC=com", **marks):
@@ -232,14 +232,14 @@ def test_a_recipient_that_lost_everything_is_an_alarm(make, unhybrid):
     kept, part, lost, untyped = (ad(f"{n}@contoso.com", recipient_type_details=REMOTE) for n in ("kept", "part", "lost", "untyped"))
     untyped["row"]["recipient_type_details"] = {"answer": "refused"}
     system = [ad(f"{name}@contoso.com", recipient_type_details=bits)
-              for name, bits in (("arbitration", ARBITRATION), ("monitoring", MONITORING), ("audit", AUDIT_LOG))]
+              for name, bits in (("arbitration", ARBITRATION), ("monitoring", MONITORING), ("audit", AUDIT_LOG), ("discovery", DISCOVERY))]
     people = [kept, part, lost, untyped, *system]
     old = make("old", people + [marked(one) for one in people], sets=snapshot_sets())
     rest = [kept, part, marked(kept), marked(part, mail="00" * 8)]
     new = make("new", rest, at=60, sets=snapshot_sets())
     told = diff(unhybrid, old, new)
     assert alarms(told) == [("changed", "CN=part"), ("gone", "CN=lost"), ("gone", "CN=untyped")] and summary_of(told) == (1, 2)
-    assert {"CN=" + n for n in ("arbitration", "monitoring", "audit")} <= {o["object"].split(",")[0] for o in told["objects"] if o["change"] == "gone"}
+    assert {"CN=" + n for n in ("arbitration", "monitoring", "audit", "discovery")} <= {o["object"].split(",")[0] for o in told["objects"] if o["change"] == "gone"}
     shown = unhybrid.run("diff", "--limit", "1", old, new).stdout.split("ALARM: ")
     assert "1 recipients have lost" in shown[1] and "CN=part" in shown[1] and "CN=lost" in shown[2] and "and 1 more" in shown[2]
     assert shown[2].startswith("2 recipients are none any more, or were deleted")

@@ -28,6 +28,7 @@
 /* msExchRecipientTypeDetails of the mailboxes that Exchange keeps for itself, as a sum of bits: system attendant 2^13,
  * system 2^14, arbitration 2^23, monitoring 2^39, audit log 2^42, aux audit log 2^46. */
 #define UH_SQL_SYSTEM_MAILBOXES "75316554915840"
+#define UH_SQL_DISCOVERY_MAILBOX "536870912" /* 2^29: for eDiscovery searches; people may want what is in it */
 
 /* An object in Active Directory that cannot be a mailbox, whatever its recipient type. */
 #define UH_SQL_NO_MAILBOX "lower(class) IN ('group', 'contact', 'publicfolder', 'msexchdynamicdistributionlist')"
