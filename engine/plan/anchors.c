@@ -495,6 +495,7 @@ static int state_organization(struct uh_anchors *a, struct uh_stated_list stated
     add_form(GUID, s->object, &guid);
     uh_str_addf(&word, "%s %s", uh_str_or(&guid, ""), s->by);
     if (!uh_str_text(&guid) || !uh_str_text(&word)) return uh_fail_nomem(err);
+    if (!guid.len) continue; /* no GUID: whoever judges statements has refused it */
     if (known && !has(a, UH_ANCHOR_ORGANIZATION, guid.s)) return refuse_organization(s, known, first, err);
     if (told) continue;
     if (add(a, UH_ANCHOR_ORGANIZATION, guid.s, err) < 0 || add(a, UH_ANCHOR_ORGANIZATION_STATED, word.s, err) < 0)
