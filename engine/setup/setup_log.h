@@ -21,6 +21,7 @@ enum uh_setup_kind {
   UH_SETUP_WARNS,        /* it goes on, and something is left undone */
   UH_SETUP_INSTALL_TIME, /* documented for installing only: it explains a log, and is no reason in an uninstall */
 };
+/* In the order in which a row is read. NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct uh_setup_translation {
   const char *UH_NULLABLE rule; /* "UnwillingToRemoveMailboxDatabase" */
   /* Pieces of the message in their order, '%' between them for the name of an object: "object '%' couldn't be found on
