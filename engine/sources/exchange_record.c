@@ -99,24 +99,22 @@ static unsigned slot_of(const char *name, size_t n) {
 
 struct uh_record_writer {
   uint8_t slot[256], next[PROPERTIES]; /* by slot_of: one more than the property's number, and the next one's */
-  struct uh_rows *rows;
-  bool recipient;
   char side[16], source[32], kind[KIND_MAX], listing[KIND_MAX];
+  struct uh_rows *rows;
   int64_t count;
   uint64_t filled; /* columns that have a value */
-  bool in_list;
   const struct property *list_property;
   struct uh_str list; /* JSON array being built */
   size_t list_items;
   struct uh_str json; /* object being built */
   struct uh_str identity, name, guid;
   struct uh_str custom[UH_CUSTOM_ATTRIBUTES]; /* as JSON strings */
+  struct uh_str raw;
   enum uh_answer custom_answer[UH_CUSTOM_ATTRIBUTES];
-  bool custom_said;
+  unsigned told; /* which of certificate_words were */
+  bool recipient, in_list, custom_said;
   bool guid_strong; /* from Guid, not from another property */
   bool certificate; /* objects are certificates: what the bytes say is told in words too */
-  unsigned told;    /* which of certificate_words were */
-  struct uh_str raw;
   bool too_large;
 };
 
