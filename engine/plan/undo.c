@@ -643,7 +643,9 @@ static int give_up(struct putting_back *p) {
   struct uh_planned now = *p->a;
   struct uh_err err = UH_ERR_INIT;
   char text[1200];
-  int found = find_until(p, false, uh_run_settled_at(p->run, p->a, p->e->undo_at), &why);
+  int found = find_first(p, &why);
+  if (found >= 0 && found != FOUND_BACK)
+    found = find_until(p, false, uh_run_settled_at(p->run, p->a, p->e->undo_at), &why);
   if (found < 0) return -1;
   if (found == FOUND_UNSEEN) return uh_run_stop(p->run, 3, "%s: it cannot be seen: %s", p->a->id, uh_str_or(&why, ""));
   if (p->run->o->dry) return 0;
@@ -651,16 +653,20 @@ static int give_up(struct putting_back *p) {
   now.action.subject.guid = p->u.guid;
   if (uh_look(p->run, &now, UH_LOOK_BEFORE, &seen) < 0) return -1;
   bool removed = p->a->action.verb == UH_VERB_REMOVE;
-  int as_left = seen.seen == UH_SEEN_ABSENT              ? removed
+  int as_left = seen.seen == UH_SEEN_ABSENT              ? removed && found == FOUND_ABSENT
                 : seen.seen == UH_SEEN_THERE && !removed ? is_as_left(p, &now, seen.image, &why, &err)
                                                          : 0;
   if (seen.seen == UH_SEEN_UNKNOWN)
     return uh_run_stop(p->run, 3, "%s: it cannot be seen: %s", p->a->id, uh_err_text(&seen.why, text, sizeof text));
   if (as_left < 0) return uh_run_stop_err(p->run, &err, p->a->id);
   uh_str_reset(&p->said);
-  uh_str_addf(&p->said, "putting it back was given up by %s: %s%s", p->run->o->person,
-              as_left ? "it is as the action left it" : "it stays as it is now", "");
+  uh_str_addf(&p->said, "putting it back was given up by %s: %s", p->run->o->person,
+              as_left ? "it is as the action left it" : "it stays as it is now");
   if (!as_left && why.len) uh_str_addf(&p->said, " (%s)", uh_str_or(&why, ""));
+  /* One that was made anew has another GUID, which nobody was told where the undo died right then. */
+  if (as_left && removed && p->a->action.directory)
+    uh_str_addf(&p->said, "; look whether a new one stands at %s, if the undo was to make one",
+                p->a->action.directory->dn);
   enum uh_record_type type = as_left ? UH_RECORD_VERIFIED : UH_RECORD_UNDONE;
   if (uh_run_record_text(p->run, type, p->a->id, "why", uh_str_or(&p->said, "")) < 0) return -1;
   p->run->r->done = 1;

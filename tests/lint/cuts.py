@@ -5,7 +5,7 @@ what makes texts for plans and findings no snprintf whose result nobody looks at
 import re
 import sys
 
-from tree import files, read
+from tree import files, read, report
 
 PRECISION = re.compile(r"%[-+ #0]*\d*\.\d+s")
 UNSEEN = re.compile(r"\(void\)v?snprintf\(")
@@ -28,11 +28,5 @@ def faults(top):
                 yield f"{path}:{number}: {found}"
 
 
-def main():
-    found = list(faults(sys.argv[1]))
-    print("\n".join(found), end="\n" if found else "")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report(faults(sys.argv[1])))

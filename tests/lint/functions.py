@@ -5,7 +5,7 @@ a line that starts in column 0, its closing brace stands alone in column 0. Prin
 import re
 import sys
 
-from tree import files, read
+from tree import files, read, report
 
 MAX_LINES = 80
 MAX_DEPTH = 5     # indentation steps inside a function
@@ -45,11 +45,5 @@ def faults(top):
                 yield f"{path}:{start}: {name}: nested {depth} deep, {MAX_DEPTH} at most"
 
 
-def main():
-    found = list(faults(sys.argv[1]))
-    print("\n".join(found), end="\n" if found else "")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report(faults(sys.argv[1])))

@@ -6,7 +6,7 @@ anything is."""
 import re
 import sys
 
-from tree import files, read
+from tree import files, read, report
 
 CODE = (".c", ".h", ".py", ".build", ".sh", ".in", ".yaml", ".yml")
 WITHOUT_ENDING = ("dev", ".ci/run")
@@ -37,11 +37,5 @@ def faults(top):
             yield f"{path}: {text.count(chr(10))} lines, {MAX_LINES} at most"
 
 
-def main():
-    found = list(faults(sys.argv[1]))
-    print("\n".join(found), end="\n" if found else "")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report(faults(sys.argv[1])))

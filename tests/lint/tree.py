@@ -15,3 +15,10 @@ def files(top, *endings):
 def read(top, path):
     with open(os.path.join(top, path), encoding="utf-8", errors="surrogateescape") as text:
         return text.read()
+
+
+def report(faults):
+    """Prints each on a line; the exit code."""
+    found = list(faults)
+    print("\n".join(found), end="\n" if found else "")
+    return 1 if found else 0
